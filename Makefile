@@ -1,0 +1,70 @@
+# The front door. `make help` lists what it does.
+
+PYTHON ?= python3
+DATA ?= auto
+SEED ?= 22
+RECIPE ?= report
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH
+
+RUN := .venv/bin/python
+VERSIONS := th_a th_b kws_a kws_b kws_c
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: all setup data $(VERSIONS) measure report publish readme test bench lock clean help
+
+all: data $(VERSIONS) measure report ## set up, get the data, make the five versions, time them, print the table
+
+setup: ## install the pinned packages into .venv
+	@$(PYTHON) scripts/00_setup.py
+
+data: setup ## get and check the data
+	@$(RUN) scripts/01_download.py
+
+th_a: setup ## one version: train, prune, quantise, compress, evaluate
+	@$(RUN) scripts/03_th_a.py
+th_b: setup ##
+	@$(RUN) scripts/04_th_b.py
+kws_a: setup ##
+	@$(RUN) scripts/05_kws_a.py
+kws_b: setup ##
+	@$(RUN) scripts/06_kws_b.py
+kws_c: setup ##
+	@$(RUN) scripts/07_kws_c.py
+
+measure: setup ## time all models on this machine
+	@$(RUN) scripts/08_measure.py
+
+report: setup ## the table: report, published run, this machine's run, constraints
+	@$(RUN) scripts/09_report.py
+
+publish: setup ## maintainers: make this machine's run the published one
+	@$(RUN) scripts/09_report.py --publish
+
+readme: setup ## maintainers: write the README's tables from the published results
+	@$(RUN) scripts/09_report.py --readme
+
+test: ## set up, check style and types, run the tests
+	@$(PYTHON) scripts/00_setup.py --tests
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest
+
+bench: setup ## our training and front ends timed beside the usual ones
+	@$(RUN) scripts/13_bench.py
+
+lock: ## maintainers: pin all that requirements.txt needs in turn (wants uv)
+	@: > requirements.lock
+	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" requirements.txt tests/requirements.txt -o requirements.lock
+
+clean: ## remove what runs on this machine made; keeps downloads, .venv and all that is published
+	rm -rf models/local models/standin results/local results/standin data/real data/standin
+
+help: ## this list
+	@echo "make all    does everything; make test checks everything. One thing at a time:"; echo
+	@sed -n 's/^\([a-z_]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@echo; echo "  kws_a, kws_b, kws_c, th_b: as th_a"; echo
+	@echo "variables: DATA=auto|real|standin  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
+	@echo "           RECIPE=report  PYTHON=python3"
