@@ -1,0 +1,26 @@
+"""Get the data, check them, and keep them as arrays under data/.
+
+Real data come from a mirror folder if one is named, else from the official hosts; where neither can be had, a
+stand-in is generated and named so. See data/README.md.
+"""
+
+from pipeline import cli
+from pipeline.data import load_speech, load_weather
+
+EXAMPLES = """\
+  python scripts/01_download.py
+  python scripts/01_download.py --data real --mirror ~/downloads
+  python scripts/01_download.py --jena my_station.csv.xz --speech my_recordings/"""
+
+
+def main() -> None:
+    options = cli.parser(__doc__, EXAMPLES)
+    cli.add_sources(options)
+    sources = cli.sources(options.parse_args(), ask_again=True)
+    for load in (load_weather, load_speech):
+        identity = load(sources).identity
+        print(f"{identity.source}: {identity.description}; split: {identity.split}; SHA-256 {identity.digest}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
