@@ -1,0 +1,24 @@
+"""th_b: forecast temperature and humidity an hour ahead, T MAE < 0.6 °C, Rh MAE < 1.9 %, in less than 1.7 kB."""
+
+from device.artifact import FORECASTING
+from pipeline.cli import version_main
+from pipeline.recipe import Constraint, Pruning, Recipe, Version
+
+VERSION = Version(
+    name="th_b",
+    task=FORECASTING,
+    constraints=(Constraint("t_mae_c", 0.6), Constraint("rh_mae_pct", 1.9), Constraint("size_kb", 1.7)),
+    recipes={
+        "report": Recipe(
+            architecture="cnn",  # lighter than the MLP
+            width=0.12,  # 7 filters, 7 units
+            learning_rate=1e-3,
+            epochs=20,
+            pruning=Pruning(final_sparsity=0.78),
+            quantise=True,  # changes nothing: every tensor is below the converter's 1024 elements
+        )
+    },
+)
+
+if __name__ == "__main__":
+    version_main(VERSION, __doc__)

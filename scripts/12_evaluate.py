@@ -1,0 +1,89 @@
+"""Evaluate any TFLite file, plain or zlib-compressed, whoever made it, on the test split through the TFLite runtime.
+
+A model of this project is read with the card beside it. For any other, say what it was trained with: a forecaster's
+normalisation, a spotter's front end and the order of its labels.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device import artifact
+from device.artifact import FORECASTING, SPOTTING
+from device.errors import UserError
+from device.frontend import KINDS
+from pipeline import cli
+from pipeline.data import load_speech, load_weather
+from pipeline.speech import LABELS
+
+EXAMPLES = """\
+  python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
+  python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting --front-end mfcc \\
+      --labels down,stop,right,left,up,yes,no,go
+  python scripts/12_evaluate.py theirs.tflite --task forecasting --mean 9.107597,75.904076 --std 8.654228,16.557091"""
+
+
+def main() -> None:
+    options = cli.parser(__doc__, EXAMPLES)
+    options.add_argument("file", type=Path, help="a .tflite or .tflite.zlib file")
+    options.add_argument("--task", choices=(FORECASTING, SPOTTING), help="for a model without a card")
+    options.add_argument("--front-end", choices=sorted(KINDS), default="mfcc", help="of a spotter (default: mfcc)")
+    options.add_argument(
+        "--labels", type=lambda text: tuple(text.split(",")), default=LABELS, help="of a spotter, in its order"
+    )
+    options.add_argument("--mean", type=_pair, help="of a forecaster's two inputs (default: the train split's)")
+    options.add_argument("--std", type=_pair, help="likewise")
+    options.add_argument("--json", action="store_true", help="print the figures as JSON, all of them")
+    cli.add_sources(options)
+    arguments = options.parse_args()
+    path: Path = arguments.file
+    content = artifact.read_model(path)
+    cli.import_tensorflow()
+    from pipeline.forecasting import Forecasting
+    from pipeline.spotting import Spotting
+    from pipeline.task import Task, prepare_for
+    from pipeline.version import evaluate
+
+    sources = cli.sources(arguments)
+    task: Task
+    if arguments.task is None:
+        name = path.name.split(".")[0]
+        if not (path.parent / f"{name}.json").exists():
+            raise UserError(f"{path}: no card {name}.json beside it: say what it is with --task (see --help)")
+        card, content = artifact.load(path.parent, name)
+        task = prepare_for(card, sources)
+    elif arguments.task == SPOTTING:
+        task = Spotting(load_speech(sources), KINDS[arguments.front_end](), arguments.labels)
+    else:
+        if (arguments.mean is None) != (arguments.std is None):
+            raise UserError("--mean and --std go together: give both or neither")
+        normalisation = None if arguments.mean is None else (arguments.mean, arguments.std)
+        task = Forecasting(load_weather(sources), normalisation)
+    metrics = evaluate(path.name, content, task)
+    size = path.stat().st_size
+    result = {"file": str(path), "bytes": size, "inflated_bytes": len(content), "data": task.identity.description}
+    if arguments.json:
+        print(json.dumps({**result, **metrics}))
+        return
+    print(f"{path}: {size:,} bytes ({size / 1024:.2f} kB of 1024 bytes, {size / 1000:.2f} of 1000)")
+    print(f"on the test split of {task.identity.description}")
+    for key, value in metrics.items():
+        if key == "confusion":
+            print("confusion (a row a true word, in the model's order of labels):")
+            print("\n".join("  " + " ".join(f"{n:4d}" for n in row) for row in value))
+        else:
+            print(f"{key}: {value}")
+
+
+def _pair(text: str) -> NDArray[np.float32]:
+    values = np.array(text.split(","), np.float32)
+    if values.shape != (2,) or not np.isfinite(values).all():
+        raise argparse.ArgumentTypeError("two numbers, as 9.1,75.9")
+    return values
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,83 @@
+"""The weather task: six readings in, six out."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from device.artifact import FORECASTING
+from device.errors import UserError
+from pipeline import models, training
+from pipeline.identity import Identity
+from pipeline.recipe import Recipe
+from pipeline.statistics import block_bootstrap
+from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
+
+Array = NDArray[np.float32]
+DAY = 144  # readings
+COLUMN_METRICS = ("t_mae_c", "rh_mae_pct")
+
+
+class Forecasting:
+    """Weather data with the z-score of a model's inputs; see pipeline.task.Task.
+
+    Args:
+        normalisation: mean and std of each input column; by default those of the train split.
+    """
+
+    kind = FORECASTING
+
+    def __init__(self, weather: Weather, normalisation: tuple[Array, Array] | None = None) -> None:
+        self._weather = weather
+        if normalisation is None:
+            train = weather.values[weather.split == 0].astype(np.float64)
+            normalisation = train.mean(axis=0).astype(np.float32), (train.std(axis=0) + 1e-6).astype(np.float32)
+        self._mean, self._std = normalisation
+        self._inputs = (weather.values - self._mean) / self._std
+
+    @property
+    def identity(self) -> Identity:
+        return self._weather.identity
+
+    def card(self) -> dict[str, Any]:
+        return {"normalisation": {"mean": self._mean.tolist(), "std": self._std.tolist()}}
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        starts = tf.constant(self._weather.windows("train"))
+        inputs, targets = tf.constant(self._inputs), tf.constant(self._weather.values)
+        steps = tf.range(INPUT_STEPS)
+
+        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = tf.gather(starts, indices)[:, None] + steps
+            return tf.gather(inputs, rows), tf.gather(targets, rows + INPUT_STEPS)
+
+        def mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(tf.square(truth - forecast))
+
+        model = models.build(recipe, (INPUT_STEPS, 2), (OUTPUT_STEPS, 2))
+        return training.train(model, recipe, len(starts), batch, mean_squared_error, seed, xla=True)
+
+    def inputs(self, split: str) -> Array:
+        """[windows, 6, 2], z-scored."""
+        return np.asarray(self._inputs[self._weather.windows(split)[:, None] + np.arange(INPUT_STEPS)])
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
+        starts = self._weather.windows(split)
+        truth = self._weather.values[starts[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
+        if outputs.shape != truth.shape:
+            raise UserError(f"a forecaster puts out {truth.shape[1:]}, this model {outputs.shape[1:]}")
+        errors = np.abs(outputs - truth).astype(np.float64)
+        result: dict[str, Any] = {"windows": len(starts)}
+        for column, metric in enumerate(COLUMN_METRICS):
+            error = errors[:, :, column]
+            result[metric] = round(float(error.mean()), 5)
+            result[metric + "_95"] = [round(v, 5) for v in block_bootstrap(error.mean(axis=1), DAY)]
+            result[metric + "_by_step"] = [round(float(v), 5) for v in error.mean(axis=0)]
+        return result
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        distance = float(np.abs(reference - outputs).mean())
+        return "mean |TFLite - Keras| in °C and %", distance, 0.1 if quantised else 1e-3

@@ -1,0 +1,164 @@
+"""From a Keras model to the fewest bytes: convert, quantise the weights, slim the flatbuffer, compress.
+
+The TFLite file is edited through its own schema (https://ai.google.dev/edge/litert, schema.fbs), so each step is
+plain to see and does the same with every release of the converter.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+import flatbuffers
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+Op = schema.BuiltinOperator
+WEIGHTS_INPUT = 1  # of convolutions and fully connected layers
+SMALLEST_QUANTISED = 1024  # elements: the converter of 2020, like today's, leaves smaller tensors in float
+
+
+def convert(model: keras.Model) -> bytes:
+    """A float TFLite file with the batch fixed to 1, so that no shape arithmetic is left in it."""
+    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
+    converted: bytes = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
+    return converted
+
+
+def quantise_weights(content: bytes) -> bytes:
+    """Post-training quantisation of the weights, as the TFLite converter of 2020 did it.
+
+    One symmetric int8 scale a tensor, max |w| / 127. Convolutions and fully connected layers compute on the
+    int8 weights; depthwise ones get theirs through a DEQUANTIZE operator. (Today's converter writes one scale
+    per channel, which takes more bytes. The runtime's integer depthwise kernel needs those: with one scale a
+    tensor it gives chance accuracy, silently.)
+    """
+    model = _unpack(content)
+    for graph in model.subgraphs:
+        for position, op in reversed(list(enumerate(graph.operators))):
+            code = _code(model, op)
+            if code not in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED):
+                continue
+            index = op.inputs[WEIGHTS_INPUT]
+            tensor = graph.tensors[index]
+            data = model.buffers[tensor.buffer].data
+            if tensor.type != schema.TensorType.FLOAT32 or data is None or data.nbytes < 4 * SMALLEST_QUANTISED:
+                continue
+            quantised, scale = quantise(data.view(np.float32))
+            stored = schema.TensorT(
+                shape=tensor.shape,
+                type=schema.TensorType.INT8,
+                buffer=len(model.buffers),
+                quantization=schema.QuantizationParametersT(scale=[scale], zeroPoint=[0]),
+            )
+            model.buffers.append(schema.BufferT(data=quantised.view(np.uint8)))
+            if code != Op.DEPTHWISE_CONV_2D:
+                graph.tensors[index] = stored
+                continue
+            tensor.buffer = 0
+            graph.tensors.append(stored)
+            dequantise = schema.OperatorT(opcodeIndex=_opcode(model, Op.DEQUANTIZE, 2))
+            dequantise.inputs, dequantise.outputs = [len(graph.tensors) - 1], [index]
+            graph.operators.insert(position, dequantise)
+    _share_buffers(model)  # the float weights go
+    return _pack(model)
+
+
+def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
+    """Symmetric int8 with one scale: round half away from zero of w / scale, scale = max |w| / 127."""
+    scale = np.float32(np.abs(weights).max() / 127) or np.float32(1)
+    steps = weights / scale
+    return (np.sign(steps) * np.floor(np.abs(steps) + 0.5)).astype(np.int8), float(scale)
+
+
+def slim(content: bytes) -> bytes:
+    """Drop what inference does not need: names, description, metadata, signatures, unused tensors and buffers.
+
+    Operators, shapes and weights stay as they are: outputs are equal to the last bit.
+    """
+    model = _unpack(content)
+    model.description = model.metadata = model.metadataBuffer = model.signatureDefs = None
+    for graph in model.subgraphs:
+        graph.name = None
+        _drop_unused_tensors(graph)
+        for tensor in graph.tensors:
+            tensor.name = None
+            tensor.shapeSignature = None
+            if tensor.quantization is not None and tensor.quantization.scale is None:
+                tensor.quantization = None
+    _share_buffers(model)
+    return _pack(model)
+
+
+def compress(content: bytes) -> bytes:
+    """A zlib stream, as `zlib.decompress` reads it."""
+    return zlib.compress(content, 9)
+
+
+def bytes_by_part(content: bytes) -> dict[str, int]:
+    """Bytes of a TFLite file by what they hold: weights, and the structure around them."""
+    model = _unpack(content)
+    weights = sum(len(b.data) for b in model.buffers if b.data is not None)
+    return {"weights": weights, "structure": len(content) - weights}
+
+
+def _drop_unused_tensors(graph: schema.SubGraphT) -> None:
+    ports = [port for op in graph.operators for port in (op.inputs, op.outputs, op.intermediates)]
+    ports += [graph.inputs, graph.outputs]
+    used = sorted({int(i) for port in ports if port is not None for i in port if i >= 0})
+    place = {old: new for new, old in enumerate(used)} | {-1: -1}  # -1: an optional input that is not given
+
+    def moved(port: list[int] | None) -> list[int] | None:
+        return None if port is None else [place[int(i)] for i in port]
+
+    for op in graph.operators:
+        op.inputs, op.outputs, op.intermediates = moved(op.inputs), moved(op.outputs), moved(op.intermediates)
+    graph.inputs, graph.outputs = moved(graph.inputs), moved(graph.outputs)
+    graph.tensors = [graph.tensors[i] for i in used]
+
+
+def _share_buffers(model: schema.ModelT) -> None:
+    """Keep each content once; whatever has none (activations) shares buffer 0, which the format keeps empty."""
+    kept: list[schema.BufferT] = [schema.BufferT()]
+    place: dict[bytes, int] = {b"": 0}
+    for tensor in _tensors(model):
+        data = model.buffers[tensor.buffer].data
+        key = b"" if data is None else data.tobytes()
+        if key not in place:
+            place[key] = len(kept)
+            kept.append(schema.BufferT(data=data))
+        tensor.buffer = place[key]
+    model.buffers = kept
+
+
+def _tensors(model: schema.ModelT) -> Iterator[schema.TensorT]:
+    for graph in model.subgraphs:
+        yield from graph.tensors
+
+
+def _code(model: schema.ModelT, op: schema.OperatorT) -> int:
+    entry = model.operatorCodes[op.opcodeIndex]
+    return max(entry.builtinCode, entry.deprecatedBuiltinCode)  # old files fill the deprecated field alone
+
+
+def _opcode(model: schema.ModelT, code: int, version: int) -> int:
+    """Index of an operator code, which is added if the model has it not."""
+    for index, entry in enumerate(model.operatorCodes):
+        if max(entry.builtinCode, entry.deprecatedBuiltinCode) == code:
+            return index
+    model.operatorCodes.append(
+        schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=min(code, 127), version=version)
+    )
+    return len(model.operatorCodes) - 1
+
+
+def _unpack(content: bytes) -> schema.ModelT:
+    return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+
+
+def _pack(model: schema.ModelT) -> bytes:
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

@@ -1,0 +1,97 @@
+"""The keyword task: one second of sound in, one of eight words out."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from device.artifact import SPOTTING
+from device.errors import UserError
+from device.frontend import FrontEnd, features, to_dict
+from pipeline import models, training
+from pipeline.identity import Identity
+from pipeline.recipe import Recipe
+from pipeline.speech import LABELS, Speech
+from pipeline.statistics import wilson
+
+Array = NDArray[np.float32]
+CHUNK = 256  # clips at a time: bounds the memory that their frames take
+
+
+class Spotting:
+    """Spoken words as features of one front end; see pipeline.task.Task.
+
+    Args:
+        labels: in the order of the model's outputs.
+    """
+
+    kind = SPOTTING
+
+    def __init__(self, speech: Speech, front_end: FrontEnd, labels: tuple[str, ...] = LABELS) -> None:
+        if sorted(labels) != sorted(LABELS):
+            raise UserError(f"labels {','.join(labels)}: give these eight in the model's order: {','.join(LABELS)}")
+        self._speech, self._front_end, self._labels = speech, front_end, labels
+
+    @property
+    def identity(self) -> Identity:
+        return self._speech.identity
+
+    def card(self) -> dict[str, Any]:
+        return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        audio, label = self._speech.subset("train")
+        inputs, labels = tf.constant(self._features(audio)), tf.constant(label)
+        del audio
+        seen = tf.constant(self.inputs("validation"))
+        truth = self._truth("validation")
+
+        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.gather(inputs, indices), tf.gather(labels, indices)
+
+        def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
+
+        forward = tf.function(lambda model, x: model(x, training=False))
+
+        def accuracy(model: keras.Model) -> float:
+            return float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
+
+        model = models.build(recipe, self._front_end.shape, (len(LABELS),))
+        return training.train(model, recipe, len(label), batch, cross_entropy, seed, score=accuracy)
+
+    def inputs(self, split: str) -> Array:
+        """Features [clips, *front_end.shape]."""
+        return self._features(self._speech.subset(split)[0])
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """Accuracy with its 95 % Wilson interval, and the confusion matrix (a row a true label)."""
+        truth = self._truth(split)
+        if outputs.shape != (len(truth), len(LABELS)):
+            raise UserError(f"a spotter of these words puts out ({len(LABELS)},), this model {outputs.shape[1:]}")
+        heard = outputs.argmax(axis=1)
+        confusion = np.zeros((len(LABELS), len(LABELS)), int)
+        np.add.at(confusion, (truth, heard), 1)
+        correct = int((truth == heard).sum())
+        return {
+            "clips": len(truth),
+            "correct": correct,
+            "accuracy_pct": round(100 * correct / len(truth), 3),
+            "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
+            "confusion": confusion.tolist(),
+        }
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
+        return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
+
+    def _truth(self, split: str) -> NDArray[np.int32]:
+        """True labels as the model counts them."""
+        place = np.array([self._labels.index(word) for word in LABELS], np.int32)
+        return place[self._speech.subset(split)[1]]
+
+    def _features(self, audio: Array) -> Array:
+        chunks = [features(self._front_end, audio[i : i + CHUNK]) for i in range(0, len(audio), CHUNK)]
+        return np.concatenate(chunks)

@@ -1,0 +1,141 @@
+"""One version from data to card: train, convert, check, slim, compress, evaluate."""
+
+import hashlib
+import resource
+import time
+from dataclasses import asdict
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras as keras
+
+from device import artifact
+from device.errors import UserError
+from device.runtime import Model
+from pipeline import files, shrink, training
+from pipeline.data import Sources
+from pipeline.progress import bar
+from pipeline.recipe import Recipe, Version
+from pipeline.task import Task, prepare
+
+TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
+# what a result depends on, beside its recipe, seed and data; a change of these files makes it stale
+CODE = (
+    *(Path("device") / f"{name}.py" for name in ("audio", "frontend", "runtime")),
+    *(
+        Path("pipeline") / f"{name}.py"
+        for name in ("forecasting", "models", "shrink", "spotting", "training", "version")
+    ),
+)
+
+
+def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Path:
+    """Make `version` with one of its recipes unless it stands already; returns the path of its card.
+
+    The model goes to models/local, or to models/standin if its data are generated.
+
+    Raises:
+        UserError: bad data, or a TFLite file that does not do what the Keras model does.
+    """
+    recipe = version.recipes[recipe_name]
+    task = prepare(version.task, recipe.front_end, sources)
+    folder = files.MODELS / ("standin" if task.identity.stand_in else "local")
+    card_path = folder / f"{version.name}.json"
+    made_from = {
+        "recipe_name": recipe_name,
+        "recipe": recipe.to_dict(),
+        "constraints": [asdict(c) for c in version.constraints],
+        "seed": seed,
+        "data": asdict(task.identity),
+        "tools": {name: installed(name) for name in TOOLS},
+        "code": _code_digest(),
+    }
+    if _fresh(folder, version.name, made_from):
+        print(f"{version.name}: {card_path.relative_to(files.ROOT)} is up to date")
+        return card_path
+    started = time.monotonic()
+    print(f"{version.name}: recipe {recipe_name!r}, seed {seed}, {task.identity.description}", flush=True)
+    training.seed_everything(seed)
+    model = task.train(recipe, seed)
+    converted, slimmed, parity = _shrink(version.name, model, recipe, task)
+    compressed = shrink.compress(slimmed)
+    metrics = evaluate(version.name, artifact.decode_model(compressed, version.name), task)
+    card = {
+        "format": artifact.CARD_FORMAT,
+        "name": version.name,
+        "task": version.task,
+        **task.card(),
+        "file": {
+            "sha256": hashlib.sha256(compressed).hexdigest(),
+            "compressed_bytes": len(compressed),
+            "slimmed_bytes": len(slimmed),
+            "converted_bytes": len(converted),
+            "converted_compressed_bytes": len(shrink.compress(converted)),
+            "slimmed_parts_bytes": shrink.bytes_by_part(slimmed),
+        },
+        "sparsity": round(training.sparsity_of(model.get_weights()), 4),
+        "test": metrics,
+        "results": judge(version, metrics, len(compressed)),
+        "parity": parity,
+        "made_from": made_from,
+        "made_with": f"make {version.name} RECIPE={recipe_name} SEED={seed}",
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    with files.whole(folder / f"{version.name}.tflite.zlib") as partial:
+        partial.write_bytes(compressed)
+    files.write_json(card_path, card)
+    return card_path
+
+
+def judge(version: Version, metrics: dict[str, Any], size: int) -> list[dict[str, Any]]:
+    """Each constraint with its value and whether it is met; latency is not known here (see results/)."""
+    values = {**metrics, "size_kb": round(size / 1024, 4)}
+    judged: list[dict[str, Any]] = []
+    for constraint in version.constraints:
+        value = values.get(constraint.metric)
+        met = None if value is None else constraint.met_by(value)
+        judged.append({**asdict(constraint), "value": value, "met": met})
+    return judged
+
+
+def _shrink(name: str, model: keras.Model, recipe: Recipe, task: Task) -> tuple[bytes, bytes, dict[str, Any]]:
+    """The TFLite file as converted and slimmed, and how it compares with Keras on validation data."""
+    converted = shrink.convert(model)
+    if recipe.quantise:
+        converted = shrink.quantise_weights(converted)
+    slimmed = shrink.slim(converted)
+    inputs = task.inputs("validation")
+    outputs = Model(converted, name).predict(inputs)
+    if not np.array_equal(outputs, Model(slimmed, name).predict(inputs)):
+        raise UserError(f"{name}: slimming changed the model's outputs: report this as a bug")
+    reference = model.predict(inputs, batch_size=1024, verbose=0)
+    what, distance, allowed = task.parity(reference, outputs, recipe.quantise)
+    if not distance <= allowed:
+        raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
+    return converted, slimmed, {"what": what, "value": round(distance, 6), "allowed": allowed}
+
+
+def evaluate(name: str, content: bytes, task: Task) -> dict[str, Any]:
+    """Figures of a TFLite file on the task's test split, through the TFLite runtime.
+
+    Raises:
+        UserError: the file does not fit the task.
+    """
+    inputs = task.inputs("test")
+    with bar(None, f"testing {name}", "inputs", len(inputs)) as progress:
+        return task.metrics(Model(content, name).predict(inputs, progress.update), "test")
+
+
+def _fresh(folder: Path, name: str, made_from: dict[str, Any]) -> bool:
+    try:
+        return bool(artifact.load(folder, name)[0].content["made_from"] == made_from)
+    except (UserError, KeyError):
+        return False
+
+
+def _code_digest() -> str:
+    scripts = Path(__file__).parents[1]
+    return hashlib.sha256(b"".join((scripts / name).read_bytes() for name in CODE)).hexdigest()[:16]
