@@ -1,0 +1,41 @@
+"""Set this machine's run beside the report and the published run.
+
+Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
+"""
+
+from pipeline import cli, files, report
+from pipeline.files import write_text
+
+EXAMPLES = """\
+  python scripts/09_report.py
+  python scripts/09_report.py --publish   (maintainers: promote models/local, made on real data with seed 22)
+  python scripts/09_report.py --readme    (write the README's tables from the published results)"""
+
+
+def main() -> None:
+    options = cli.parser(__doc__, EXAMPLES)
+    choice = options.add_mutually_exclusive_group()
+    choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
+    choice.add_argument("--readme", action="store_true", help="write the README's tables from the published results")
+    arguments = options.parse_args()
+    if arguments.publish:
+        report.publish()
+        print("published: models/report, results; now run make readme and commit")
+    elif arguments.readme:
+        write_text(report.README, report.readme_text(report.README.read_text(encoding="utf-8")))
+    else:
+        table = report.rows(files.MODELS)
+        stand_in = any(row.here_is_stand_in for row in table)
+        folder = files.RESULTS / ("standin" if stand_in else "local")
+        report.write_results(table, folder, with_here=True)
+        if stand_in:
+            print("*** STAND-IN DATA: this machine's figures marked so say nothing about the report. ***\n")
+        print(report.versions_markdown(table, with_here=True))
+        print(
+            "✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi"
+        )
+        print(f"in full: {folder.relative_to(files.ROOT)}/versions.{{json,csv,md}}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

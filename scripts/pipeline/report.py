@@ -1,0 +1,264 @@
+"""Tables of the five versions: the report, the published run, this machine's run, the constraints.
+
+All figures come from results/reference.json, the cards and the latency results; none is written here.
+"""
+
+import csv
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from device import artifact
+from device.artifact import Card
+from device.errors import UserError
+from pipeline import files, measure
+from pipeline.recipe import METRICS, Constraint
+
+VERSIONS = ("th_a", "th_b", "kws_a", "kws_b", "kws_c")
+PUBLISHED = files.MODELS / "report"
+README = files.ROOT / "README.md"
+SEED = 22  # the report's
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value; `met` is None where this machine can't tell (latency is asked of a Raspberry Pi)."""
+
+    value: float
+    low: float | None
+    high: float | None
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One constraint of one version beside its figures."""
+
+    version: str
+    metric: str
+    constraint: str
+    report: float | None
+    published: Figure | None
+    here: Figure | None
+    here_is_stand_in: bool
+
+
+def rows(here: Path | None) -> list[Row]:
+    """A row for each constraint of each version that stands in models/report or in the folder `here` of a version.
+
+    Args:
+        here: models/local and models/standin's parent, or None for the published figures alone.
+
+    Raises:
+        UserError: a model does not match its card.
+    """
+    reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
+    published_latency = measure.read_latency(measure.PUBLISHED)["models"]
+    local_latency = measure.read_latency(measure.LOCAL)["models"]
+    table = []
+    for name in VERSIONS:
+        published = _card(PUBLISHED, name)
+        local = (_card(here / "local", name) or _card(here / "standin", name)) if here else None
+        shown = published or local
+        for result in shown.content["results"] if shown else []:
+            metric = result["metric"]
+            sign = ">" if METRICS[metric].more_is_better else "<"
+            table.append(
+                Row(
+                    version=name,
+                    metric=metric,
+                    constraint=f"{sign} {result['limit']:g} {METRICS[metric].unit}",
+                    report=reference[name].get(metric),
+                    published=_figure(published, metric, published_latency),
+                    here=_figure(local, metric, local_latency),
+                    here_is_stand_in=local is not None and _stand_in(local),
+                )
+            )
+    return table
+
+
+def _card(folder: Path, name: str) -> Card | None:
+    return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
+
+
+def _stand_in(card: Card) -> bool:
+    return bool(card.content["made_from"]["data"]["source"] == "stand-in")
+
+
+def _figure(card: Card | None, metric: str, latency: dict[str, Any]) -> Figure | None:
+    if card is None:
+        return None
+    if metric.endswith("_ms"):
+        timed = latency.get(card.sha256)
+        return Figure(timed[metric]["mean"], None, None, None) if timed else None
+    result = next(r for r in card.content["results"] if r["metric"] == metric)
+    low, high = card.content["test"].get(metric + "_95", (None, None))
+    met = Constraint(metric, result["limit"]).met_by(result["value"])
+    return Figure(result["value"], low, high, met)
+
+
+def versions_markdown(table: Sequence[Row], with_here: bool) -> str:
+    """The table of the five versions."""
+    header = ["version", "", "constraint", "report", "published run"] + (["this machine's run"] if with_here else [])
+    lines = []
+    for row in table:
+        metric = METRICS[row.metric]
+        cells = [
+            f"`{row.version}`",
+            f"{metric.title}, {metric.unit}",
+            row.constraint,
+            "" if row.report is None else f"{row.report:g}",
+            _cell(row.published, row.metric),
+        ]
+        if with_here:
+            cells.append(_cell(row.here, row.metric) + (" STAND-IN" if row.here_is_stand_in else ""))
+        lines.append(cells)
+    return markdown_table(header, lines)
+
+
+def _cell(figure: Figure | None, metric: str) -> str:
+    if figure is None:
+        return "–"
+    text = f"{figure.value:.{METRICS[metric].digits}f}"
+    if figure.low is not None:
+        text += f" ({figure.low:.{METRICS[metric].digits}f}–{figure.high:.{METRICS[metric].digits}f})"
+    return text + {True: " ✓", False: " **missed**", None: " (host, not a Pi)"}[figure.met]
+
+
+def bytes_markdown() -> str:
+    """Bytes of the published files at each stage, in both kinds of kB."""
+    reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
+    lines = []
+    for name in VERSIONS:
+        card = _card(PUBLISHED, name)
+        if card:
+            size = card.content["file"]
+            final = size["compressed_bytes"]
+            stages = [size[k] for k in ("converted_bytes", "slimmed_bytes", "converted_compressed_bytes")]
+            lines.append(
+                [f"`{name}`", f"{reference[name]['size_kb']:.2f}"]
+                + [f"{b:,}" for b in (*stages, final)]
+                + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
+            )
+    header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
+    return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
+
+
+def latency_markdown() -> str:
+    """Published latency by stage."""
+    result = measure.read_latency(measure.PUBLISHED)
+    lines = []
+    for name in VERSIONS:
+        card = _card(PUBLISHED, name)
+        timed = result["models"].get(card.sha256) if card else None
+        if timed:
+            stages = timed["stages_ms"]
+            cells = [f"{stages[s]['mean']:.3f}" if s in stages else "–" for s in ("resample", "features", "invoke")]
+            cells += [_spread(timed["inference_ms"]), _spread(timed["total_ms"])]
+            lines.append([f"`{name}`", *cells])
+    header = ["version", "resample", "features", "invoke", "inference: mean / median / p90 / p99", "total: the same"]
+    device = result["device"]
+    note = f"Milliseconds on this host, not a Pi: {device['cpu']}, {device['cores']} cores." if device else ""
+    return f"{note}\n\n{markdown_table(header, lines)}"
+
+
+def _spread(summary: dict[str, float]) -> str:
+    return " / ".join(f"{summary[key]:.3f}" for key in ("mean", "median", "p90", "p99"))
+
+
+def provenance_markdown() -> str:
+    """What the published models were made from."""
+    lines = []
+    for name in VERSIONS:
+        card = _card(PUBLISHED, name)
+        if card:
+            made = card.content["made_from"]
+            data = f"{made['data']['source']}: {made['data']['description']}; {made['data']['split']}"
+            how = f"`{card.content['made_with']}`"
+            cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
+            lines.append([f"`{name}`", data, how, cost])
+    return markdown_table(["version", "data", "made with", "took"], lines)
+
+
+def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    body = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
+    return "\n".join(body) + "\n"
+
+
+def write_results(table: Sequence[Row], folder: Path, with_here: bool) -> None:
+    """versions.json, versions.csv and versions.md in `folder`."""
+    records = [asdict(row) for row in table]
+    if not with_here:
+        records = [{key: record[key] for key in record if not key.startswith("here")} for record in records]
+    files.write_json(
+        folder / "versions.json", {"made_with": "make report" if with_here else "make publish", "rows": records}
+    )
+    flat = [_flat(record) for record in records]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, flat[0] if flat else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    files.write_text(folder / "versions.csv", text.getvalue())
+    files.write_text(folder / "versions.md", versions_markdown(table, with_here))
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        if key in ("published", "here"):
+            flat |= {f"{key}_{f}": value[f] if value else None for f in ("value", "low", "high", "met")}
+        else:
+            flat[key] = value
+    return flat
+
+
+def readme_text(text: str) -> str:
+    """`text` with every generated table, between its two markers, made anew from the published results.
+
+    Raises:
+        UserError: a marker is missing.
+    """
+    tables = {
+        "versions": versions_markdown(rows(None), with_here=False),
+        "bytes": bytes_markdown(),
+        "latency": latency_markdown(),
+        "provenance": provenance_markdown(),
+    }
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}: generated by make readme -->\n", f"<!-- end of {name} -->"
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        text, count = pattern.subn(lambda _, b=begin, t=table, e=end: f"{b}{t}{e}", text)  # type: ignore[misc]
+        if count != 1:
+            raise UserError(f"{README}: {count} times the markers of {name!r}, not once: put them back")
+    return text
+
+
+def publish() -> None:
+    """Make this machine's run the published one.
+
+    Raises:
+        UserError: a version is missing, or was not made with the report's recipe and seed.
+    """
+    local = files.MODELS / "local"
+    for name in VERSIONS:
+        card = _card(local, name)
+        if card is None:
+            raise UserError(f"{local}/{name}.json: no such card: run make all DATA=real first")
+        made = card.content["made_from"]
+        if (made["recipe_name"], made["seed"]) != ("report", SEED):
+            raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
+    if not measure.LOCAL.exists():
+        raise UserError(f"{measure.LOCAL}: no latency: run make measure first")
+    for name in VERSIONS:
+        for suffix in (".tflite.zlib", ".json"):
+            with files.whole(PUBLISHED / f"{name}{suffix}") as partial:
+                shutil.copyfile(local / f"{name}{suffix}", partial)
+    with files.whole(measure.PUBLISHED) as partial:
+        shutil.copyfile(measure.LOCAL, partial)
+    write_results(rows(None), files.RESULTS, with_here=False)
