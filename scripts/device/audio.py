@@ -77,7 +77,8 @@ def resample(audio: Audio, rate: int, name: str = "audio") -> Audio:
     windows = np.lib.stride_tricks.as_strided(
         padded, (rows, len(matrix)), (hop * padded.itemsize, padded.itemsize), writeable=False
     )
-    return (windows @ matrix).reshape(-1)[:wanted]
+    # copied, since rows that overlap in memory keep numpy from calling BLAS
+    return (np.ascontiguousarray(windows) @ matrix).reshape(-1)[:wanted]
 
 
 @lru_cache

@@ -4,8 +4,8 @@ Both equal their `tf.signal` counterparts to 1e-4 (see tests/test_frontend.py). 
 so a model is trained on what it will be given on the device.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Mfcc:
 
 
 FrontEnd = Stft | Mfcc
+Extract = Callable[[Audio], Features]
 KINDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc}
 
 
@@ -77,60 +78,68 @@ def from_dict(fields: dict[str, Any]) -> FrontEnd:
     return front_end
 
 
-def features(front_end: FrontEnd, audio: Audio) -> Features:
-    """Features of one second of 16 kHz audio.
+def extractor(front_end: FrontEnd) -> Extract:
+    """A function from one second of 16 kHz audio [16000] to features [*front_end.shape].
 
-    Args:
-        audio: [..., 16000], any number of clips.
-
-    Returns:
-        [..., *front_end.shape].
+    It owns its working memory, so each thread needs one of its own. The Fourier transform is in float64: quiet
+    frames, whose logarithm is steep, need it, and it costs next to nothing.
     """
-    return _stft(front_end, audio) if isinstance(front_end, Stft) else _mfcc(front_end, audio)
+    return _stft_extractor(front_end) if isinstance(front_end, Stft) else _mfcc_extractor(front_end)
 
 
-def _stft(p: Stft, audio: Audio) -> Features:
+def _stft_extractor(p: Stft) -> Extract:
     """tf.signal.stft, magnitude, tf.image.resize(bilinear).
 
     An output pixel mixes two rows and two columns at most: only frames that reach the image are computed.
     """
-    used, rows, columns = _resize(p)
-    frames = _frames(audio, p.frame, p.step)[..., used, :] * _window(p.frame)
-    image: Features = rows @ (np.abs(np.fft.rfft(frames)).astype(np.float32, copy=False) @ columns)
-    return image[..., None]
+    rows = _bilinear(_frame_count(p.frame, p.step), p.height)
+    used = np.flatnonzero(rows.any(axis=0))
+    rows, columns = np.ascontiguousarray(rows[:, used]), _bilinear(p.frame // 2 + 1, p.width).T.copy()
+    magnitude = _magnitude(p.frame, p.step, p.frame // 2 + 1, used)
+
+    def extract(audio: Audio) -> Features:
+        image: Features = rows @ (magnitude(audio) @ columns)
+        return image[..., None]
+
+    return extract
 
 
-def _mfcc(p: Mfcc, audio: Audio) -> Features:
+def _mfcc_extractor(p: Mfcc) -> Extract:
     """tf.signal's stft, mel filter bank, log(x + 1e-6) and mfccs_from_log_mel_spectrograms."""
     mel, dct = _mel_and_dct(p)
-    frames = _frames(audio, p.frame, p.step) * _window(p.frame)
-    magnitude = np.abs(np.fft.rfft(frames)[..., : len(mel)]).astype(np.float32, copy=False)
-    cepstrum: Features = np.log(magnitude @ mel + np.float32(1e-6)) @ dct
-    return cepstrum[..., None]
+    magnitude = _magnitude(p.frame, p.step, len(mel), np.arange(_frame_count(p.frame, p.step)))
+
+    def extract(audio: Audio) -> Features:
+        log_mel = np.log(magnitude(audio) @ mel + np.float32(1e-6))
+        cepstrum: Features = log_mel @ dct
+        return cepstrum[..., None]
+
+    return extract
+
+
+def _magnitude(frame: int, step: int, bins: int, used: NDArray[np.intp]) -> Extract:
+    """A function from audio [16000] to the magnitudes [used frames, bins] of its Hann-windowed spectrum."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+    # kept from call to call: fresh pages for arrays of this size cost as much as the transform
+    frames = np.empty((len(used), frame))
+    spectrum = np.empty((len(used), frame // 2 + 1), np.complex128)
+    magnitude = np.empty((len(used), bins))
+    single = np.empty((len(used), bins), np.float32)
+    every = len(used) == _frame_count(frame, step)
+
+    def extract(audio: Audio) -> Features:
+        view = np.lib.stride_tricks.sliding_window_view(audio, frame)[::step]
+        np.multiply(view if every else view[used], window, out=frames)
+        np.fft.rfft(frames, out=spectrum)
+        np.abs(spectrum[:, :bins], out=magnitude)
+        single[...] = magnitude
+        return single
+
+    return extract
 
 
 def _frame_count(frame: int, step: int) -> int:
     return 1 + (RATE - frame) // step
-
-
-def _frames(audio: Audio, frame: int, step: int) -> Audio:
-    """Overlapping frames as a view: [..., frames, frame]."""
-    return np.lib.stride_tricks.sliding_window_view(audio, frame, axis=-1)[..., ::step, :]
-
-
-@lru_cache
-def _window(length: int) -> Audio:
-    """Periodic Hann window."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
-
-
-@lru_cache
-def _resize(p: Stft) -> tuple[NDArray[np.intp], Features, Features]:
-    """Bilinear resize as two matrices: the frames it reads, [height, those frames], [bins, width]."""
-    rows = _bilinear(_frame_count(p.frame, p.step), p.height)
-    used = np.flatnonzero(rows.any(axis=0))
-    columns = _bilinear(p.frame // 2 + 1, p.width).T
-    return used, np.ascontiguousarray(rows[:, used]), np.ascontiguousarray(columns)
 
 
 def _bilinear(size: int, out: int) -> Features:
@@ -144,7 +153,6 @@ def _bilinear(size: int, out: int) -> Features:
     return weights
 
 
-@lru_cache
 def _mel_and_dct(p: Mfcc) -> tuple[Features, Features]:
     """HTK mel triangles [bins up to `high`, mel_bins] and the DCT-II [mel_bins, coefficients].
 

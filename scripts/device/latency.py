@@ -13,7 +13,7 @@ import numpy as np
 
 from device.artifact import Card
 from device.audio import resample
-from device.frontend import features
+from device.frontend import extractor
 from device.runtime import Model
 
 MICROPHONE_RATE = 48_000  # Hz
@@ -33,15 +33,15 @@ def measure(card: Card, content: bytes, each: Callable[[], object] = lambda: Non
     """
     model = Model(content, card.name, threads=int(PROTOCOL["threads"]))
     rng = np.random.default_rng(0)
-    front_end = card.front_end
+    extract = extractor(card.front_end) if card.front_end else None
     sound = rng.uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
     window = rng.normal(size=model.input_shape).astype(np.float32)
     times: list[list[float]] = []
     for _ in range(int(PROTOCOL["warm_up_passes"] + PROTOCOL["passes"])):
         ticks = [time.perf_counter()]
-        audio = resample(sound, MICROPHONE_RATE) if front_end else sound
+        audio = resample(sound, MICROPHONE_RATE) if extract else sound
         ticks.append(time.perf_counter())
-        x = features(front_end, audio) if front_end else window
+        x = extract(audio) if extract else window
         ticks.append(time.perf_counter())
         model.set(x)
         ticks.append(time.perf_counter())
@@ -53,7 +53,7 @@ def measure(card: Card, content: bytes, each: Callable[[], object] = lambda: Non
         each()
         time.sleep(PROTOCOL["pause_s"])
     stages = dict(zip(STAGES, np.array(times[int(PROTOCOL["warm_up_passes"]) :]).T, strict=True))
-    if not front_end:
+    if extract is None:
         stages = {name: stages[name] for name in STAGES[2:]}
     return {
         "stages_ms": {name: _summary(values) for name, values in stages.items()},

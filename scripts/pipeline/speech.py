@@ -178,8 +178,9 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                         assert stream is not None  # it is a file
                         yield name, stream.read()
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        what = str(error).partition("\n")[0] or "it ends too early"
         raise UserError(
-            f"{path}: not an archive, truncated or damaged ({error}): remove it and fetch it again"
+            f"{path}: not an archive, truncated or damaged ({what}): remove it and fetch it again"
         ) from None
 
 

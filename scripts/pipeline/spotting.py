@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from device.artifact import SPOTTING
 from device.errors import UserError
-from device.frontend import FrontEnd, features, to_dict
+from device.frontend import FrontEnd, extractor, to_dict
 from pipeline import models, training
 from pipeline.identity import Identity
 from pipeline.recipe import Recipe
@@ -17,7 +17,6 @@ from pipeline.speech import LABELS, Speech
 from pipeline.statistics import wilson
 
 Array = NDArray[np.float32]
-CHUNK = 256  # clips at a time: bounds the memory that their frames take
 
 
 class Spotting:
@@ -93,5 +92,5 @@ class Spotting:
         return place[self._speech.subset(split)[1]]
 
     def _features(self, audio: Array) -> Array:
-        chunks = [features(self._front_end, audio[i : i + CHUNK]) for i in range(0, len(audio), CHUNK)]
-        return np.concatenate(chunks)
+        extract = extractor(self._front_end)
+        return np.stack([extract(clip) for clip in audio])

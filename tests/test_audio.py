@@ -1,0 +1,72 @@
+import io
+
+import numpy as np
+import pytest
+import scipy.signal
+from conftest import wav_bytes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.audio import RATE, fit, read_wav, resample
+from device.errors import UserError
+
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
+
+
+def read(content: bytes, longest: float = 1.0) -> np.ndarray:
+    return read_wav(io.BytesIO(content), "clip.wav", longest)
+
+
+@pytest.mark.parametrize(("width", "tolerance"), [(1, 1e-2), (2, 1e-4), (3, 1e-6), (4, 1e-6)])
+def test_reads_every_width_of_pcm(width: int, tolerance: float) -> None:
+    np.testing.assert_allclose(read(wav_bytes(TONE, width=width)), TONE, atol=tolerance)
+
+
+def test_mixes_stereo() -> None:
+    both = np.stack([TONE, np.zeros_like(TONE)], axis=1)
+    np.testing.assert_allclose(read(wav_bytes(both, channels=2)), TONE / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 48_000])
+def test_resamples_to_16_khz(rate: int) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    heard = read(wav_bytes(tone, rate=rate))
+    assert len(heard) == RATE
+    np.testing.assert_allclose(heard[200:-200], TONE[200:-200], atol=2e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rate=st.sampled_from([8000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]),
+    length=st.integers(1, 5000),
+    seed=st.integers(0, 99),
+)
+def test_resampler_equals_scipy(rate: int, length: int, seed: int) -> None:
+    sound = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
+    factor = np.gcd(rate, RATE)
+    expected = scipy.signal.resample_poly(sound, RATE // factor, rate // factor)
+    np.testing.assert_allclose(resample(sound, rate), expected, atol=2e-5)
+
+
+@given(length=st.integers(0, 40_000))
+def test_fit_gives_one_second_and_pads_at_the_end(length: int) -> None:
+    fitted = fit(np.ones(length, np.float32))
+    assert fitted.shape == (RATE,)
+    assert fitted.sum() == min(length, RATE)
+    assert not fitted[length:].any()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a PCM WAV"),
+        (b"ID3 this is an mp3", "not a PCM WAV"),
+        (wav_bytes(np.zeros(0)), "holds no sound"),
+        (wav_bytes(TONE)[:5000], "cut short"),
+        (wav_bytes(np.zeros(RATE + 1600)), "1.10 s long"),
+        (wav_bytes(np.zeros(100), rate=44_101), "44101 Hz is not supported"),
+    ],
+)
+def test_refuses_what_is_not_a_clip(content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=f"clip.wav.*{message}"):
+        read(content)

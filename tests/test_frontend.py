@@ -1,0 +1,89 @@
+"""Our features against tf.signal's, on random sound and on real clips."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.errors import UserError
+from device.frontend import FrontEnd, Mfcc, Stft, extractor, from_dict, to_dict
+
+MEL = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0, dtype=tf.float64)
+
+# The references compute in float64: in quiet frames, whose logarithm is steep, tf.signal's own float32 rounding
+# is worth up to 3e-3.
+
+
+def reference_stft(audio: np.ndarray) -> np.ndarray:
+    spectrogram = tf.abs(tf.signal.stft(audio.astype(np.float64), 256, 128, 256))[..., None]
+    return tf.image.resize(spectrogram, [32, 32]).numpy()
+
+
+def reference_mfcc(audio: np.ndarray) -> np.ndarray:
+    spectrogram = tf.abs(tf.signal.stft(audio.astype(np.float64), 640, 320, 640))
+    log_mel = tf.math.log(tf.matmul(spectrogram, MEL) + 1e-6)
+    return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10, None].numpy()
+
+
+def features(front_end: FrontEnd, clips: np.ndarray) -> np.ndarray:
+    return np.stack([extractor(front_end)(clip) for clip in clips])
+
+
+BOTH = pytest.mark.parametrize(("front_end", "reference"), [(Stft(), reference_stft), (Mfcc(), reference_mfcc)])
+
+
+@BOTH
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), loudness=st.floats(1e-3, 1.0))
+def test_equals_tf_signal_on_random_sound(front_end: FrontEnd, reference, seed: int, loudness: float) -> None:
+    audio = (np.random.default_rng(seed).uniform(-1, 1, (2, 16_000)) * loudness).astype(np.float32)
+    ours = features(front_end, audio)
+    assert ours.dtype == np.float32
+    assert ours.shape == (2, *front_end.shape)
+    np.testing.assert_allclose(ours, reference(audio), atol=1e-4)
+
+
+@BOTH
+def test_equals_tf_signal_on_silence(front_end: FrontEnd, reference) -> None:
+    silence = np.zeros((1, 16_000), np.float32)
+    np.testing.assert_allclose(features(front_end, silence), reference(silence), atol=1e-4)
+
+
+@BOTH
+def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference, real_data) -> None:
+    from pipeline.data import load_speech
+
+    for audio in np.array_split(load_speech(real_data).subset("test")[0], 8):
+        np.testing.assert_allclose(features(front_end, audio), reference(audio), atol=1e-4)
+
+
+@BOTH
+def test_nothing_of_a_clip_reaches_the_next(front_end: FrontEnd, reference) -> None:
+    one, other = np.random.default_rng(0).uniform(-1, 1, (2, 16_000)).astype(np.float32)
+    extract = extractor(front_end)
+    first = extract(one)
+    kept = first.copy()
+    extract(other)
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(extract(one), kept)
+
+
+@pytest.mark.parametrize("front_end", [Stft(), Mfcc(), Mfcc(frame=512, step=256, coefficients=12)])
+def test_survives_its_card(front_end: FrontEnd) -> None:
+    assert from_dict(to_dict(front_end)) == front_end
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"kind": "wavelet"},
+        {"kind": "stft", "frame": -1},
+        {"kind": "mfcc", "frame": "640"},
+        {"kind": "stft", "x": 1},
+    ],
+)
+def test_refuses_unknown_front_ends(fields: dict) -> None:
+    with pytest.raises(UserError, match="front end"):
+        from_dict(fields)

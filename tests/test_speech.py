@@ -1,0 +1,166 @@
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import wav_bytes
+
+from device.errors import UserError
+from pipeline import data, speech
+from pipeline.data import Sources, load_speech
+from pipeline.speech import LABELS, read_speech
+
+CLIPS = {
+    f"{word}/0000000{i}_nohash_0.wav": wav_bytes(np.full(12_000, 0.1 * i), rate=16_000)
+    for word in LABELS
+    for i in range(3)
+}
+
+
+def tarred(clips: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        for name, content in clips.items():
+            item = tarfile.TarInfo(f"mini_speech_commands/{name}")
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+    return out.getvalue()
+
+
+def zipped(clips: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in clips.items():
+            archive.writestr(f"mini_speech_commands/{name}", content)
+            archive.writestr(f"__MACOSX/mini_speech_commands/{name}", b"finder")
+    return out.getvalue()
+
+
+def never() -> None:
+    raise AssertionError("the course's lists are for the official clips alone")
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda c: tarred(c, "w:xz"), None])
+def test_reads_a_folder_and_every_archive_alike(tmp_path: Path, pack) -> None:
+    path = tmp_path / "clips"
+    if pack is None:
+        for name, content in CLIPS.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(content)
+    else:
+        path.write_bytes(pack(CLIPS))
+    read = read_speech(path, never, user=True)
+    assert read.name.tolist() == sorted(CLIPS)
+    assert read.audio.shape == (24, 16_000)
+    assert (read.audio[2, :12_000] == round(0.2 * 32767)).all()
+    assert not read.audio[:, 12_000:].any()
+    assert [LABELS[i] for i in read.label] == [name.split("/")[0] for name in read.name]
+    assert read.identity.digest == read_speech(path, never, user=True).identity.digest
+    assert read.identity.split == "speaker hash 80/10/10"
+
+
+def test_a_path_in_an_archive_can_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "inner" / "clips.tar"
+    path.parent.mkdir()
+    path.write_bytes(tarred({**CLIPS, "../../../go/evil.wav": CLIPS["go/00000001_nohash_0.wav"]}, "w"))
+    read_speech(path, never, user=True)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["clips.tar", "inner"]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [  # as the data set's own validation_list.txt and testing_list.txt have them
+        ("bed/026290a7_nohash_0.wav", "validation"),
+        ("bed/060cd039_nohash_0.wav", "validation"),
+        ("bed/0c40e715_nohash_0.wav", "test"),
+        ("bed/0ea0e2f4_nohash_0.wav", "test"),
+    ],
+)
+def test_speaker_hash_equals_the_published_lists(name: str, split: str) -> None:
+    assert speech.SPLITS[speech.split_clips([name], None)[0][0]] == split
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not an archive"),
+        (b"hello", "not an archive"),
+        (tarred(CLIPS)[:-300], "truncated or damaged"),
+        (tarred(CLIPS, "w:xz")[:-300], "truncated or damaged"),
+        (zipped(CLIPS)[:-300], "not an archive, truncated"),
+        (gzip.compress(b"just text"), "not an archive"),
+        (tarred({k: v for k, v in CLIPS.items() if not k.startswith("yes")}), "no clips yes/"),
+        (tarred({**CLIPS, "go/empty.wav": b""}), "go/empty.wav is empty"),
+        (tarred({**CLIPS, "go/song.wav": b"RIFF" + b"\0" * (2 << 20)}), "too many for one second"),
+        (zipped({**CLIPS, "go/song.wav": b"RIFF" + b"\0" * (2 << 20)}), "too many for one second"),
+        (tarred({**CLIPS, "go/text.wav": b"not a wav"}), "go/text.wav: not a PCM WAV"),
+        (tarred({**CLIPS, "go/long.wav": wav_bytes(np.zeros(20_000))}), "go/long.wav: 1.25 s long"),
+    ],
+)
+def test_refuses_bad_speech(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "clips.archive"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_speech(path, never, user=True)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_other_clips_as_the_official_ones(tmp_path: Path) -> None:
+    path = tmp_path / "mini_speech_commands.zip"
+    path.write_bytes(zipped(CLIPS))
+    with pytest.raises(UserError, match="not the official"):
+        read_speech(path, never, user=False)
+
+
+def test_refuses_a_changed_split_list(tmp_path: Path) -> None:
+    path = tmp_path / "kws_test_split.txt"
+    path.write_text("./data/mini_speech_commands/go/0ea0e2f4_nohash_1.wav\n")
+    with pytest.raises(UserError, match="checksum differs"):
+        speech.read_list(path, "0" * 64)
+
+
+def test_own_data_are_kept_until_they_change(tmp_path: Path, data_folder: Path) -> None:
+    path = tmp_path / "clips.tar"
+    path.write_bytes(tarred(CLIPS, "w"))
+    first = load_speech(Sources(speech=path))
+    kept = (data_folder / "real" / "speech.npz").stat().st_mtime_ns
+    assert load_speech(Sources(speech=path)).identity == first.identity
+    assert (data_folder / "real" / "speech.npz").stat().st_mtime_ns == kept
+    path.write_bytes(tarred({**CLIPS, "go/00000009_nohash_0.wav": wav_bytes(np.zeros(100))}, "w"))
+    assert load_speech(Sources(speech=path)).identity.digest != first.identity.digest
+
+
+def test_a_bad_archive_leaves_earlier_data_alone(tmp_path: Path, data_folder: Path) -> None:
+    path = tmp_path / "clips.tar"
+    path.write_bytes(tarred(CLIPS, "w"))
+    load_speech(Sources(speech=path))
+    before = (data_folder / "real" / "speech.npz").read_bytes()
+    path.write_bytes(tarred(CLIPS, "w:gz")[:-200])
+    with pytest.raises(UserError):
+        load_speech(Sources(speech=path))
+    assert (data_folder / "real" / "speech.npz").read_bytes() == before
+    assert [p.name for p in (data_folder / "real").iterdir()] == ["speech.npz"]
+
+
+def test_real_clips_are_the_official_ones_in_the_courses_split(real_data) -> None:
+    clips = load_speech(real_data)
+    assert clips.identity.source == "official"
+    assert clips.identity.split == "the course's lists"
+    assert np.bincount(clips.split).tolist() == [6400, 800, 800]
+    assert np.bincount(clips.label).tolist() == [1000] * 8
+
+
+def test_standin_is_named_and_kept_apart(data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from pipeline import standin
+
+    tiny = standin.make_speech(5)
+    monkeypatch.setattr(data.standin, "make_speech", lambda: tiny)
+    clips = load_speech(Sources(data="standin"))
+    assert clips.identity.stand_in
+    assert "STAND-IN" in capsys.readouterr().out
+    assert not (data_folder / "real").exists()
+    assert (data_folder / "standin" / "speech.npz").exists()

@@ -1,0 +1,158 @@
+import gzip
+import io
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tf_keras as keras
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.errors import UserError
+from pipeline.forecasting import Forecasting
+from pipeline.identity import Identity
+from pipeline.weather import SPLITS, Weather, read_weather
+
+IDENTITY = Identity("local", "made up", "", "")
+
+
+def csv(rows: int = 60, start: str = "2020-01-01 00:00") -> str:
+    times = pd.date_range(start, periods=rows, freq="10min").strftime("%d.%m.%Y %H:%M:%S")
+    return "Date Time,p (mbar),T (degC),rh (%)\n" + "".join(
+        f"{t},996.5,{i / 10},{50 + i / 10}\n" for i, t in enumerate(times)
+    )
+
+
+def zipped(text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("weather.csv", text)
+        archive.writestr("__MACOSX/._weather.csv", "x")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [("a.csv", str.encode), ("a.csv.gz", lambda t: gzip.compress(t.encode())), ("a.csv.zip", zipped),
+     ("a.csv.xz", lambda t: lzma.compress(t.encode()))],
+)  # fmt: skip
+def test_reads_csv_in_any_container(tmp_path: Path, name: str, pack) -> None:
+    (tmp_path / name).write_bytes(pack(csv()))
+    weather = read_weather(tmp_path / name, user=True)
+    np.testing.assert_allclose(weather.values[:3], [[0, 50], [0.1, 50.1], [0.2, 50.2]], atol=1e-6)
+    assert np.bincount(weather.split).tolist() == [42, 12, 6]
+    assert weather.identity.source == "local"
+
+
+def test_windows_equal_those_of_keras() -> None:
+    """Inputs and targets of a gap-free series against timeseries_dataset_from_array."""
+    rows = 400
+    values = np.random.default_rng(0).normal(size=(rows, 2)).astype(np.float32)
+    split = np.zeros(rows, np.int8)
+    time = np.datetime64("2020-01-01", "m") + np.arange(0, 10 * rows, 10).astype("timedelta64[m]")
+    weather = Weather(time, values, split, IDENTITY)
+    windows = np.concatenate(
+        list(keras.utils.timeseries_dataset_from_array(values, None, sequence_length=12, shuffle=False))
+    )
+    task = Forecasting(weather, (np.zeros(2, np.float32), np.ones(2, np.float32)))
+    np.testing.assert_array_equal(task.inputs("train"), windows[:, :6])
+    errors = task.metrics(windows[:, 6:], "train")  # a perfect forecast: the targets are these very rows
+    assert errors["windows"] == len(windows)
+    assert errors["t_mae_c"] == errors["rh_mae_pct"] == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([10, 10, 10, 10, 10, 20, -10]), st.integers(0, 2)), min_size=30, max_size=80))
+def test_windows_never_cross_a_gap_or_an_edge(steps: list[tuple[int, int]]) -> None:
+    minutes = np.cumsum([step for step, _ in steps])
+    split = np.sort(np.array([part for _, part in steps], np.int8))
+    time = np.datetime64("2020-01-01", "m") + minutes.astype("timedelta64[m]")
+    weather = Weather(time, np.zeros((len(steps), 2), np.float32), split, IDENTITY)
+    for index, name in enumerate(SPLITS):
+        expected = [
+            i for i in range(len(steps) - 11)
+            if (split[i : i + 12] == index).all() and (np.diff(minutes[i : i + 12]) == 10).all()
+        ]  # fmt: skip
+        if expected:
+            assert weather.windows(name).tolist() == expected
+        else:
+            with pytest.raises(UserError, match=name):
+                weather.windows(name)
+
+
+def test_metrics_by_hand() -> None:
+    rows = 24
+    values = np.tile(np.array([[1.0, 50.0]], np.float32), (rows, 1))
+    time = np.datetime64("2020-01-01", "m") + np.arange(0, 10 * rows, 10).astype("timedelta64[m]")
+    task = Forecasting(Weather(time, values, np.full(rows, 2, np.int8), IDENTITY), (np.zeros(2), np.ones(2)))
+    forecast = np.tile(values[0], (rows - 11, 6, 1))
+    forecast[:, 0, 0] += 0.6  # the first step is off by 0.6 degrees: 0.1 on average over six steps
+    metrics = task.metrics(forecast, "test")
+    assert metrics["t_mae_c"] == pytest.approx(0.1)
+    assert metrics["t_mae_c_by_step"] == pytest.approx([0.6, 0, 0, 0, 0, 0])
+    assert metrics["rh_mae_pct"] == 0
+
+
+def test_rows_with_missing_values_become_gaps(tmp_path: Path) -> None:
+    lines = csv().splitlines()
+    lines[20] = lines[20].rsplit(",", 1)[0] + ","
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    weather = read_weather(tmp_path / "a.csv", user=True)
+    assert len(weather.values) == 59
+    assert (np.diff(weather.time) == np.timedelta64(20, "m")).sum() == 1
+
+
+def spoiled(line: int, column: int, value: str) -> str:
+    lines = csv().splitlines()
+    cells = lines[line].split(",")
+    cells[column] = value
+    lines[line] = ",".join(cells)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (csv().replace("rh (%)", "humidity"), r"column 'rh \(%\)' is missing"),
+        (spoiled(7, 2, "mild"), "row 8, column .*'mild' is not a number"),
+        (spoiled(7, 2, "inf"), "row 8.*is not a number"),
+        (spoiled(7, 0, "yesterday"), "row 8: 'yesterday' is not a time"),
+        (spoiled(7, 0, "01.01.2020 00:50:00"), "row 8: the time .* twice"),
+        (spoiled(7, 0, "01.01.2019 00:50:00"), "row 8: the time .* out of order"),
+        (csv().replace("rh (%)\n", "rh (%),split\n").replace("0\n", "0,tune\n"), "split is 'tune'"),
+        ("", "not a readable CSV"),
+        (gzip.compress(csv().encode())[:-20], "truncated or damaged"),
+        (lzma.compress(csv().encode())[:-40], "truncated or damaged"),
+        (zipped(csv())[:-30], "truncated or damaged"),
+        (b"PK\x03\x04" + b"\0" * 60, "truncated or damaged"),
+        (b"\x89PNG\r\n\x1a\n\0\xff\xfe", "not a readable CSV|missing"),
+    ],
+)
+def test_refuses_bad_weather(tmp_path: Path, content: str | bytes, message: str) -> None:
+    path = tmp_path / "station.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_weather(path, user=True)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_a_wrong_official_file(tmp_path: Path) -> None:
+    path = tmp_path / "jena_climate_2009_2016.csv"
+    path.write_text(csv())
+    with pytest.raises(UserError, match="not the official 420551"):
+        read_weather(path, user=False)
+
+
+def test_real_test_split_is_the_reports(real_data) -> None:
+    """Persistence on the last tenth of the official file, as measured elsewhere (results/reference.json)."""
+    from pipeline.data import load_weather
+
+    weather = load_weather(real_data)
+    rows = weather.values[weather.split == 2]
+    windows = rows[np.arange(len(rows) - 11)[:, None] + np.arange(12)]  # across the one gap too, as they did
+    mae = np.abs(windows[:, 6:] - windows[:, 5:6]).mean(axis=(0, 1))
+    np.testing.assert_allclose(mae, [0.4657, 2.0890], atol=4e-4)
