@@ -3,6 +3,8 @@
 Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
 """
 
+import os
+
 from pipeline import cli, files, report
 from pipeline.files import write_text
 
@@ -14,6 +16,12 @@ EXAMPLES = """\
 
 def main() -> None:
     options = cli.parser(__doc__, EXAMPLES)
+    options.add_argument(
+        "--data",
+        choices=("auto", "real", "standin"),
+        default=os.environ.get("DATA") or "auto",
+        help="which of this machine's runs to show (default: $DATA, or the one on real data if there is one)",
+    )
     choice = options.add_mutually_exclusive_group()
     choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
     choice.add_argument("--readme", action="store_true", help="write the README's tables from the published results")
@@ -24,7 +32,7 @@ def main() -> None:
     elif arguments.readme:
         write_text(report.README, report.readme_text(report.README.read_text(encoding="utf-8")))
     else:
-        table = report.rows(files.MODELS)
+        table = report.rows(arguments.data)
         stand_in = any(row.here_is_stand_in for row in table)
         folder = files.RESULTS / ("standin" if stand_in else "local")
         report.write_results(table, folder, with_here=True)

@@ -84,6 +84,8 @@ def _obtain(
     """Load the arrays that are kept, or make them from the best source that can be had."""
     name = kind.__name__.lower()
     real, generated = (files.DATA / folder / f"{name}.npz" for folder in ("real", "standin"))
+    if own is not None and not own.exists():
+        raise UserError(f"{own}: no such file or folder: correct the path ({variable})")
     if sources.data != "standin":
         origin = _stamp(own or _in_mirror(remote, sources.mirror), own is not None)
         kept = _read_origin(real)
@@ -114,8 +116,8 @@ def _in_mirror(remote: Remote, mirror: Path | None) -> Path | None:
 
 def _stamp(path: Path | None, own: bool) -> dict[str, Any]:
     """What tells one source from another, as make does: path, size and time of change (of all files of a folder)."""
-    if path is None or not path.exists():
-        return {"path": str(path) if path else None, "own": own}
+    if path is None:
+        return {"path": None, "own": own}
     parts = [p.stat() for p in ([path] if path.is_file() else path.glob("**/*.wav"))]
     newest = max((p.st_mtime_ns for p in parts), default=0)
     return {

@@ -97,7 +97,7 @@ def _transfer(url: str, partial: Path) -> None:
             partial.open("ab" if have else "wb") as out,
             tqdm(desc=partial.stem, total=total, initial=have, unit="B", unit_scale=True) as bar,
         ):
-            for chunk in response.iter_content(1 << 18):
+            for chunk in response.iter_content(1 << 16):
                 bar.update(out.write(chunk))
     if total is not None and partial.stat().st_size < total:
         raise requests.ConnectionError("the transfer broke off")

@@ -17,9 +17,8 @@ from device import artifact
 from device.artifact import Card
 from device.errors import UserError
 from pipeline import files, measure
-from pipeline.recipe import METRICS, Constraint
+from pipeline.recipe import METRICS, VERSIONS, Constraint
 
-VERSIONS = ("th_a", "th_b", "kws_a", "kws_b", "kws_c")
 PUBLISHED = files.MODELS / "report"
 README = files.ROOT / "README.md"
 SEED = 22  # the report's
@@ -48,11 +47,22 @@ class Row:
     here_is_stand_in: bool
 
 
-def rows(here: Path | None) -> list[Row]:
-    """A row for each constraint of each version that stands in models/report or in the folder `here` of a version.
+def latest(name: str, data: str) -> Card | None:
+    """The card of this machine's run of a version, on the data that DATA asks for.
+
+    Raises:
+        UserError: the model does not match its card.
+    """
+    folders = {"auto": ("local", "standin"), "real": ("local",), "standin": ("standin",)}[data]
+    cards = (_card(files.MODELS / folder, name) for folder in folders)
+    return next((card for card in cards if card is not None), None)
+
+
+def rows(data: str | None) -> list[Row]:
+    """A row for each constraint of each version that was published, or made on this machine.
 
     Args:
-        here: models/local and models/standin's parent, or None for the published figures alone.
+        data: which of this machine's runs to show ("auto", "real" or "standin"); None shows the published one alone.
 
     Raises:
         UserError: a model does not match its card.
@@ -63,7 +73,7 @@ def rows(here: Path | None) -> list[Row]:
     table = []
     for name in VERSIONS:
         published = _card(PUBLISHED, name)
-        local = (_card(here / "local", name) or _card(here / "standin", name)) if here else None
+        local = latest(name, data) if data else None
         shown = published or local
         for result in shown.content["results"] if shown else []:
             metric = result["metric"]

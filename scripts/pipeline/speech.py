@@ -159,8 +159,6 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 _check_size(path, name, file.stat().st_size)
                 yield name, file.read_bytes()
         return
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder: correct the path")
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -56,14 +56,14 @@ def make_speech(clips_per_word: int = 250) -> Speech:
     rng = np.random.default_rng(SEED)
     voices = [f"{accent}+{v}" for accent, v in product(("en-us", "en-gb", "en-gb-scotland"), _VARIANTS)]
     speakers = [(voice, pitch) for voice in voices for pitch in (35, 50, 65)]
-    say = _Synthesiser()
     clips: dict[str, NDArray[np.int16]] = {}
-    for word in bar(LABELS, "speaking STAND-IN words", "words"):
-        for number in range(clips_per_word):
-            voice, pitch = speakers[int(rng.integers(len(speakers)))]
-            speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]
-            clean = say(word, voice, pitch, speed=int(rng.integers(130, 230)))
-            clips[f"{word}/{speaker}_nohash_{number}.wav"] = _disturb(clean, rng)
+    with _Synthesiser() as say:
+        for word in bar(LABELS, "speaking STAND-IN words", "words"):
+            for number in range(clips_per_word):
+                voice, pitch = speakers[int(rng.integers(len(speakers)))]
+                speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]
+                clean = say(word, voice, pitch, speed=int(rng.integers(130, 230)))
+                clips[f"{word}/{speaker}_nohash_{number}.wav"] = _disturb(clean, rng)
     names = sorted(clips)
     audio = np.stack([clips[name] for name in names])
     label = np.array([LABELS.index(name.split("/")[0]) for name in names], np.int32)
@@ -101,6 +101,12 @@ class _Synthesiser:
         self._pieces: list[NDArray[np.int16]] = []
         self._receive = _CALLBACK(self._collect)  # kept: the library holds a pointer to it
         self._library.espeak_SetSynthCallback(self._receive)
+
+    def __enter__(self) -> "_Synthesiser":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._library.espeak_Terminate()
 
     def _collect(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: int | None) -> int:
         if samples and count:

@@ -131,8 +131,6 @@ def _inflate(path: Path) -> bytes:
                         content = member.read(LARGEST_CSV + 1)
             else:
                 content = file.read(LARGEST_CSV + 1)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file: correct the path") from None
     except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, NotImplementedError) as error:
         raise UserError(f"{path}: truncated or damaged ({error}): remove it and fetch it again") from None
     if len(content) > LARGEST_CSV:

@@ -1,0 +1,169 @@
+"""Our training and front ends timed beside the usual ones, side by side in this very run, with their ratios.
+
+Training: an optimiser step of each forecaster's recipe, ours against the plain Keras loop
+(timeseries_dataset_from_array, fit with tfmot's callback). Front ends: a clip, ours against eager tf.signal.
+Memory: the peak that each version's run recorded; a version that was not made on this machine is made first.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.frontend import FrontEnd, Mfcc, Stft, extractor
+from pipeline import cli
+from pipeline.data import Sources, load_weather
+from pipeline.recipe import VERSIONS, load_version
+from pipeline.report import latest
+from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
+
+ROUNDS = 5  # each side in turn; the median ratio is printed
+CLIPS = 50  # a round
+KERAS_STEPS = 400  # a round; the loop costs milliseconds a step
+
+
+def main() -> None:
+    options = cli.parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data standin")
+    cli.add_sources(options)
+    arguments = options.parse_args()
+    sources = cli.sources(arguments)
+    cli.import_tensorflow()
+    front_ends: tuple[tuple[str, FrontEnd], ...] = (("MFCC", Mfcc()), ("STFT", Stft()))
+    for title, front_end in front_ends:
+        bench_front_end(title, front_end)
+    for name in ("th_a", "th_b"):
+        bench_training(name, sources)
+    print("peak memory of a version's run (aim: under 2048 MiB)")
+    for name, script in VERSIONS.items():
+        subprocess.run([sys.executable, str(Path(__file__).with_name(script))], check=True, stdout=subprocess.DEVNULL)
+        card = latest(name, arguments.data)
+        assert card is not None  # it was made just now
+        print(f"  {name}: {card.content['peak_memory_mib']} MiB, {card.content['wall_seconds']:.0f} s")
+
+
+def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int) -> None:
+    """Print the median of each side's seconds and of their ratios, round by round."""
+    pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
+    ratios = sorted(b / a for a, b in pairs)
+    mine, other = (1000 * statistics.median(side) for side in zip(*pairs, strict=True))
+    print(
+        f"{title}: ours {mine:.4f} ms, theirs {other:.4f} ms, {statistics.median(ratios):.1f} times faster "
+        f"({ratios[0]:.1f} to {ratios[-1]:.1f}; aim {aim})",
+        flush=True,
+    )
+
+
+def bench_front_end(title: str, front_end: FrontEnd) -> None:
+    """A clip through our front end and through the course's eager one."""
+    import tensorflow as tf
+
+    clips = np.random.default_rng(0).uniform(-1, 1, (CLIPS, 16_000)).astype(np.float32)
+    extract = extractor(front_end)
+    mel = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0)
+
+    def stft(clip: Any) -> Any:
+        return tf.image.resize(tf.abs(tf.signal.stft(clip, 256, 128, 256))[..., None], [32, 32])
+
+    def mfcc(clip: Any) -> Any:
+        log_mel = tf.math.log(tf.tensordot(tf.abs(tf.signal.stft(clip, 640, 320, 640)), mel, 1) + 1e-6)
+        return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10, None]
+
+    eager = stft if isinstance(front_end, Stft) else mfcc
+
+    def seconds(function: Callable[[Any], Any]) -> float:
+        started = time.perf_counter()
+        for clip in clips:
+            function(clip)
+        return (time.perf_counter() - started) / CLIPS
+
+    seconds(extract), seconds(eager)  # warm-up
+    side_by_side(f"{title} of a clip", lambda: seconds(extract), lambda: seconds(eager), aim=40)
+
+
+def bench_training(name: str, sources: Sources) -> None:
+    """A step of the version's report recipe, ours and Keras'; then both trained in full, and their MAE."""
+    import tf_keras as keras
+    from tensorflow_model_optimization.sparsity import keras as sparsity
+
+    from pipeline import models, training
+    from pipeline.forecasting import Forecasting
+
+    recipe = load_version(name).recipes["report"]
+    pruning = recipe.pruning
+    assert pruning is not None  # both forecasters are pruned
+    weather = load_weather(sources)
+    task = Forecasting(weather)
+    samples = len(weather.windows("train"))
+    steps = -(-samples // recipe.batch_size)
+
+    def keras_model() -> Any:
+        schedule = sparsity.PolynomialDecay(
+            pruning.initial_sparsity, pruning.final_sparsity, steps * pruning.begin_epoch, steps * pruning.end_epoch
+        )
+        network = models.build(recipe, (INPUT_STEPS, 2), (OUTPUT_STEPS, 2))
+        model = sparsity.prune_low_magnitude(network, pruning_schedule=schedule)
+        model.compile(keras.optimizers.Adam(recipe.learning_rate), "mse")
+        return model
+
+    def dataset() -> Any:
+        """Keras' own windows, a gap-free stretch at a time, shuffled as well as its tools do."""
+        starts = weather.windows("train")
+        mean, std = (np.array(v, np.float32) for v in task.card()["normalisation"].values())
+        whole = None
+        for stretch in np.split(starts, np.flatnonzero(np.diff(starts) != 1) + 1):
+            rows = weather.values[stretch[0] : stretch[-1] + INPUT_STEPS + OUTPUT_STEPS]
+            part = keras.utils.timeseries_dataset_from_array(
+                rows,
+                None,
+                sequence_length=INPUT_STEPS + OUTPUT_STEPS,
+                batch_size=recipe.batch_size,
+                shuffle=True,
+                seed=22,
+            )
+            whole = part if whole is None else whole.concatenate(part)
+        assert whole is not None
+        split = whole.map(lambda window: ((window[:, :INPUT_STEPS] - mean) / std, window[:, INPUT_STEPS:]))
+        return split.cache().shuffle(steps)
+
+    def fit(model: Any, data: Any, epochs: int) -> float:
+        started = time.perf_counter()
+        model.fit(data, epochs=epochs, verbose=0, callbacks=[sparsity.UpdatePruningStep()])
+        return time.perf_counter() - started
+
+    def mae(model: Any) -> tuple[float, float]:
+        metrics = task.metrics(model.predict(task.inputs("test"), batch_size=4096, verbose=0), "test")
+        return metrics["t_mae_c"], metrics["rh_mae_pct"]
+
+    mine: list[tuple[float, float]] = []
+
+    def ours() -> float:
+        """Seconds a step of a whole training, building and compiling its graph included."""
+        seed = 22 + len(mine)
+        training.seed_everything(seed)
+        started = time.perf_counter()
+        model = task.train(recipe, seed)
+        seconds = (time.perf_counter() - started) / (recipe.epochs * steps)
+        mine.append(mae(model))
+        return seconds
+
+    data, warm = dataset(), keras_model()
+    fit(warm, data, 1)  # builds the graph, fills the cache: left out on this side
+    few = data.take(KERAS_STEPS)
+    side_by_side(f"{name}, an optimiser step", ours, lambda: fit(warm, few, 1) / KERAS_STEPS, aim=20)
+    model = keras_model()
+    fit(model, data, recipe.epochs)
+    theirs = mae(sparsity.strip_pruning(model))
+    print(
+        f"{name}, test MAE (°C, %) of the Keras model before conversion: Keras' loop {theirs[0]:.3f}, {theirs[1]:.3f};"
+    )
+    low, high = np.min(mine, axis=0), np.max(mine, axis=0)
+    print(f"  ours over {ROUNDS} seeds {low[0]:.3f} to {high[0]:.3f}, {low[1]:.3f} to {high[1]:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,55 @@
+"""The check before anything is installed."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from conftest import files_root
+
+
+@pytest.fixture
+def setup() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("setup_script", files_root / "scripts" / "00_setup.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 9, 1), (3, 14, 0)])
+def test_unsupported_python(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(SystemExit, match=r"^error: Python \d\.\d+ is not supported, 3.10 to 3.13 is: [^\n]*$"):
+        setup.check_python()
+
+
+def test_no_venv_module(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(SystemExit, match=r"^error: [^\n]*apt install python3-venv[^\n]*$"):
+        setup.check_python()
+
+
+def test_full_disk(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**10, 10**10, 10**9))
+    with pytest.raises(SystemExit, match=r"^error: 1.0 GB free[^\n]*$"):
+        setup.check_disk()
+
+
+def test_old_pythons_get_one_line_not_a_syntax_error() -> None:
+    for name in ("python2", "python3.6", "python3.8", "python3.9"):
+        python = shutil.which(name)
+        if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
+            done = subprocess.run([python, str(files_root / "scripts" / "00_setup.py")], capture_output=True, text=True)
+            assert done.returncode == 1
+            assert done.stderr.startswith("error: Python ")
+            assert done.stderr.count("\n") == 1
+
+
+def test_make_help_lists_every_target() -> None:
+    done = subprocess.run(["make", "help"], cwd=files_root, capture_output=True, text=True, check=True)
+    everything = ("all", "data", "th_a", "th_b", "kws_a", "kws_b", "kws_c", "measure", "report", "publish", "readme")
+    for target in (*everything, "test", "bench", "clean"):
+        assert target in done.stdout

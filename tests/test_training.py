@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from device.frontend import Mfcc, Stft
+from pipeline import models, training
+from pipeline.recipe import Pruning, Recipe
+
+RECIPE = Recipe("mlp", width=0.25, learning_rate=1e-3, epochs=4, pruning=Pruning(0.9, begin_epoch=1, end_epoch=3))
+
+
+def fit(recipe: Recipe, samples: int = 3205, xla: bool = True, seed: int = 22):
+    """A model of y = x on random windows; 3205 samples leave a last batch of 5."""
+    training.seed_everything(seed)
+    x = tf.constant(np.random.default_rng(0).normal(size=(samples, 6, 2)).astype(np.float32))
+    return training.train(
+        models.build(recipe, (6, 2), (6, 2)),
+        recipe,
+        samples,
+        lambda indices: (tf.gather(x, indices), tf.gather(x, indices)),
+        lambda truth, output: tf.reduce_mean(tf.square(truth - output)),
+        seed,
+        xla=xla,
+    )
+
+
+@pytest.mark.parametrize("sparsity", [0.5, 0.78, 0.9])
+@pytest.mark.parametrize("architecture", ["mlp", "cnn"])
+def test_pruning_reaches_its_sparsity_in_every_kernel(architecture: str, sparsity: float) -> None:
+    recipe = Recipe(architecture, 0.25, 1e-3, epochs=4, pruning=Pruning(sparsity, begin_epoch=1, end_epoch=3))
+    kernels = [w for w in fit(recipe).get_weights() if w.ndim > 1]
+    assert len(kernels) == 3
+    for kernel in kernels:
+        assert (kernel == 0).sum() == pytest.approx(sparsity * kernel.size, abs=1)
+
+
+def test_a_seed_repeats_itself_and_another_does_not() -> None:
+    first, again, other = (fit(RECIPE, seed=seed).get_weights() for seed in (22, 22, 23))
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_equals_the_plain_keras_loop() -> None:
+    """Without shuffling to tell them apart: one full batch an epoch, the same start, Adam and loss."""
+    recipe = Recipe("mlp", 0.25, 1e-2, epochs=5, batch_size=500)
+    x = np.random.default_rng(0).normal(size=(500, 6, 2)).astype(np.float32)
+    training.seed_everything(1)
+    theirs = models.build(recipe, (6, 2), (6, 2))
+    start = theirs.get_weights()
+    theirs.compile(tf.keras.optimizers.Adam(1e-2), "mse")
+    theirs.fit(x, x, batch_size=500, epochs=5, verbose=0)
+    ours = models.build(recipe, (6, 2), (6, 2))
+    ours.set_weights(start)
+    xs = tf.constant(x)
+    training.train(
+        ours, recipe, 500,
+        lambda i: (tf.gather(xs, i), tf.gather(xs, i)), lambda t, o: tf.reduce_mean(tf.square(t - o)), seed=0, xla=True,
+    )  # fmt: skip
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_keeps_the_best_epoch_by_the_score() -> None:
+    scores = iter([0.3, 0.9, 0.9, 0.1])
+    seen = []
+
+    def score(model) -> float:
+        seen.append([w.copy() for w in model.get_weights()])
+        return next(scores)
+
+    recipe = Recipe("mlp", 0.25, 1e-3, epochs=4)
+    x = tf.constant(np.random.default_rng(0).normal(size=(64, 6, 2)).astype(np.float32))
+    model = training.train(
+        models.build(recipe, (6, 2), (6, 2)), recipe, 64,
+        lambda i: (tf.gather(x, i), tf.gather(x, i)), lambda t, o: tf.reduce_mean(tf.square(t - o)), 1, score=score,
+    )  # fmt: skip
+    for kept, best in zip(model.get_weights(), seen[1], strict=True):
+        np.testing.assert_array_equal(kept, best)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "input_shape", "output_shape", "parameters"),
+    [  # counted by hand from the protocol in results/reference.json
+        (Recipe("mlp", 1, 1e-3, 1), (6, 2), (6, 2), 12 * 128 + 128 + 128 * 128 + 128 + 128 * 12 + 12),
+        (Recipe("mlp", 0.25, 1e-3, 1), (6, 2), (6, 2), 12 * 32 + 32 + 32 * 32 + 32 + 32 * 12 + 12),
+        (Recipe("cnn", 0.12, 1e-3, 1), (6, 2), (6, 2), 3 * 2 * 7 + 7 + 4 * 7 * 7 + 7 + 7 * 12 + 12),
+        (Recipe("ds_cnn", 0.31, 1e-3, 1, Mfcc()), (49, 10, 1), (8,), 33 * 79 + 2 * 79 * 79 + 79 * 8 + 8),
+        (Recipe("ds_cnn", 0.52, 1e-2, 1, Stft()), (32, 32, 1), (8,), 33 * 133 + 2 * 133 * 133 + 133 * 8 + 8),
+    ],
+)  # fmt: skip
+def test_architectures_have_the_reports_size(recipe: Recipe, input_shape, output_shape, parameters: int) -> None:
+    model = models.build(recipe, input_shape, output_shape)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
+    assert model.output_shape[1:] == output_shape
+
+
+def test_strides_follow_the_front_end() -> None:
+    mfcc = models.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Mfcc()), (49, 10, 1), (8,))
+    stft = models.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Stft()), (32, 32, 1), (8,))
+    assert mfcc.layers[0].output_shape[1:3] == (24, 8)
+    assert stft.layers[0].output_shape[1:3] == (15, 15)

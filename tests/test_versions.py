@@ -1,0 +1,181 @@
+"""The scripts, end to end, as a user runs them: on a tiny stand-in in a copy of the project."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Run, clean_environment, files_root
+
+from device import artifact
+from device.errors import UserError
+from pipeline import files
+from pipeline.recipe import VERSIONS, Constraint
+
+STANDIN = ("--data", "standin")
+
+
+@pytest.fixture(scope="module")
+def made(project: Path) -> Path:
+    """models/standin with all five versions; the scripts' output beside it."""
+    for name, script in VERSIONS.items():
+        done = subprocess.run(
+            [sys.executable, str(project / "scripts" / script), *STANDIN],
+            capture_output=True, text=True, env=clean_environment(), timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert f"*** STAND-IN {'weather' if name.startswith('th') else 'speech'}" in done.stdout
+        assert "STAND-IN DATA" in done.stdout
+    return project / "models" / "standin"
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_each_version_makes_a_model_that_its_card_describes(made: Path, name: str) -> None:
+    card = artifact.load(made, name)[0].content
+    assert card["made_from"]["data"]["source"] == "stand-in"
+    assert card["made_from"]["seed"] == 22
+    assert card["file"]["slimmed_bytes"] < card["file"]["converted_bytes"]
+    assert card["parity"]["value"] <= card["parity"]["allowed"]
+    for result in card["results"]:
+        latency = result["metric"].endswith("_ms")
+        assert (result["met"] is None) == latency
+        if not latency:
+            assert result["met"] == Constraint(result["metric"], result["limit"]).met_by(result["value"])
+    if name.startswith("kws"):
+        confusion = card["test"]["confusion"]
+        assert sum(map(sum, confusion)) == card["test"]["clips"]
+        assert sum(confusion[i][i] for i in range(8)) == card["test"]["correct"]
+        assert card["test"]["accuracy_pct"] > 30  # chance is 12.5
+    else:
+        assert card["test"]["t_mae_c"] < 3
+        assert sum(card["test"]["t_mae_c_by_step"]) / 6 == pytest.approx(card["test"]["t_mae_c"], abs=1e-4)
+
+
+def test_pruned_versions_are_as_sparse_as_the_report_says(made: Path) -> None:
+    sparsity = {name: artifact.load(made, name)[0].content["sparsity"] for name in VERSIONS}
+    assert sparsity["th_a"] == pytest.approx(0.90, abs=0.01)
+    assert sparsity["th_b"] == pytest.approx(0.78, abs=0.01)
+    assert max(sparsity[name] for name in ("kws_a", "kws_b", "kws_c")) < 0.01
+
+
+def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None:
+    before = (made / "th_b.json").read_text()
+    again = run("04_th_b.py", *STANDIN)
+    assert "is up to date" in again.stdout
+    assert (made / "th_b.json").read_text() == before
+    other = run("04_th_b.py", *STANDIN, "--seed", "5")
+    assert other.returncode == 0
+    assert json.loads((made / "th_b.json").read_text())["made_from"]["seed"] == 5
+    assert run("04_th_b.py", *STANDIN).returncode == 0
+    assert json.loads((made / "th_b.json").read_text())["file"] == json.loads(before)["file"]  # a seed repeats itself
+
+
+def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
+    published = {p: p.read_bytes() for p in (project / "models" / "report").iterdir()}
+    readme = (project / "README.md").read_bytes()
+    done = run("09_report.py", *STANDIN)
+    assert done.returncode == 0, done.stderr
+    assert "STAND-IN" in done.stdout
+    text = (project / "results" / "standin" / "versions.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == 14
+    assert all(row.rstrip(" |").endswith(("STAND-IN", "–")) for row in rows)
+    assert not (project / "results" / "local").exists()
+    assert not (project / "results" / "versions.md").exists()
+    assert {p: p.read_bytes() for p in (project / "models" / "report").iterdir()} == published
+    assert (project / "README.md").read_bytes() == readme
+
+
+def test_standin_models_are_not_published(made: Path, run: Run) -> None:
+    done = run("09_report.py", "--publish")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "no such card" in done.stderr
+
+
+def test_any_model_is_evaluated(made: Path, run: Run) -> None:
+    own = run("12_evaluate.py", str(made / "kws_a.tflite.zlib"), *STANDIN, "--json")
+    card = artifact.load(made, "kws_a")[0].content
+    assert json.loads(own.stdout.splitlines()[-1])["correct"] == card["test"]["correct"]
+    plain = made.parent / "anyone.tflite"
+    plain.write_bytes(artifact.load(made, "kws_a")[1])
+    labels = ("--labels", ",".join(card["labels"]))
+    theirs = run(
+        "12_evaluate.py", str(plain), "--task", "keyword_spotting", "--front-end", "mfcc", *labels, *STANDIN, "--json"
+    )
+    assert json.loads(theirs.stdout.splitlines()[-1])["confusion"] == card["test"]["confusion"]
+    for arguments, message in (
+        ((), "no card anyone.json"),
+        (("--task", "forecasting"), r"takes inputs of shape \(49, 10, 1\)"),
+        (("--task", "keyword_spotting", "--labels", "a,b"), "labels a,b"),
+        (("--task", "forecasting", "--mean", "1,2"), "--mean and --std go together"),
+    ):
+        done = run("12_evaluate.py", str(plain), *arguments, *STANDIN)
+        assert done.returncode == 1
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert re.search(message, line)
+        assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_in_the_middle_of_training(made: Path, project: Path) -> None:
+    before = {p.name: p.read_bytes() for p in made.iterdir()}
+    command = [sys.executable, str(project / "scripts" / "07_kws_c.py"), *STANDIN, "--seed", "9"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
+    ) as process:
+        assert process.stderr is not None
+        seen = ""
+        while "training" not in seen:
+            seen += process.stderr.read(1)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing half-written was left" in rest
+    assert "Traceback" not in rest
+    assert {p.name: p.read_bytes() for p in made.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("01_download.py", ("--data", "real", "--jena", "/no/such.csv"), "/no/such.csv: no such file"),
+        ("01_download.py", ("--data", "real", "--mirror", "/no/such"), "/no/such: DATA_MIRROR is not a folder"),
+        ("05_kws_a.py", ("--speech", "/no/such"), "/no/such: no such file or folder"),
+        ("12_evaluate.py", ("/no/such.tflite",), "/no/such.tflite: can't be read"),
+    ],
+)
+def test_errors_are_one_line(run: Run, script: str, arguments: tuple[str, ...], message: str) -> None:
+    done = run(script, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("script", [path.name for path in sorted((files_root / "scripts").glob("*.py"))])
+def test_help_explains_with_examples(run: Run, script: str) -> None:
+    done = run(script, "--help")
+    assert done.returncode == 0
+    assert f"python scripts/{script}" in done.stdout or f"python3 scripts/{script}" in done.stdout
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text("earlier")
+    with pytest.raises(UserError, match=r"card.json: the disk is full"), files.whole(tmp_path / "card.json") as partial:
+        partial.write_text("half")
+        with Path("/dev/full").open("w") as full:  # every write to it fails as on a full disk
+            full.write("more")
+            full.flush()
+    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+    assert (tmp_path / "card.json").read_text() == "earlier"
+
+
+def test_constraints_are_strict() -> None:
+    assert not Constraint("size_kb", 2).met_by(2.0)
+    assert Constraint("size_kb", 2).met_by(2047 / 1024)
+    assert not Constraint("accuracy_pct", 90).met_by(90.0)
+    assert Constraint("accuracy_pct", 90).met_by(90.125)
