@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
     shutil.copyfile(files_root / "README.md", root / "README.md")
     origin = {"path": None, "own": False}
-    data.save(standin.make_weather(3000), root / "data" / "standin" / "weather.npz", origin)
+    data.save(standin.make_weather(8000), root / "data" / "standin" / "weather.npz", origin)
     data.save(standin.make_speech(40), root / "data" / "standin" / "speech.npz", origin)
     return root
 

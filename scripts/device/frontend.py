@@ -120,18 +120,22 @@ def _mfcc_extractor(p: Mfcc) -> Extract:
 def _magnitude(frame: int, step: int, bins: int, used: NDArray[np.intp]) -> Extract:
     """A function from audio [16000] to the magnitudes [used frames, bins] of its Hann-windowed spectrum."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    positions = used[:, None] * step + np.arange(frame)
     # kept from call to call: fresh pages for arrays of this size cost as much as the transform
     sound = np.empty(RATE)
-    frames = np.empty(positions.shape)
+    frames = np.empty((len(used), frame))
     spectrum = np.empty((len(used), frame // 2 + 1), np.complex128)
     low = np.empty((len(used), bins), np.complex64)
     magnitude = np.empty((len(used), bins), np.float32)
+    view = np.lib.stride_tricks.sliding_window_view(sound, frame)[::step]
+    positions = used[:, None] * step + np.arange(frame)
 
     def extract(audio: Audio) -> Features:
         sound[...] = audio
-        np.take(sound, positions, out=frames, mode="clip")  # the mode that needs no buffer
-        np.multiply(frames, window, out=frames)
+        if len(used) == len(view):
+            np.multiply(view, window, out=frames)
+        else:
+            np.take(sound, positions, out=frames, mode="clip")  # the mode that needs no buffer
+            np.multiply(frames, window, out=frames)
         np.fft.rfft(frames, out=spectrum)
         low[...] = spectrum[:, :bins]
         np.abs(low, out=magnitude)
