@@ -3,8 +3,6 @@
 Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
 """
 
-import os
-
 from pipeline import cli, files, report
 from pipeline.files import write_text
 
@@ -16,12 +14,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = cli.parser(__doc__, EXAMPLES)
-    options.add_argument(
-        "--data",
-        choices=("auto", "real", "standin"),
-        default=os.environ.get("DATA") or "auto",
-        help="which of this machine's runs to show (default: $DATA, or the one on real data if there is one)",
-    )
+    cli.add_data(options)
     choice = options.add_mutually_exclusive_group()
     choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
     choice.add_argument("--readme", action="store_true", help="write the README's tables from the published results")

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from device.frontend import FrontEnd, Mfcc, Stft, extractor
-from pipeline import cli
+from device.latency import describe_device
+from pipeline import cli, files
 from pipeline.data import Sources, load_weather
 from pipeline.recipe import VERSIONS, load_version
 from pipeline.report import latest
@@ -34,31 +35,37 @@ def main() -> None:
     sources = cli.sources(arguments)
     cli.import_tensorflow()
     front_ends: tuple[tuple[str, FrontEnd], ...] = (("MFCC", Mfcc()), ("STFT", Stft()))
-    for title, front_end in front_ends:
-        bench_front_end(title, front_end)
+    speed = [bench_front_end(title, front_end) for title, front_end in front_ends]
+    errors = []
     for name in ("th_a", "th_b"):
-        bench_training(name, sources)
-    print("peak memory of a version's run (aim: under 2048 MiB)")
+        row, mae = bench_training(name, sources)
+        speed.append(row)
+        errors.append(mae)
+    memory = {}
     for name, script in VERSIONS.items():
         subprocess.run([sys.executable, str(Path(__file__).with_name(script))], check=True, stdout=subprocess.DEVNULL)
         card = latest(name, arguments.data)
         assert card is not None  # it was made just now
-        print(f"  {name}: {card.content['peak_memory_mib']} MiB, {card.content['wall_seconds']:.0f} s")
+        memory[name] = card.content["peak_memory_mib"]
+        print(f"{name}: peak memory {memory[name]} MiB (aim: under 2048)")
+    stand_in = load_weather(sources).identity.stand_in
+    content = {"made_with": "make bench", "device": describe_device(), "speed": speed, "mae": errors, "memory": memory}
+    files.write_json(files.RESULTS / ("standin" if stand_in else "local") / "bench.json", content)
 
 
-def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int) -> None:
-    """Print the median of each side's seconds and of their ratios, round by round."""
+def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int) -> dict[str, Any]:
+    """Time both sides in turn; print and return the medians in milliseconds, and of the ratios round by round."""
     pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
     ratios = sorted(b / a for a, b in pairs)
-    mine, other = (1000 * statistics.median(side) for side in zip(*pairs, strict=True))
-    print(
-        f"{title}: ours {mine:.4f} ms, theirs {other:.4f} ms, {statistics.median(ratios):.1f} times faster "
-        f"({ratios[0]:.1f} to {ratios[-1]:.1f}; aim {aim})",
-        flush=True,
-    )
+    mine, other = (round(1000 * statistics.median(side), 4) for side in zip(*pairs, strict=True))
+    median = statistics.median(ratios)
+    spread = f"{ratios[0]:.0f} to {ratios[-1]:.0f}"
+    print(f"{title}: ours {mine} ms, theirs {other} ms: {median:.1f} times faster ({spread}; aim {aim})", flush=True)
+    ratio = {"median": round(median, 1), "low": round(ratios[0], 1), "high": round(ratios[-1], 1)}
+    return {"what": title, "ours_ms": mine, "theirs_ms": other, "ratio": ratio, "aim": aim}
 
 
-def bench_front_end(title: str, front_end: FrontEnd) -> None:
+def bench_front_end(title: str, front_end: FrontEnd) -> dict[str, Any]:
     """A clip through our front end and through the course's eager one."""
     import tensorflow as tf
 
@@ -82,10 +89,10 @@ def bench_front_end(title: str, front_end: FrontEnd) -> None:
         return (time.perf_counter() - started) / CLIPS
 
     seconds(extract), seconds(eager)  # warm-up
-    side_by_side(f"{title} of a clip", lambda: seconds(extract), lambda: seconds(eager), aim=40)
+    return side_by_side(f"{title} of a clip", lambda: seconds(extract), lambda: seconds(eager), aim=40)
 
 
-def bench_training(name: str, sources: Sources) -> None:
+def bench_training(name: str, sources: Sources) -> tuple[dict[str, Any], dict[str, Any]]:
     """A step of the version's report recipe, ours and Keras'; then both trained in full, and their MAE."""
     import tf_keras as keras
     from tensorflow_model_optimization.sparsity import keras as sparsity
@@ -154,15 +161,13 @@ def bench_training(name: str, sources: Sources) -> None:
     data, warm = dataset(), keras_model()
     fit(warm, data, 1)  # builds the graph, fills the cache: left out on this side
     few = data.take(KERAS_STEPS)
-    side_by_side(f"{name}, an optimiser step", ours, lambda: fit(warm, few, 1) / KERAS_STEPS, aim=20)
+    row = side_by_side(f"optimiser step of {name}", ours, lambda: fit(warm, few, 1) / KERAS_STEPS, aim=20)
     model = keras_model()
     fit(model, data, recipe.epochs)
     theirs = mae(sparsity.strip_pruning(model))
-    print(
-        f"{name}, test MAE (°C, %) of the Keras model before conversion: Keras' loop {theirs[0]:.3f}, {theirs[1]:.3f};"
-    )
-    low, high = np.min(mine, axis=0), np.max(mine, axis=0)
-    print(f"  ours over {ROUNDS} seeds {low[0]:.3f} to {high[0]:.3f}, {low[1]:.3f} to {high[1]:.3f}", flush=True)
+    result = {"version": name, "seeds": ROUNDS, "ours": mine, "keras": theirs}
+    print(f"{name}, test MAE (°C, %) before conversion: Keras' loop {theirs}; ours, a seed each: {mine}", flush=True)
+    return row, result
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pipeline import files
+from pipeline.data import Sources
 
 files_root = Path(__file__).parents[1]
 
@@ -25,10 +28,8 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> object:
+def real_data() -> Sources:
     """Sources of the real data; without them the test is skipped by name."""
-    from pipeline.data import Sources
-
     mirror = os.environ.get("DATA_MIRROR")
     if not mirror and not (files_root / "data" / "real" / "speech.npz").exists():
         pytest.skip("the real data are not at hand: set DATA_MIRROR=folder, or run make data")
@@ -73,7 +74,7 @@ def run(project: Path) -> Run:
     return run_script
 
 
-def wav_bytes(samples: np.ndarray, rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:
+def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:
     """A PCM WAV file of float samples [n] or [n, channels] in [-1, 1)."""
     out = io.BytesIO()
     with wave.open(out, "wb") as wav:

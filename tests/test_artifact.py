@@ -5,6 +5,7 @@ import json
 import shutil
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import files_root
@@ -52,7 +53,7 @@ def test_a_card_of_another_file(folder: Path) -> None:
         (lambda c: c.update(file=[]), "not a model card"),
     ],
 )
-def test_bad_cards(folder: Path, change, message: str) -> None:
+def test_bad_cards(folder: Path, change: Any, message: str) -> None:
     path = folder / "kws_a.json"
     content = json.loads(path.read_text())
     change(content)

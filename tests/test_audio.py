@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import scipy.signal
 from conftest import wav_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.audio import RATE, fit, read_wav, resample
 from device.errors import UserError
@@ -13,7 +15,7 @@ from device.errors import UserError
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
 
 
-def read(content: bytes, longest: float = 1.0) -> np.ndarray:
+def read(content: bytes, longest: float = 1.0) -> NDArray[Any]:
     return read_wav(io.BytesIO(content), "clip.wav", longest)
 
 

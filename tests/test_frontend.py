@@ -1,13 +1,17 @@
 """Our features against tf.signal's, on random sound and on real clips."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.frontend import FrontEnd, Mfcc, Stft, extractor, from_dict, to_dict
+from pipeline.data import Sources
 
 MEL = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0, dtype=tf.float64)
 
@@ -15,18 +19,18 @@ MEL = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0, dtype
 # is worth up to 3e-3.
 
 
-def reference_stft(audio: np.ndarray) -> np.ndarray:
+def reference_stft(audio: NDArray[Any]) -> NDArray[Any]:
     spectrogram = tf.abs(tf.signal.stft(audio.astype(np.float64), 256, 128, 256))[..., None]
     return tf.image.resize(spectrogram, [32, 32]).numpy()
 
 
-def reference_mfcc(audio: np.ndarray) -> np.ndarray:
+def reference_mfcc(audio: NDArray[Any]) -> NDArray[Any]:
     spectrogram = tf.abs(tf.signal.stft(audio.astype(np.float64), 640, 320, 640))
     log_mel = tf.math.log(tf.matmul(spectrogram, MEL) + 1e-6)
     return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10, None].numpy()
 
 
-def features(front_end: FrontEnd, clips: np.ndarray) -> np.ndarray:
+def features(front_end: FrontEnd, clips: NDArray[Any]) -> NDArray[Any]:
     return np.stack([extractor(front_end)(clip) for clip in clips])
 
 
@@ -36,7 +40,7 @@ BOTH = pytest.mark.parametrize(("front_end", "reference"), [(Stft(), reference_s
 @BOTH
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), loudness=st.floats(1e-3, 1.0))
-def test_equals_tf_signal_on_random_sound(front_end: FrontEnd, reference, seed: int, loudness: float) -> None:
+def test_equals_tf_signal_on_random_sound(front_end: FrontEnd, reference: Any, seed: int, loudness: float) -> None:
     audio = (np.random.default_rng(seed).uniform(-1, 1, (2, 16_000)) * loudness).astype(np.float32)
     ours = features(front_end, audio)
     assert ours.dtype == np.float32
@@ -45,13 +49,13 @@ def test_equals_tf_signal_on_random_sound(front_end: FrontEnd, reference, seed: 
 
 
 @BOTH
-def test_equals_tf_signal_on_silence(front_end: FrontEnd, reference) -> None:
+def test_equals_tf_signal_on_silence(front_end: FrontEnd, reference: Any) -> None:
     silence = np.zeros((1, 16_000), np.float32)
     np.testing.assert_allclose(features(front_end, silence), reference(silence), atol=1e-4)
 
 
 @BOTH
-def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference, real_data) -> None:
+def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference: Any, real_data: Sources) -> None:
     from pipeline.data import load_speech
 
     for audio in np.array_split(load_speech(real_data).subset("test")[0], 8):
@@ -59,7 +63,7 @@ def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference, real_dat
 
 
 @BOTH
-def test_nothing_of_a_clip_reaches_the_next(front_end: FrontEnd, reference) -> None:
+def test_nothing_of_a_clip_reaches_the_next(front_end: FrontEnd, reference: Any) -> None:
     one, other = np.random.default_rng(0).uniform(-1, 1, (2, 16_000)).astype(np.float32)
     extract = extractor(front_end)
     first = extract(one)
@@ -84,6 +88,6 @@ def test_survives_its_card(front_end: FrontEnd) -> None:
         {"kind": "stft", "x": 1},
     ],
 )
-def test_refuses_unknown_front_ends(fields: dict) -> None:
+def test_refuses_unknown_front_ends(fields: dict[Any, Any]) -> None:
     with pytest.raises(UserError, match="front end"):
         from_dict(fields)

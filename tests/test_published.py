@@ -7,6 +7,7 @@ from conftest import files_root
 
 from device import artifact
 from pipeline import report
+from pipeline.data import Sources
 from pipeline.recipe import VERSIONS
 from pipeline.task import prepare_for
 from pipeline.version import evaluate
@@ -15,7 +16,7 @@ PUBLISHED = files_root / "models" / "report"
 
 
 @pytest.mark.parametrize("name", VERSIONS)
-def test_published_figures_are_found_again(name: str, real_data) -> None:
+def test_published_figures_are_found_again(name: str, real_data: Sources) -> None:
     card, content = artifact.load(PUBLISHED, name)
     task = prepare_for(card, real_data)
     made_from = card.content["made_from"]

@@ -1,6 +1,7 @@
 """Converting, quantising and slimming, against the runtime and against the converter's own quantisation."""
 
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from device.frontend import Mfcc, Stft
 from device.runtime import Model
@@ -25,7 +27,7 @@ EACH = pytest.mark.parametrize("name", RECIPES)
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict:
+def networks() -> dict[Any, Any]:
     """Untrained networks with random biases and batch-norm statistics, so that no tensor is trivial."""
     training.seed_everything(3)
     made = {}
@@ -37,7 +39,7 @@ def networks() -> dict:
     return made
 
 
-def inputs(model, n: int = 50) -> np.ndarray:
+def inputs(model: Any, n: int = 50) -> NDArray[Any]:
     return np.random.default_rng(0).normal(size=(n, *model.input_shape[1:])).astype(np.float32)
 
 
@@ -47,7 +49,7 @@ def unpack(content: bytes) -> schema.ModelT:
 
 @EACH
 @pytest.mark.parametrize("quantise", [False, True])
-def test_slimming_is_bit_equal(networks: dict, name: str, quantise: bool) -> None:
+def test_slimming_is_bit_equal(networks: dict[Any, Any], name: str, quantise: bool) -> None:
     converted = shrink.convert(networks[name])
     if quantise:
         converted = shrink.quantise_weights(converted)
@@ -60,7 +62,7 @@ def test_slimming_is_bit_equal(networks: dict, name: str, quantise: bool) -> Non
 
 
 @EACH
-def test_slimmed_files_hold_nothing_but_the_model(networks: dict, name: str) -> None:
+def test_slimmed_files_hold_nothing_but_the_model(networks: dict[Any, Any], name: str) -> None:
     slimmed = shrink.slim(shrink.convert(networks[name]))
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
@@ -72,20 +74,20 @@ def test_slimmed_files_hold_nothing_but_the_model(networks: dict, name: str) -> 
 
 
 @EACH
-def test_conversion_is_keras(networks: dict, name: str) -> None:
+def test_conversion_is_keras(networks: dict[Any, Any], name: str) -> None:
     x = inputs(networks[name])
     expected = networks[name].predict(x, verbose=0)
     np.testing.assert_allclose(Model(shrink.convert(networks[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
 @EACH
-def test_int8_weights_equal_the_converters(networks: dict, name: str) -> None:
+def test_int8_weights_equal_the_converters(networks: dict[Any, Any], name: str) -> None:
     """Integers and scales of convolutions and dense layers against the converter's per-tensor quantisation."""
     converter = tf.lite.TFLiteConverter.from_keras_model(networks[name])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter._experimental_disable_per_channel = True
 
-    def int8(content: bytes) -> dict:
+    def int8(content: bytes) -> dict[Any, Any]:
         model = unpack(content)
         return {
             tuple(t.shape): (model.buffers[t.buffer].data.view(np.int8), float(t.quantization.scale[0]))
@@ -102,7 +104,7 @@ def test_int8_weights_equal_the_converters(networks: dict, name: str) -> None:
 
 
 @EACH
-def test_quantised_outputs_stay_close(networks: dict, name: str) -> None:
+def test_quantised_outputs_stay_close(networks: dict[Any, Any], name: str) -> None:
     """Also for depthwise weights above 1024 elements (kws_c), where one scale a tensor fails in the runtime."""
     x = inputs(networks[name])
     expected = networks[name].predict(x, verbose=0)
@@ -111,7 +113,7 @@ def test_quantised_outputs_stay_close(networks: dict, name: str) -> None:
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3), elements=st.floats(-100, 100, width=32)))
-def test_quantisation_is_off_by_half_a_step_at_most(weights: np.ndarray) -> None:
+def test_quantisation_is_off_by_half_a_step_at_most(weights: NDArray[Any]) -> None:
     integers, scale = shrink.quantise(weights)
     assert np.abs(integers.astype(int)).max() <= 127
     assert np.abs(integers * np.float64(scale) - weights).max() <= 0.5001 * scale

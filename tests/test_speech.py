@@ -3,13 +3,14 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import wav_bytes
 
 from device.errors import UserError
-from pipeline import data, speech
+from pipeline import speech
 from pipeline.data import Sources, load_speech
 from pipeline.speech import LABELS, read_speech
 
@@ -20,7 +21,7 @@ CLIPS = {
 }
 
 
-def tarred(clips: dict[str, bytes], mode: str = "w:gz") -> bytes:
+def tarred(clips: dict[str, bytes], mode: Any = "w:gz") -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as archive:
         for name, content in clips.items():
@@ -44,7 +45,7 @@ def never() -> None:
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred, lambda c: tarred(c, "w:xz"), None])
-def test_reads_a_folder_and_every_archive_alike(tmp_path: Path, pack) -> None:
+def test_reads_a_folder_and_every_archive_alike(tmp_path: Path, pack: Any) -> None:
     path = tmp_path / "clips"
     if pack is None:
         for name, content in CLIPS.items():
@@ -146,7 +147,7 @@ def test_a_bad_archive_leaves_earlier_data_alone(tmp_path: Path, data_folder: Pa
     assert [p.name for p in (data_folder / "real").iterdir()] == ["speech.npz"]
 
 
-def test_real_clips_are_the_official_ones_in_the_courses_split(real_data) -> None:
+def test_real_clips_are_the_official_ones_in_the_courses_split(real_data: Sources) -> None:
     clips = load_speech(real_data)
     assert clips.identity.source == "official"
     assert clips.identity.split == "the course's lists"
@@ -154,11 +155,13 @@ def test_real_clips_are_the_official_ones_in_the_courses_split(real_data) -> Non
     assert np.bincount(clips.label).tolist() == [1000] * 8
 
 
-def test_standin_is_named_and_kept_apart(data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_standin_is_named_and_kept_apart(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from pipeline import standin
 
     tiny = standin.make_speech(5)
-    monkeypatch.setattr(data.standin, "make_speech", lambda: tiny)
+    monkeypatch.setattr(standin, "make_speech", lambda: tiny)
     clips = load_speech(Sources(data="standin"))
     assert clips.identity.stand_in
     assert "STAND-IN" in capsys.readouterr().out

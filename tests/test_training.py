@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from pipeline.recipe import Pruning, Recipe
 RECIPE = Recipe("mlp", width=0.25, learning_rate=1e-3, epochs=4, pruning=Pruning(0.9, begin_epoch=1, end_epoch=3))
 
 
-def fit(recipe: Recipe, samples: int = 3205, xla: bool = True, seed: int = 22):
+def fit(recipe: Recipe, samples: int = 3205, xla: bool = True, seed: int = 22) -> Any:
     """A model of y = x on random windows; 3205 samples leave a last batch of 5."""
     training.seed_everything(seed)
     x = tf.constant(np.random.default_rng(0).normal(size=(samples, 6, 2)).astype(np.float32))
@@ -65,7 +67,7 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
     scores = iter([0.3, 0.9, 0.9, 0.1])
     seen = []
 
-    def score(model) -> float:
+    def score(model: Any) -> float:
         seen.append([w.copy() for w in model.get_weights()])
         return next(scores)
 
@@ -89,7 +91,9 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
         (Recipe("ds_cnn", 0.52, 1e-2, 1, Stft()), (32, 32, 1), (8,), 33 * 133 + 2 * 133 * 133 + 133 * 8 + 8),
     ],
 )  # fmt: skip
-def test_architectures_have_the_reports_size(recipe: Recipe, input_shape, output_shape, parameters: int) -> None:
+def test_architectures_have_the_reports_size(
+    recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], parameters: int
+) -> None:
     model = models.build(recipe, input_shape, output_shape)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
     assert model.output_shape[1:] == output_shape

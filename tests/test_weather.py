@@ -3,6 +3,7 @@ import io
 import lzma
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.errors import UserError
+from pipeline.data import Sources
 from pipeline.forecasting import Forecasting
 from pipeline.identity import Identity
 from pipeline.weather import SPLITS, Weather, read_weather
@@ -39,10 +41,10 @@ def zipped(text: str) -> bytes:
     [("a.csv", str.encode), ("a.csv.gz", lambda t: gzip.compress(t.encode())), ("a.csv.zip", zipped),
      ("a.csv.xz", lambda t: lzma.compress(t.encode()))],
 )  # fmt: skip
-def test_reads_csv_in_any_container(tmp_path: Path, name: str, pack) -> None:
+def test_reads_csv_in_any_container(tmp_path: Path, name: str, pack: Any) -> None:
     (tmp_path / name).write_bytes(pack(csv()))
     weather = read_weather(tmp_path / name, user=True)
-    np.testing.assert_allclose(weather.values[:3], [[0, 50], [0.1, 50.1], [0.2, 50.2]], atol=1e-6)
+    np.testing.assert_allclose(weather.values[:3], np.array([[0, 50], [0.1, 50.1], [0.2, 50.2]]), atol=1e-6)
     assert np.bincount(weather.split).tolist() == [42, 12, 6]
     assert weather.identity.source == "local"
 
@@ -87,7 +89,9 @@ def test_metrics_by_hand() -> None:
     rows = 24
     values = np.tile(np.array([[1.0, 50.0]], np.float32), (rows, 1))
     time = np.datetime64("2020-01-01", "m") + np.arange(0, 10 * rows, 10).astype("timedelta64[m]")
-    task = Forecasting(Weather(time, values, np.full(rows, 2, np.int8), IDENTITY), (np.zeros(2), np.ones(2)))
+    task = Forecasting(
+        Weather(time, values, np.full(rows, 2, np.int8), IDENTITY), (np.zeros(2, np.float32), np.ones(2, np.float32))
+    )
     forecast = np.tile(values[0], (rows - 11, 6, 1))
     forecast[:, 0, 0] += 0.6  # the first step is off by 0.6 degrees: 0.1 on average over six steps
     metrics = task.metrics(forecast, "test")
@@ -147,7 +151,7 @@ def test_refuses_a_wrong_official_file(tmp_path: Path) -> None:
         read_weather(path, user=False)
 
 
-def test_real_test_split_is_the_reports(real_data) -> None:
+def test_real_test_split_is_the_reports(real_data: Sources) -> None:
     """Persistence on the last tenth of the official file, as measured elsewhere (results/reference.json)."""
     from pipeline.data import load_weather
 

@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from device.errors import UserError
 from pipeline.data import Sources
 from pipeline.recipe import Version
+
+DATA_CHOICES = ("auto", "real", "standin")
 
 
 def parser(doc: str, examples: str) -> argparse.ArgumentParser:
@@ -18,15 +20,33 @@ def parser(doc: str, examples: str) -> argparse.ArgumentParser:
     )
 
 
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """A type for an option; unlike `choices` it also checks a default that comes from a variable."""
+    allowed = tuple(names)
+
+    def check(text: str) -> str:
+        if text not in allowed:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(allowed)}")
+        return text
+
+    return check
+
+
+def add_data(options: argparse._ActionsContainer) -> None:
+    """Which data: the option that stands for the variable DATA."""
+    options.add_argument(
+        "--data",
+        type=one_of(DATA_CHOICES),
+        default=os.environ.get("DATA") or DATA_CHOICES[0],
+        metavar="{" + ",".join(DATA_CHOICES) + "}",
+        help="auto: real data, or the generated stand-in where none can be had; real refuses the stand-in",
+    )
+
+
 def add_sources(options: argparse.ArgumentParser) -> None:
     """Where data come from. Each option's default is the make variable of the same meaning."""
     group = options.add_argument_group("data (defaults from the variables DATA, DATA_MIRROR, JENA, SPEECH)")
-    group.add_argument(
-        "--data",
-        choices=("auto", "real", "standin"),
-        default=os.environ.get("DATA") or "auto",
-        help="auto: real data, or the generated stand-in where none can be had; real refuses the stand-in",
-    )
+    add_data(group)
     for name, variable, text in (
         ("--mirror", "DATA_MIRROR", "folder to take data files from before the network"),
         ("--jena", "JENA", "your own weather CSV (plain, gz, xz or zip) in place of the official one"),
@@ -80,8 +100,9 @@ def version_main(version: Version, doc: str | None) -> None:
         options = parser(doc or "", _VERSION_EXAMPLES.format(script=Path(sys.argv[0]).name))
         options.add_argument(
             "--recipe",
-            choices=sorted(version.recipes),
+            type=one_of(version.recipes),
             default=os.environ.get("RECIPE") or "report",
+            metavar="{" + ",".join(version.recipes) + "}",
             help="which of the version's recipes (default: $RECIPE, or report)",
         )
         options.add_argument(

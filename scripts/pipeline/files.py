@@ -1,9 +1,10 @@
 """Where things live, and how they are written: whole or not at all."""
 
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
 MODELS = ROOT / "models"
 RESULTS = ROOT / "results"
+
+
+def code_digest(paths: Iterable[Path]) -> str:
+    """Digest of source files: what a result was made with."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:16]
 
 
 @contextmanager

@@ -24,9 +24,10 @@ def measure_here() -> Path:
     Raises:
         UserError: there is no model, or one does not match its card.
     """
-    device = latency.describe_device()
+    code = files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))
+    under = {"device": latency.describe_device(), "protocol": {**latency.PROTOCOL, "code": code}}
     before = read_latency(LOCAL)
-    known = before["models"] if before["device"] == device and before["protocol"] == latency.PROTOCOL else {}
+    known = before["models"] if {key: before[key] for key in under} == under else {}
     found = [(folder, path.stem) for folder in model_folders() for path in sorted(folder.glob("*.json"))]
     if not found:
         raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
@@ -39,14 +40,9 @@ def measure_here() -> Path:
         passes = int(latency.PROTOCOL["passes"] + latency.PROTOCOL["warm_up_passes"])
         with bar(None, f"timing {folder.name}/{name}", "passes", passes) as progress:
             measured[card.sha256] = {"name": name, **latency.measure(card, content, progress.update)}
-        _write(device, measured)
-    _write(device, measured)
+        files.write_json(LOCAL, {"made_with": "make measure", **under, "models": {**known, **measured}})
+    files.write_json(LOCAL, {"made_with": "make measure", **under, "models": measured})
     return LOCAL
-
-
-def _write(device: dict[str, Any], measured: dict[str, Any]) -> None:
-    content = {"made_with": "make measure", "device": device, "protocol": latency.PROTOCOL, "models": measured}
-    files.write_json(LOCAL, content)
 
 
 def read_latency(path: Path) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class _Synthesiser:
         self._rate = self._library.espeak_Initialize(_RETRIEVE_SYNCHRONOUSLY, 0, data, 0)
         if self._rate <= 0:
             raise RuntimeError("espeak-ng does not start")
+        self._library.espeak_ng_SetRandSeed(SEED)  # its voices flutter at random
         self._pieces: list[NDArray[np.int16]] = []
         self._receive = _CALLBACK(self._collect)  # kept: the library holds a pointer to it
         self._library.espeak_SetSynthCallback(self._receive)

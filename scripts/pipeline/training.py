@@ -36,7 +36,7 @@ def train(
         batch: inputs and targets of the samples at the given indices [b], in graph mode.
         loss: of targets and outputs.
         score: of the model on validation data; with it, the epoch with the best (first of equals) is kept.
-        xla: compile the epoch with XLA: 30 times faster for tiny dense networks, slower for convolutions.
+        xla: compile the epoch with XLA: far faster for networks of a few thousand weights, slower for the spotters.
 
     Returns:
         The trained model, without pruning wrappers.

@@ -22,12 +22,13 @@ from pipeline.task import Task, prepare
 
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 # what a result depends on, beside its recipe, seed and data; a change of these files makes it stale
-CODE = (
-    *(Path("device") / f"{name}.py" for name in ("audio", "frontend", "runtime")),
-    *(
-        Path("pipeline") / f"{name}.py"
-        for name in ("forecasting", "models", "shrink", "spotting", "training", "version")
-    ),
+CODE = tuple(
+    files.ROOT / "scripts" / package / f"{name}.py"
+    for package, names in (
+        ("device", ("audio", "frontend", "runtime")),
+        ("pipeline", ("forecasting", "models", "shrink", "spotting", "training", "version")),
+    )
+    for name in names
 )
 
 
@@ -50,7 +51,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Pat
         "seed": seed,
         "data": asdict(task.identity),
         "tools": {name: installed(name) for name in TOOLS},
-        "code": _code_digest(),
+        "code": files.code_digest(CODE),
     }
     if _fresh(folder, version.name, made_from):
         print(f"{version.name}: {card_path.relative_to(files.ROOT)} is up to date")
@@ -134,8 +135,3 @@ def _fresh(folder: Path, name: str, made_from: dict[str, Any]) -> bool:
         return bool(artifact.load(folder, name)[0].content["made_from"] == made_from)
     except (UserError, KeyError):
         return False
-
-
-def _code_digest() -> str:
-    scripts = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((scripts / name).read_bytes() for name in CODE)).hexdigest()[:16]
