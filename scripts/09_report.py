@@ -3,7 +3,7 @@
 Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
 """
 
-from pipeline import cli, files, report
+from pipeline import cli, files, readme, report
 from pipeline.files import write_text
 
 EXAMPLES = """\
@@ -23,7 +23,7 @@ def main() -> None:
         report.publish()
         print("published: models/report, results; now run make readme and commit")
     elif arguments.readme:
-        write_text(report.README, report.readme_text(report.README.read_text(encoding="utf-8")))
+        write_text(readme.README, readme.filled(readme.README.read_text(encoding="utf-8")))
     else:
         table = report.rows(arguments.data)
         stand_in = any(row.here_is_stand_in for row in table)

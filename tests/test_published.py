@@ -6,7 +6,7 @@ import pytest
 from conftest import files_root
 
 from device import artifact
-from pipeline import report
+from pipeline import readme
 from pipeline.data import Sources
 from pipeline.recipe import VERSIONS
 from pipeline.task import prepare_for
@@ -37,8 +37,8 @@ def test_published_models_are_the_reports_recipes_on_real_data(name: str) -> Non
 
 
 def test_readme_is_in_step_with_the_published_results() -> None:
-    text = report.README.read_text(encoding="utf-8")
-    assert report.readme_text(text) == text, "run make readme"
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.filled(text) == text, "run make readme"
 
 
 def test_no_data_in_git() -> None:

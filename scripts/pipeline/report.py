@@ -6,14 +6,11 @@ All figures come from results/reference.json, the cards and the latency results;
 import csv
 import io
 import json
-import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from device import artifact
 from device.artifact import Card
@@ -22,7 +19,6 @@ from pipeline import files, measure
 from pipeline.recipe import METRICS, VERSIONS, Constraint
 
 PUBLISHED = files.MODELS / "report"
-README = files.ROOT / "README.md"
 SEED = 22  # the report's
 
 
@@ -56,7 +52,7 @@ def latest(name: str, data: str) -> Card | None:
         UserError: the model does not match its card.
     """
     folders = {"auto": ("local", "standin"), "real": ("local",), "standin": ("standin",)}[data]
-    cards = (_card(files.MODELS / folder, name) for folder in folders)
+    cards = (card_in(files.MODELS / folder, name) for folder in folders)
     return next((card for card in cards if card is not None), None)
 
 
@@ -74,7 +70,7 @@ def rows(data: str | None) -> list[Row]:
     local_latency = measure.read_latency(measure.LOCAL)["models"]
     table = []
     for name in VERSIONS:
-        published = _card(PUBLISHED, name)
+        published = card_in(PUBLISHED, name)
         local = latest(name, data) if data else None
         shown = published or local
         for result in shown.content["results"] if shown else []:
@@ -94,7 +90,12 @@ def rows(data: str | None) -> list[Row]:
     return table
 
 
-def _card(folder: Path, name: str) -> Card | None:
+def card_in(folder: Path, name: str) -> Card | None:
+    """The card of a version in a folder of models, if it stands there.
+
+    Raises:
+        UserError: the model does not match its card.
+    """
     return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
 
 
@@ -142,86 +143,6 @@ def _cell(figure: Figure | None, metric: str) -> str:
     return text + {True: " ✓", False: " **missed**", None: " (host, not a Pi)"}[figure.met]
 
 
-def bytes_markdown() -> str:
-    """Bytes of the published files at each stage, in both kinds of kB."""
-    reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
-    lines = []
-    for name in VERSIONS:
-        card = _card(PUBLISHED, name)
-        if card:
-            size = card.content["file"]
-            final = size["compressed_bytes"]
-            stages = [size[k] for k in ("converted_bytes", "slimmed_bytes", "converted_compressed_bytes")]
-            lines.append(
-                [f"`{name}`", f"{reference[name]['size_kb']:.2f}"]
-                + [f"{b:,}" for b in (*stages, final)]
-                + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
-            )
-    header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
-    return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
-
-
-def latency_markdown() -> str:
-    """Published latency by stage."""
-    result = measure.read_latency(measure.PUBLISHED)
-    lines = []
-    for name in VERSIONS:
-        card = _card(PUBLISHED, name)
-        timed = result["models"].get(card.sha256) if card else None
-        if timed:
-            stages = timed["stages_ms"]
-            cells = [f"{stages[s]['mean']:.3f}" if s in stages else "–" for s in ("resample", "features", "invoke")]
-            cells += [_spread(timed["inference_ms"]), _spread(timed["total_ms"])]
-            lines.append([f"`{name}`", *cells])
-    header = ["version", "resample", "features", "invoke", "inference: mean / median / p90 / p99", "total: the same"]
-    device = result["device"]
-    note = f"Milliseconds on this host, not a Pi: {device['cpu']}, {device['cores']} cores." if device else ""
-    return f"{note}\n\n{markdown_table(header, lines)}"
-
-
-def _spread(summary: dict[str, float]) -> str:
-    return " / ".join(f"{summary[key]:.3f}" for key in ("mean", "median", "p90", "p99"))
-
-
-def bench_markdown() -> str:
-    """What `make bench` printed, from its published result."""
-    path = files.RESULTS / "bench.json"
-    if not path.exists():
-        return "Not published yet.\n"
-    result = json.loads(path.read_text(encoding="utf-8"))
-    lines = [
-        [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"]), f"{row['aim']}"]
-        for row in result["speed"]
-    ]
-    header = ["median of rounds side by side", "ours, ms", "the usual way, ms", "times faster (range)", "aim"]
-    table = markdown_table(header, lines)
-    errors = []
-    for mae in result["mae"]:
-        ours, keras = (np.atleast_2d(mae[side]) for side in ("ours", "keras"))
-        spread = [f"{column.min():.3f}–{column.max():.3f}" for column in ours.T]
-        errors.append([f"`{mae['version']}`", " / ".join(spread), " / ".join(f"{v:.3f}" for v in keras[0])])
-    header = ["test MAE before conversion, °C / %", "ours, range over 5 seeds", "Keras' own loop, 1 seed"]
-    return f"{table}\n{markdown_table(header, errors)}"
-
-
-def _ratio(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.0f} ({ratio['low']:.0f}–{ratio['high']:.0f})"
-
-
-def provenance_markdown() -> str:
-    """What the published models were made from."""
-    lines = []
-    for name in VERSIONS:
-        card = _card(PUBLISHED, name)
-        if card:
-            made = card.content["made_from"]
-            data = f"{made['data']['source']}: {made['data']['description']}; {made['data']['split']}"
-            how = f"`{card.content['made_with']}`"
-            cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
-            lines.append([f"`{name}`", data, how, cost])
-    return markdown_table(["version", "data", "made with", "took"], lines)
-
-
 def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     body = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
@@ -255,28 +176,6 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def readme_text(text: str) -> str:
-    """`text` with every generated table, between its two markers, made anew from the published results.
-
-    Raises:
-        UserError: a marker is missing.
-    """
-    tables = {
-        "versions": versions_markdown(rows(None), with_here=False),
-        "bytes": bytes_markdown(),
-        "latency": latency_markdown(),
-        "provenance": provenance_markdown(),
-        "bench": bench_markdown(),
-    }
-    for name, table in tables.items():
-        begin, end = f"<!-- {name}: generated by make readme -->\n", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        text, count = pattern.subn(lambda _, b=begin, t=table, e=end: f"{b}{t}{e}", text)  # type: ignore[misc]
-        if count != 1:
-            raise UserError(f"{README}: {count} times the markers of {name!r}, not once: put them back")
-    return text
-
-
 def publish() -> None:
     """Make this machine's run the published one.
 
@@ -285,7 +184,7 @@ def publish() -> None:
     """
     local = files.MODELS / "local"
     for name in VERSIONS:
-        card = _card(local, name)
+        card = card_in(local, name)
         if card is None:
             raise UserError(f"{local}/{name}.json: no such card: run make all DATA=real first")
         made = card.content["made_from"]
