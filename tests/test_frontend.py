@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.frontend import FrontEnd, Mfcc, Stft, extractor, from_dict, to_dict
+from device.frontend import FrontEnd, Mfcc, Stft, Stream, extractor, from_dict, to_dict
 from pipeline.data import Sources
 
 MEL = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0, dtype=tf.float64)
@@ -71,6 +71,24 @@ def test_nothing_of_a_clip_reaches_the_next(front_end: FrontEnd, reference: Any)
     extract(other)
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(extract(one), kept)
+
+
+@BOTH
+@pytest.mark.parametrize("hop", [1280, 6400])
+def test_a_stream_equals_the_last_second(front_end: FrontEnd, reference: Any, hop: int) -> None:
+    sound = np.random.default_rng(0).uniform(-1, 1, 5 * 6400).astype(np.float32)
+    stream, extract = Stream(front_end, hop), extractor(front_end)
+    so_far: NDArray[Any] = np.zeros(16_000, np.float32)
+    for chunk in sound.reshape(-1, hop):
+        so_far = np.concatenate([so_far, chunk])
+        np.testing.assert_allclose(stream.push(chunk), extract(so_far[-16_000:]), atol=1e-4)
+
+
+@BOTH
+def test_a_stream_refuses_hops_between_frames(front_end: FrontEnd, reference: Any) -> None:
+    for hop in (0, 100, front_end.step + 1, 16_000 * 2):
+        with pytest.raises(ValueError, match="hop"):
+            Stream(front_end, hop)
 
 
 @pytest.mark.parametrize("front_end", [Stft(), Mfcc(), Mfcc(frame=512, step=256, coefficients=12)])

@@ -44,7 +44,7 @@ class Mfcc:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return _frame_count(self.frame, self.step), self.coefficients, 1
+        return _frame_count(self), self.coefficients, 1
 
 
 FrontEnd = Stft | Mfcc
@@ -84,68 +84,106 @@ def extractor(front_end: FrontEnd) -> Extract:
     It owns its working memory, so each thread needs one of its own. The Fourier transform is in float64: quiet
     frames, whose logarithm is steep, need it, and it costs next to nothing.
     """
-    return _stft_extractor(front_end) if isinstance(front_end, Stft) else _mfcc_extractor(front_end)
-
-
-def _stft_extractor(p: Stft) -> Extract:
-    """tf.signal.stft, magnitude, tf.image.resize(bilinear).
-
-    An output pixel mixes two rows and two columns at most: only frames that reach the image are computed.
-    """
-    rows = _bilinear(_frame_count(p.frame, p.step), p.height)
-    used = np.flatnonzero(rows.any(axis=0))
-    rows, columns = np.ascontiguousarray(rows[:, used]), _bilinear(p.frame // 2 + 1, p.width).T.copy()
-    magnitude = _magnitude(p.frame, p.step, p.frame // 2 + 1, used)
-
-    def extract(audio: Audio) -> Features:
-        image: Features = rows @ (magnitude(audio) @ columns)
-        return image[..., None]
-
-    return extract
-
-
-def _mfcc_extractor(p: Mfcc) -> Extract:
-    """tf.signal's stft, mel filter bank, log(x + 1e-6) and mfccs_from_log_mel_spectrograms."""
-    mel, dct = _mel_and_dct(p)
-    magnitude = _magnitude(p.frame, p.step, len(mel), np.arange(_frame_count(p.frame, p.step)))
-
-    def extract(audio: Audio) -> Features:
-        log_mel = np.log(magnitude(audio) @ mel + np.float32(1e-6))
-        cepstrum: Features = log_mel @ dct
-        return cepstrum[..., None]
-
-    return extract
-
-
-def _magnitude(frame: int, step: int, bins: int, used: NDArray[np.intp]) -> Extract:
-    """A function from audio [16000] to the magnitudes [used frames, bins] of its Hann-windowed spectrum."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    # kept from call to call: fresh pages for arrays of this size cost as much as the transform
+    plan = _plan(front_end)
+    frame, step = front_end.frame, front_end.step
+    # only frames that reach the features are computed: an output row of the image mixes two of them at most
+    used = np.flatnonzero(plan.mix.any(axis=0)) if plan.mix is not None else np.arange(_frame_count(front_end))
+    mix = None if plan.mix is None else np.ascontiguousarray(plan.mix[:, used])
+    spectrum = _Spectrum(frame, len(used), plan.bins)
     sound = np.empty(RATE)
-    frames = np.empty((len(used), frame))
-    spectrum = np.empty((len(used), frame // 2 + 1), np.complex128)
-    low = np.empty((len(used), bins), np.complex64)
-    magnitude = np.empty((len(used), bins), np.float32)
     view = np.lib.stride_tricks.sliding_window_view(sound, frame)[::step]
     positions = used[:, None] * step + np.arange(frame)
 
     def extract(audio: Audio) -> Features:
         sound[...] = audio
         if len(used) == len(view):
-            np.multiply(view, window, out=frames)
+            rows = plan.project(spectrum.magnitude(view))
         else:
-            np.take(sound, positions, out=frames, mode="clip")  # the mode that needs no buffer
-            np.multiply(frames, window, out=frames)
-        np.fft.rfft(frames, out=spectrum)
-        low[...] = spectrum[:, :bins]
-        np.abs(low, out=magnitude)
-        return magnitude
+            np.take(sound, positions, out=spectrum.frames, mode="clip")  # the mode that needs no buffer
+            rows = plan.project(spectrum.magnitude(spectrum.frames))
+        return (rows if mix is None else mix @ rows)[..., None]
 
     return extract
 
 
-def _frame_count(frame: int, step: int) -> int:
-    return 1 + (RATE - frame) // step
+class Stream:
+    """Features of the last second of a running sound; each frame is computed once.
+
+    Args:
+        hop: samples a push, a multiple of the front end's step.
+
+    Raises:
+        ValueError: another hop.
+    """
+
+    def __init__(self, front_end: FrontEnd, hop: int) -> None:
+        count, left = divmod(hop, front_end.step)
+        if left or not 0 < count <= _frame_count(front_end):
+            raise ValueError(f"a hop of {hop} samples is no multiple of {front_end.step} within a second")
+        self._plan = _plan(front_end)
+        self._spectrum = _Spectrum(front_end.frame, count, self._plan.bins)
+        self._sound = np.zeros(front_end.frame - front_end.step + hop)
+        self._view = np.lib.stride_tricks.sliding_window_view(self._sound, front_end.frame)[:: front_end.step]
+        silent = self._plan.project(np.zeros((_frame_count(front_end), self._plan.bins), np.float32))
+        self._rows: Features = silent
+        self._hop, self._count = hop, count
+
+    def push(self, audio: Audio) -> Features:
+        """Take in audio [hop]; features [*front_end.shape] of the second that ends with it (silence before all)."""
+        self._sound[: -self._hop] = self._sound[self._hop :]
+        self._sound[-self._hop :] = audio
+        self._rows[: -self._count] = self._rows[self._count :]
+        self._rows[-self._count :] = self._plan.project(self._spectrum.magnitude(self._view))
+        mix = self._plan.mix
+        return (self._rows.copy() if mix is None else mix @ self._rows)[..., None]
+
+
+class _Spectrum:
+    """Magnitudes of Hann-windowed frames.
+
+    Its arrays are kept from call to call: fresh pages for them would cost as much as the transform.
+    """
+
+    def __init__(self, frame: int, count: int, bins: int) -> None:
+        self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+        self.frames = np.empty((count, frame))
+        self._spectrum = np.empty((count, frame // 2 + 1), np.complex128)
+        self._low = np.empty((count, bins), np.complex64)
+        self._magnitude = np.empty((count, bins), np.float32)
+
+    def magnitude(self, frames: NDArray[np.float64]) -> Features:
+        """[count, bins], good until the next call, of frames [count, frame]."""
+        np.multiply(frames, self._window, out=self.frames)
+        np.fft.rfft(self.frames, out=self._spectrum)
+        self._low[...] = self._spectrum[:, : self._low.shape[1]]
+        return np.abs(self._low, out=self._magnitude)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How spectra become features.
+
+    Attributes:
+        bins: how many of the lowest frequencies are needed.
+        project: magnitudes [frames, bins] to a row of features each.
+        mix: [output rows, frames] makes a second's rows the features, or None where they are already.
+    """
+
+    bins: int
+    project: Callable[[Features], Features]
+    mix: Features | None
+
+
+def _plan(p: FrontEnd) -> _Plan:
+    if isinstance(p, Stft):  # tf.signal.stft, magnitude, tf.image.resize(bilinear)
+        columns = np.ascontiguousarray(_bilinear(p.frame // 2 + 1, p.width).T)
+        return _Plan(p.frame // 2 + 1, lambda magnitude: magnitude @ columns, _bilinear(_frame_count(p), p.height))
+    mel, dct = _mel_and_dct(p)  # tf.signal's stft, mel filters, log(x + 1e-6), mfccs_from_log_mel_spectrograms
+    return _Plan(len(mel), lambda magnitude: np.log(magnitude @ mel + np.float32(1e-6)) @ dct, None)
+
+
+def _frame_count(p: FrontEnd) -> int:
+    return 1 + (RATE - p.frame) // p.step
 
 
 def _bilinear(size: int, out: int) -> Features:
