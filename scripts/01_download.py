@@ -4,6 +4,7 @@ Real data come from a mirror folder if one is named, else from the official host
 stand-in is generated and named so. See data/README.md.
 """
 
+from device.cli import parser, run
 from pipeline import cli
 from pipeline.data import load_speech, load_weather
 
@@ -14,7 +15,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    options = cli.parser(__doc__, EXAMPLES)
+    options = parser(__doc__, EXAMPLES)
     cli.add_sources(options)
     sources = cli.sources(options.parse_args(), ask_again=True)
     for load in (load_weather, load_speech):
@@ -23,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

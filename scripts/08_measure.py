@@ -5,12 +5,13 @@
 remove results/local/latency/host.json to measure them again. This machine is a host, not a Raspberry Pi.
 """
 
-from pipeline import cli, files
+from device.cli import parser, run
+from pipeline import files
 from pipeline.measure import measure_here, read_latency
 
 
 def main() -> None:
-    cli.parser(__doc__, "  python scripts/08_measure.py").parse_args()
+    parser(__doc__, "  python scripts/08_measure.py").parse_args()
     path = measure_here()
     for entry in read_latency(path)["models"].values():
         inference, total = (entry[key]["mean"] for key in ("inference_ms", "total_ms"))
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

@@ -3,6 +3,7 @@
 Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
 """
 
+from device.cli import parser, run
 from pipeline import cli, files, readme, report
 from pipeline.files import write_text
 
@@ -13,7 +14,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    options = cli.parser(__doc__, EXAMPLES)
+    options = parser(__doc__, EXAMPLES)
     cli.add_data(options)
     choice = options.add_mutually_exclusive_group()
     choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
@@ -39,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

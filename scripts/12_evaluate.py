@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from device import artifact
 from device.artifact import FORECASTING, SPOTTING
+from device.cli import parser, run
 from device.errors import UserError
 from device.frontend import KINDS
 from pipeline import cli
@@ -27,7 +28,7 @@ EXAMPLES = """\
 
 
 def main() -> None:
-    options = cli.parser(__doc__, EXAMPLES)
+    options = parser(__doc__, EXAMPLES)
     options.add_argument("file", type=Path, help="a .tflite or .tflite.zlib file")
     options.add_argument("--task", choices=(FORECASTING, SPOTTING), help="for a model without a card")
     options.add_argument("--front-end", choices=sorted(KINDS), default="mfcc", help="of a spotter (default: mfcc)")
@@ -86,4 +87,4 @@ def _pair(text: str) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft, extractor
 from device.latency import describe_device
 from pipeline import cli, files
@@ -29,7 +30,7 @@ KERAS_STEPS = 400  # a round; the loop costs milliseconds a step
 
 
 def main() -> None:
-    options = cli.parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data standin")
+    options = parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data standin")
     cli.add_sources(options)
     arguments = options.parse_args()
     sources = cli.sources(arguments)
@@ -171,4 +172,4 @@ def bench_training(name: str, sources: Sources) -> tuple[dict[str, Any], dict[st
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    run(main)

@@ -103,6 +103,14 @@ def decode_model(data: bytes, name: str) -> bytes:
     return data
 
 
+def load_file(path: Path) -> tuple[Card, bytes]:
+    """The card and the TFLite file of `path`, a `NAME.tflite.zlib` with its card beside it; see load."""
+    name, dot, suffix = path.name.partition(".")
+    if dot + suffix != ".tflite.zlib":
+        raise UserError(f"{path}: give a NAME.tflite.zlib that has its card NAME.json beside it")
+    return load(path.parent, name)
+
+
 def load(folder: Path, name: str) -> tuple[Card, bytes]:
     """The card and the TFLite file of a published model, checked against each other.
 

@@ -1,4 +1,4 @@
-"""What all scripts share: options, and errors in one line."""
+"""What the workstation's scripts share: options, and a quiet TensorFlow."""
 
 import argparse
 import os
@@ -6,18 +6,11 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from device.errors import UserError
+from device.cli import parser, run
 from pipeline.data import Sources
 from pipeline.recipe import Version
 
 DATA_CHOICES = ("auto", "real", "standin")
-
-
-def parser(doc: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose help shows the script's docstring first and examples last."""
-    return argparse.ArgumentParser(
-        description=doc, epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter
-    )
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -59,21 +52,6 @@ def add_sources(options: argparse.ArgumentParser) -> None:
 def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
     """What the options say, as `pipeline.data` takes it."""
     return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again)
-
-
-def run(main: Callable[[], None]) -> None:
-    """Run a script; what a person can mend ends in one line and exit status 1, not in a traceback."""
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("\nstopped; nothing half-written was left, earlier results stand", file=sys.stderr)
-        sys.exit(130)
-    except PermissionError as error:
-        sys.exit(f"error: {error.filename}: no permission: change its rights or its owner")
-    except MemoryError:
-        sys.exit("error: out of memory: close other programs and run again")
 
 
 def import_tensorflow() -> None:

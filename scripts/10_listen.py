@@ -1,0 +1,98 @@
+"""Hear the eight words in a running sound: a microphone, a WAV file of any length, or raw PCM on standard input.
+
+Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone needs the
+package sounddevice. A line a word: the second at which it was known, the word, its probability, the time it took.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from device import artifact
+from device.audio import RATE, Audio, read_wav
+from device.cli import parser, run
+from device.errors import UserError
+from device.listen import HOP, Heard, Listener, Settings
+
+EXAMPLES = """\
+  python scripts/10_listen.py
+  python scripts/10_listen.py --wav meeting.wav --json
+  arecord -q -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw
+  python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
+MODEL = Path(__file__).parents[1] / "models" / "report" / "kws_a.tflite.zlib"
+DEFAULTS = Settings()
+
+
+def main() -> None:
+    options = parser(__doc__ or "", EXAMPLES)
+    source = options.add_mutually_exclusive_group()
+    source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width")
+    source.add_argument("--raw", action="store_true", help="standard input: 16-bit little-endian, mono, 16 kHz")
+    options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
+    options.add_argument("--threshold", type=float, default=DEFAULTS.threshold, help="smallest probability of a word")
+    options.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="seconds to average over")
+    options.add_argument("--refractory", type=float, default=DEFAULTS.refractory, help="seconds to wait after a word")
+    options.add_argument("--loudness", type=float, default=DEFAULTS.loudness, help="times louder than the background")
+    options.add_argument("--json", action="store_true", help="a JSON object a line")
+    arguments = options.parse_args()
+    settings = Settings(arguments.threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
+    card, content = artifact.load_file(arguments.model)
+    if card.front_end is None:
+        raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
+    listener = Listener(card, content, settings)
+    if arguments.wav:
+        chunks = from_wav(arguments.wav)
+    elif arguments.raw:
+        chunks = from_raw()
+    else:
+        chunks = from_microphone()
+    for chunk in chunks:
+        if heard := listener.hear(chunk):
+            show(heard, arguments.json)
+
+
+def show(heard: Heard, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(heard)), flush=True)
+    else:
+        print(f"{heard.time:8.2f} s  {heard.word:6} {heard.confidence:5.2f}  {heard.latency_ms:6.2f} ms", flush=True)
+
+
+def from_wav(path: Path) -> Iterator[Audio]:
+    """Chunks [HOP] of a file, and of a second of silence after it, so that its last word is heard too."""
+    try:
+        with path.open("rb") as file:
+            audio = read_wav(file, str(path))
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
+    audio = np.pad(audio, (0, RATE + HOP - len(audio) % HOP))
+    yield from audio[: len(audio) // HOP * HOP].reshape(-1, HOP)
+
+
+def from_raw() -> Iterator[Audio]:
+    """Chunks [HOP] of standard input."""
+    while len(data := sys.stdin.buffer.read(2 * HOP)) == 2 * HOP:
+        yield np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
+
+
+def from_microphone() -> Iterator[Audio]:
+    """Chunks [HOP] of the default microphone."""
+    try:
+        import sounddevice
+    except (ImportError, OSError):
+        raise UserError("no microphone: install it (pip install sounddevice), or use --wav or --raw") from None
+    try:
+        with sounddevice.InputStream(RATE, HOP, channels=1, dtype="float32") as stream:
+            print("listening; Ctrl-C ends it", file=sys.stderr)
+            while True:
+                yield stream.read(HOP)[0][:, 0]
+    except sounddevice.PortAudioError as error:
+        raise UserError(f"no microphone ({error}): attach one, or use --wav or --raw") from None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,94 @@
+"""Words in a running sound: a sliding second, smoothed, gated by loudness."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from device.artifact import Card
+from device.audio import RATE, Audio
+from device.frontend import Stream
+from device.runtime import Array, Model
+
+HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
+BLOCK = 1600  # samples over which loudness is taken
+MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a word counts as heard.
+
+    The models know eight words and no "none of them": silence and noise must be kept from them.
+
+    Attributes:
+        threshold: smallest smoothed probability of a word.
+        smoothing: seconds over which probabilities are averaged.
+        refractory: seconds after a word in which no other is heard.
+        loudness: how many times louder than the background a word must be.
+    """
+
+    threshold: float = 0.8
+    smoothing: float = 0.48
+    refractory: float = 0.8
+    loudness: float = 3.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A word, the second of the sound at which it was known, its probability, and the milliseconds it took."""
+
+    time: float
+    word: str
+    confidence: float
+    latency_ms: float
+
+
+class Listener:
+    """Hears words in chunks of HOP samples at 16 kHz."""
+
+    def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
+        assert card.front_end is not None  # the callers take spotters alone
+        self._labels, self._settings = card.labels, settings
+        self._model = Model(content, card.name)
+        self._stream = Stream(card.front_end, HOP)
+        self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.labels)))
+        self._second = np.zeros(RATE, np.float32)
+        self._background: list[float] = []
+        self._steps = 0
+        self._quiet_until = 0.0
+
+    def hear(self, audio: Audio) -> Heard | None:
+        """Take in audio [HOP]; a word if one was just heard."""
+        started = time.perf_counter()
+        self._model.set(self._stream.push(audio))
+        self._model.invoke()
+        self._recent[:-1] = self._recent[1:]
+        self._recent[-1] = _softmax(self._model.get())
+        self._steps += 1
+        now = self._steps * HOP / RATE
+        loud = self._is_loud(audio)
+        smoothed = self._recent.mean(axis=0)
+        best = int(smoothed.argmax())
+        if not loud or now < self._quiet_until or smoothed[best] < self._settings.threshold:
+            return None
+        self._quiet_until = now + self._settings.refractory
+        return Heard(now, self._labels[best], float(smoothed[best]), 1000 * (time.perf_counter() - started))
+
+    def _is_loud(self, audio: Audio) -> bool:
+        """Whether the middle of the last second, where a word should be, stands out from the background.
+
+        The first second tells the background, and nothing is heard in it.
+        """
+        self._second[:-HOP] = self._second[HOP:]
+        self._second[-HOP:] = audio
+        if self._steps * HOP < RATE:
+            return False
+        loudness = np.sqrt(np.square(self._second.reshape(-1, BLOCK)).mean(axis=1))
+        self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
+        return bool(loudness[2:8].max() > self._settings.loudness * max(float(np.median(self._background)), 1e-4))
+
+
+def _softmax(logits: Array) -> Array:
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum())

@@ -1,0 +1,199 @@
+"""The two live programs, on recordings with known words and logs with known gaps."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import clean_environment, files_root, wav_bytes
+from numpy.typing import NDArray
+
+from device import artifact
+from device.errors import UserError
+from device.forecast import Forecast, Forecaster, Notice, Reading, readings
+from device.listen import HOP, Listener, Settings
+from pipeline.data import Sources, load_speech, load_weather
+from pipeline.speech import LABELS
+
+PUBLISHED = files_root / "models" / "report"
+RATE = 16_000
+
+
+def run(script: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, str(files_root / "scripts" / script), *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, env=clean_environment(), timeout=120)
+
+
+def recording(sources: Sources, clips: int) -> tuple[NDArray[np.float32], list[tuple[float, str]]]:
+    """Test clips at random gaps in faint noise, and the second at which each begins with its word."""
+    speech = load_speech(sources)
+    audio, label = speech.subset("test")
+    rng = np.random.default_rng(7)
+    parts, words, at = [np.zeros(RATE, np.float32)], [], RATE
+    for i in rng.choice(len(audio), clips, replace=False):
+        gap = int(rng.uniform(0.5, 2) * RATE)
+        words.append((at / RATE, LABELS[label[i]]))
+        parts += [audio[i], np.zeros(gap, np.float32)]
+        at += RATE + gap
+    sound = np.concatenate(parts)
+    return sound + rng.normal(0, 3e-4, len(sound)).astype(np.float32), words
+
+
+def count(heard: list[tuple[float, str]], words: list[tuple[float, str]]) -> dict[str, int]:
+    """Hits, wrong words, misses, false alarms: a word counts from 0.2 s after its clip begins to 1.7 s."""
+    left, counts = list(heard), {"hit": 0, "wrong": 0, "missed": 0, "false": 0}
+    for start, word in words:
+        near = [h for h in left if start + 0.2 <= h[0] <= start + 1.7]
+        if near:
+            left.remove(near[0])
+        counts["missed" if not near else "hit" if near[0][1] == word else "wrong"] += 1
+    return {**counts, "false": len(left)}
+
+
+@pytest.mark.parametrize("name", ["kws_a", "kws_b", "kws_c"])
+def test_hears_the_words_of_a_long_recording(name: str, real_data: Sources) -> None:
+    sound, words = recording(real_data, 100)
+    listener = Listener(*artifact.load(PUBLISHED, name), Settings())
+    heard = [h for c in sound[: len(sound) // HOP * HOP].reshape(-1, HOP) if (h := listener.hear(c))]
+    counts = count([(h.time, h.word) for h in heard], words)
+    print(name, f"{len(sound) / RATE:.0f} s", counts)
+    assert counts["hit"] >= 75
+    assert counts["wrong"] <= 8
+    assert counts["false"] <= 8
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4, 0.05])
+def test_hears_nothing_in_silence_and_steady_noise(level: float) -> None:
+    listener = Listener(*artifact.load(PUBLISHED, "kws_a"), Settings())
+    noise = np.random.default_rng(0).normal(0, level, 30 * RATE).astype(np.float32)
+    assert not [h for c in noise.reshape(-1, HOP) if (h := listener.hear(c))]
+
+
+def test_wav_and_raw_are_heard_alike(tmp_path: Path, real_data: Sources) -> None:
+    sound, words = recording(real_data, 6)
+    (tmp_path / "long.wav").write_bytes(wav_bytes(np.clip(sound, -1, 0.999)))
+    from_wav = run("10_listen.py", "--wav", str(tmp_path / "long.wav"), "--json")
+    assert from_wav.returncode == 0
+    heard = [json.loads(line) for line in from_wav.stdout.splitlines()]
+    assert count([(h["time"], h["word"]) for h in heard], words)["hit"] >= 4
+    raw = np.round(np.clip(sound, -1, 0.999) * 32767).astype("<i2").tobytes() + bytes(4 * RATE)
+    from_raw = [json.loads(line) for line in run("10_listen.py", "--raw", "--json", stdin=raw).stdout.splitlines()]
+    assert [(h["time"], h["word"]) for h in from_raw] == [(h["time"], h["word"]) for h in heard]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--wav", "/no/such.wav"), "/no/such.wav: can't be read"),
+        (("--wav", __file__), "not a PCM WAV"),
+        (("--model", "model.onnx"), "model.onnx: give a NAME.tflite.zlib"),
+        (("--model", str(PUBLISHED / "th_a.tflite.zlib")), "not a keyword spotter"),
+        (("--model", "/no/kws.tflite.zlib"), "kws.json: no such card"),
+    ],
+)
+def test_listening_errors_are_one_line(arguments: tuple[str, ...], message: str) -> None:
+    done = run("10_listen.py", *arguments)
+    assert done.returncode == 1
+    (line,) = [s for s in done.stderr.decode().splitlines() if not s.startswith("INFO")]
+    assert line.startswith("error: ") and message in line
+
+
+HEADER = "Date Time,T (degC),rh (%)\n"
+
+
+def log(minutes: list[int], temperature: float = 5.0) -> str:
+    start = np.datetime64("2026-01-01T00:00", "m")
+    times = [(start + m).astype(object).strftime("%d.%m.%Y %H:%M:%S") for m in minutes]
+    return HEADER + "".join(f"{t},{temperature + i / 10},{80 - i}\n" for i, t in enumerate(times))
+
+
+def test_forecasts_as_the_pipeline_does(real_data: Sources) -> None:
+    """The live program's forecast for test windows against the pipeline's outputs for them."""
+    from pipeline.task import prepare_for
+
+    card, content = artifact.load(PUBLISHED, "th_a")
+    weather = load_weather(real_data)
+    start = int(weather.windows("test")[1234])
+    from device.runtime import Model
+
+    expected = Model(content, "th_a").predict(prepare_for(card, real_data).inputs("test")[1234:1235])[0]
+    forecaster = Forecaster(card, content)
+    said: list[Any] = []
+    for row in range(start, start + 6):
+        t, h = map(float, weather.values[row])
+        said = list(forecaster.read(Reading(weather.time[row].astype(object), t, h)))
+    (forecast,) = said
+    np.testing.assert_allclose([(s.temperature, s.humidity) for s in forecast.steps], expected, atol=1e-4)
+    assert [s.temperature_mae for s in forecast.steps] == card.content["test"]["t_mae_c_by_step"]
+
+
+def test_a_gap_is_said_and_starts_over() -> None:
+    forecaster = Forecaster(*artifact.load(PUBLISHED, "th_a"))
+    minutes = [0, 10, 20, 30, 40, 50, 60, 90, 100, 110, 120, 130, 140]
+    said = [list(forecaster.read(r)) for r in readings(log(minutes).splitlines(), "log") if isinstance(r, Reading)]
+    made = [any(isinstance(s, Forecast) for s in each) for each in said]
+    assert made == [False] * 5 + [True] * 2 + [False] * 5 + [True]
+    assert isinstance(said[7][0], Notice) and "0:30:00 after the last reading" in said[7][0].text
+    assert isinstance(said[7][1], Notice) and "1 of the 6" in said[7][1].text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("01.01.2026 01:00:00,,70\n", "T (degC) is ''"),
+        ("01.01.2026 01:00:00,warm,nan\n", "T (degC) is 'warm' and rh (%) is 'nan'"),
+        ("2026-01-01,5,70\n", "'2026-01-01' is no time"),
+        ("\n", "'' is no time"),
+        ("01.01.2026 00:50:00,5,70\n", "not after"),
+    ],
+)
+def test_bad_readings_are_said(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "log.csv").write_text(log([0, 10, 20, 30, 40, 50]) + line)
+    done = run("11_forecast.py", str(tmp_path / "log.csv"))
+    assert message in done.stderr.decode()
+    assert done.returncode == 1
+    assert "no forecast for its end" in done.stderr.decode().splitlines()[-1]
+
+
+def test_forecast_of_a_good_log(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(log([0, 10, 20, 30, 40, 50]))
+    done = run("11_forecast.py", str(tmp_path / "log.csv"), "--json")
+    forecast = json.loads(done.stdout)
+    assert forecast["time"] == "2026-01-01 00:50:00"
+    assert [step["time"][11:16] for step in forecast["steps"]] == ["01:00", "01:10", "01:20", "01:30", "01:40", "01:50"]
+    assert run("11_forecast.py", "-", "--json", stdin=log([0, 10, 20, 30, 40, 50]).encode()).stdout == done.stdout
+
+
+def test_follows_a_growing_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    whole = log([0, 10, 20, 30, 40, 50, 60])
+    path.write_text(whole[:-5])  # the last line is not finished yet
+    command = [sys.executable, str(files_root / "scripts" / "11_forecast.py"), str(path), "--follow", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["time"].endswith("00:50:00")
+        time.sleep(0.5)
+        path.write_text(whole)
+        assert json.loads(process.stdout.readline())["time"].endswith("01:00:00")
+        process.kill()
+
+
+def test_a_log_without_its_columns() -> None:
+    with pytest.raises(UserError, match=r"column 'rh \(%\)' is missing"):
+        list(readings(["Date Time,T (degC)\n"], "log"))
+
+
+def test_the_device_side_imports_no_workstation() -> None:
+    """scripts/device and the live programs run with numpy and the runtime alone."""
+    code = (
+        "import sys, importlib, pathlib; sys.path.insert(0, 'scripts');"
+        "[importlib.import_module('device.' + p.stem) for p in pathlib.Path('scripts/device').glob('[a-z]*.py')];"
+        "bad = {'tensorflow', 'tf_keras', 'pandas', 'scipy', 'requests', 'pipeline'} & set(sys.modules);"
+        "sys.exit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=files_root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
