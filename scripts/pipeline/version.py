@@ -1,7 +1,6 @@
 """One version from data to card: train, convert, check, slim, compress, evaluate."""
 
 import hashlib
-import resource
 import time
 from dataclasses import asdict
 from importlib.metadata import version as installed
@@ -83,7 +82,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Pat
         "made_from": made_from,
         "made_with": f"make {version.name} RECIPE={recipe_name} SEED={seed}",
         "wall_seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mib": _peak_memory_mib(),
     }
     with files.whole(folder / f"{version.name}.tflite.zlib") as partial:
         partial.write_bytes(compressed)
@@ -135,3 +134,9 @@ def _fresh(folder: Path, name: str, made_from: dict[str, Any]) -> bool:
         return bool(artifact.load(folder, name)[0].content["made_from"] == made_from)
     except (UserError, KeyError):
         return False
+
+
+def _peak_memory_mib() -> int:
+    """Of this process. (getrusage would count what a parent held when it started this one.)"""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
