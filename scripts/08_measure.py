@@ -1,8 +1,9 @@
 """Time every model in models/ on this machine, by the course's protocol.
 
 100 passes over one second of random 48 kHz audio after 10 to warm up, 0.1 s apart, one thread. Total: resample to
-16 kHz, features, set, invoke, get. Inference: invoke and get. Models that were measured here before are skipped;
-remove results/local/latency/host.json to measure them again. This machine is a host, not a Raspberry Pi.
+16 kHz, features, set, invoke, get. Inference: invoke and get. Also measured: the steady state without pauses on 1 to 4
+threads, a cold start, peak memory. Models that were measured here before are skipped; remove
+results/local/latency/host.json to measure them again. This machine is a host, not a Raspberry Pi.
 """
 
 from device.cli import parser, run

@@ -17,7 +17,7 @@ import numpy as np
 
 from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft, extractor
-from device.latency import describe_device
+from device.probe import probe
 from pipeline import cli, files
 from pipeline.data import Sources, load_weather
 from pipeline.recipe import VERSIONS, load_version
@@ -50,7 +50,7 @@ def main() -> None:
         memory[name] = card.content["peak_memory_mib"]
         print(f"{name}: peak memory {memory[name]} MiB (aim: under 2048)")
     stand_in = load_weather(sources).identity.stand_in
-    content = {"made_with": "make bench", "device": describe_device(), "speed": speed, "mae": errors, "memory": memory}
+    content = {"made_with": "make bench", "device": probe(), "speed": speed, "mae": errors, "memory": memory}
     files.write_json(files.RESULTS / ("standin" if stand_in else "local") / "bench.json", content)
 
 

@@ -1,43 +1,94 @@
-"""How long a model takes here, from sound to word, by the course's protocol."""
+"""How long a model takes here, from sound to word; run as `python -m device.latency NAME.tflite.zlib`.
 
+Prints one JSON object. A process a model, so that cold start and peak memory are the model's own.
+"""
+
+import json
 import os
-import platform
+import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from device.artifact import Card
+from device import artifact
 from device.audio import resample
+from device.cli import run
 from device.frontend import extractor
 from device.runtime import Model
 
 MICROPHONE_RATE = 48_000  # Hz
-PROTOCOL = {"passes": 100, "warm_up_passes": 10, "pause_s": 0.1, "threads": 1}
+MOST_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How often, after how many to warm up, and how many seconds apart."""
+
+    passes: int
+    warm_up_passes: int
+    pause_s: float
+
+
+COURSE, STEADY = Passes(100, 10, 0.1), Passes(200, 20, 0.0)
+PROTOCOL = {"course": {**asdict(COURSE), "threads": 1}, "steady": {**asdict(STEADY), "threads": f"1 to {MOST_THREADS}"}}
 STAGES = ("resample", "features", "set", "invoke", "get")
-INFERENCE = ("invoke", "get")
+
+Milliseconds = NDArray[np.float64]
 
 
-def measure(card: Card, content: bytes, each: Callable[[], object] = lambda: None) -> dict[str, Any]:
-    """Time each stage of PROTOCOL's passes over one second of random audio (spotters) or a random window.
-
-    Args:
-        each: called after every pass.
+def measure(path: Path) -> dict[str, Any]:
+    """Time the model in `path`, one second of random 48 kHz audio (spotters) or a random window a pass.
 
     Returns:
-        Milliseconds (mean, median, p90, p99) of each stage, of inference (invoke and get) and of the total.
+        Milliseconds by the course's protocol: of each stage, of inference (invoke and get) and in total (all stages);
+        the same in the steady state, without pauses, for each number of threads; the parts of a cold start; and the
+        process's peak memory.
+
+    Raises:
+        UserError: a bad model or card.
     """
-    model = Model(content, card.name, threads=int(PROTOCOL["threads"]))
-    rng = np.random.default_rng(0)
+    ticks = [time.perf_counter()]
+    card, content = artifact.load_file(path)
+    ticks.append(time.perf_counter())
+    model = Model(content, card.name)
+    ticks.append(time.perf_counter())
+    window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
+    ticks.append(time.perf_counter())
+    model.predict(window[None])
+    ticks.append(time.perf_counter())
+    read, load, _, first = (round(1000 * (b - a), 3) for a, b in pairwise(ticks))
     extract = extractor(card.front_end) if card.front_end else None
-    sound = rng.uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
-    window = rng.normal(size=model.input_shape).astype(np.float32)
-    times: list[list[float]] = []
-    for _ in range(int(PROTOCOL["warm_up_passes"] + PROTOCOL["passes"])):
+    course = _summaries(_passes(model, extract, window, COURSE))
+    steady = {
+        str(threads): _summaries(_passes(Model(content, card.name, threads), extract, window, STEADY))
+        for threads in range(1, min(MOST_THREADS, os.cpu_count() or 1) + 1)
+    }
+    return {
+        "name": card.name,
+        "sha256": card.sha256,
+        **course,
+        "steady": steady,
+        "cold_start_ms": {"read_and_inflate": read, "load": load, "first_inference": first},
+        "peak_memory_mib": peak_memory_mib(),
+    }
+
+
+def _passes(
+    model: Model,
+    extract: Callable[[Any], Any] | None,
+    window: NDArray[np.float32],
+    protocol: Passes,
+) -> dict[str, Milliseconds]:
+    """Milliseconds [passes] of each stage."""
+    sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
+    times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
+    for row in times:
         ticks = [time.perf_counter()]
         audio = resample(sound, MICROPHONE_RATE) if extract else sound
         ticks.append(time.perf_counter())
@@ -49,49 +100,30 @@ def measure(card: Card, content: bytes, each: Callable[[], object] = lambda: Non
         ticks.append(time.perf_counter())
         model.get()
         ticks.append(time.perf_counter())
-        times.append([1000 * (b - a) for a, b in pairwise(ticks)])
-        each()
-        time.sleep(PROTOCOL["pause_s"])
-    stages = dict(zip(STAGES, np.array(times[int(PROTOCOL["warm_up_passes"]) :]).T, strict=True))
-    if extract is None:
-        stages = {name: stages[name] for name in STAGES[2:]}
+        row[:] = [1000 * (b - a) for a, b in pairwise(ticks)]
+        time.sleep(protocol.pause_s)
+    first = 0 if extract else STAGES.index("set")
+    return {name: times[protocol.warm_up_passes :, i] for i, name in enumerate(STAGES) if i >= first}
+
+
+def _summaries(stages: dict[str, Milliseconds]) -> dict[str, Any]:
     return {
         "stages_ms": {name: _summary(values) for name, values in stages.items()},
-        "inference_ms": _summary(sum(stages[name] for name in INFERENCE)),
-        "total_ms": _summary(sum(stages.values())),
+        "inference_ms": _summary(stages["invoke"] + stages["get"]),
+        "total_ms": _summary(np.sum(list(stages.values()), axis=0)),
     }
 
 
-def _summary(milliseconds: Any) -> dict[str, float]:
+def _summary(milliseconds: Milliseconds) -> dict[str, float]:
     quantiles = zip(("median", "p90", "p99"), np.quantile(milliseconds, (0.5, 0.9, 0.99)), strict=True)
-    return {"mean": round(float(np.mean(milliseconds)), 4)} | {k: round(float(v), 4) for k, v in quantiles}
+    return {"mean": round(float(milliseconds.mean()), 4)} | {k: round(float(v), 4) for k, v in quantiles}
 
 
-def describe_device() -> dict[str, Any]:
-    """What the figures were measured on."""
-    try:
-        runtime = version("ai-edge-litert")
-    except PackageNotFoundError:
-        runtime = "unknown"
-    return {
-        "kind": "host",  # never "Pi" unless it is one
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "architecture": platform.machine(),
-        "system": platform.platform(terse=True),
-        "governor": _governor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "ai_edge_litert": runtime,
-    }
+def peak_memory_mib() -> int:
+    """Of this process. (getrusage would count what a parent held when it started this one.)"""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 
 
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _governor() -> str:
-    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    return path.read_text().strip() if path.exists() else "unknown"
+if __name__ == "__main__":
+    run(lambda: print(json.dumps(measure(Path(sys.argv[1])))))

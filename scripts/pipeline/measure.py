@@ -1,21 +1,34 @@
-"""Latency of every model that stands in models/, kept per device."""
+"""Latency of every model that stands in models/, a result file a device."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from device import artifact, latency
+from device import artifact
 from device.errors import UserError
+from device.latency import PROTOCOL
+from device.probe import probe
 from pipeline import files
 from pipeline.progress import bar
 
 LOCAL = files.RESULTS / "local" / "latency" / "host.json"
 PUBLISHED = files.RESULTS / "latency" / "host.json"
+CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
 
 
-def model_folders() -> list[Path]:
-    """The folders that hold models, published ones first."""
-    return [files.MODELS / name for name in ("report", "local", "standin") if (files.MODELS / name).is_dir()]
+def model_files() -> list[Path]:
+    """All models, published ones first.
+
+    Raises:
+        UserError: there is none, or one does not match its card.
+    """
+    folders = [files.MODELS / name for name in ("report", "local", "standin")]
+    found = [path for folder in folders for path in sorted(folder.glob("*.tflite.zlib"))]
+    if not found:
+        raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
+    return found
 
 
 def measure_here() -> Path:
@@ -24,25 +37,41 @@ def measure_here() -> Path:
     Raises:
         UserError: there is no model, or one does not match its card.
     """
+    device = {"kind": "host", **probe()}  # never "Pi" unless it is one
     code = files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))
-    under = {"device": latency.describe_device(), "protocol": {**latency.PROTOCOL, "code": code}}
-    before = read_latency(LOCAL)
-    known = before["models"] if {key: before[key] for key in under} == under else {}
-    found = [(folder, path.stem) for folder in model_folders() for path in sorted(folder.glob("*.json"))]
-    if not found:
-        raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
+    under = {"device": device, "protocol": {**PROTOCOL, "code": code}}
+    known = _known(under)
     measured: dict[str, Any] = {}
-    for folder, name in found:
-        card, content = artifact.load(folder, name)
-        if card.sha256 in known or card.sha256 in measured:
-            measured[card.sha256] = known.get(card.sha256) or measured[card.sha256]
-            continue
-        passes = int(latency.PROTOCOL["passes"] + latency.PROTOCOL["warm_up_passes"])
-        with bar(None, f"timing {folder.name}/{name}", "passes", passes) as progress:
-            measured[card.sha256] = {"name": name, **latency.measure(card, content, progress.update)}
-        files.write_json(LOCAL, {"made_with": "make measure", **under, "models": {**known, **measured}})
+    with bar(model_files(), "timing", "models") as progress:
+        for path in progress:
+            card, _ = artifact.load_file(path)
+            progress.set_postfix_str(f"{path.parent.name}/{card.name}")
+            measured[card.sha256] = known.get(card.sha256) or measured.get(card.sha256) or _run_here(path)
+            files.write_json(LOCAL, {"made_with": "make measure", **under, "models": {**known, **measured}})
     files.write_json(LOCAL, {"made_with": "make measure", **under, "models": measured})
     return LOCAL
+
+
+def _known(under: dict[str, Any]) -> dict[str, Any]:
+    """What was measured before under the same protocol, by the same code, on the same device."""
+    before = read_latency(LOCAL)
+
+    def lasting(device: dict[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (device or {}).items() if key not in CHANGING}
+
+    same = before["protocol"] == under["protocol"] and lasting(before["device"]) == lasting(under["device"])
+    return dict(before["models"]) if same else {}
+
+
+def _run_here(path: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "device.latency", str(path)]
+    done = subprocess.run(command, cwd=files.ROOT / "scripts", capture_output=True, text=True, check=False)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def read_latency(path: Path) -> dict[str, Any]:

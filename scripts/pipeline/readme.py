@@ -65,10 +65,19 @@ def latency_markdown() -> str:
             stages = timed["stages_ms"]
             cells = [f"{stages[s]['mean']:.3f}" if s in stages else "–" for s in ("resample", "features", "invoke")]
             cells += [_spread(timed["inference_ms"]), _spread(timed["total_ms"])]
+            cells.append(f"{timed['steady']['1']['total_ms']['median']:.3f}")
             lines.append([f"`{name}`", *cells])
-    header = ["version", "resample", "features", "invoke", "inference: mean / median / p90 / p99", "total: the same"]
+    header = [
+        "version",
+        "resample",
+        "features",
+        "invoke",
+        "inference: mean / median / p90 / p99",
+        "total: the same",
+        "steady total, median",
+    ]
     device = result["device"]
-    note = f"Milliseconds on this host, not a Pi: {device['cpu']}, {device['cores']} cores." if device else ""
+    note = f"Milliseconds on this host, not a Pi: {device['model']}, {device['cores']} cores." if device else ""
     return f"{note}\n\n{markdown_table(header, lines)}"
 
 

@@ -12,6 +12,7 @@ import tf_keras as keras
 
 from device import artifact
 from device.errors import UserError
+from device.latency import peak_memory_mib
 from device.runtime import Model
 from pipeline import files, shrink, training
 from pipeline.data import Sources
@@ -82,7 +83,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Pat
         "made_from": made_from,
         "made_with": f"make {version.name} RECIPE={recipe_name} SEED={seed}",
         "wall_seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mib": _peak_memory_mib(),
+        "peak_memory_mib": peak_memory_mib(),
     }
     with files.whole(folder / f"{version.name}.tflite.zlib") as partial:
         partial.write_bytes(compressed)
@@ -134,9 +135,3 @@ def _fresh(folder: Path, name: str, made_from: dict[str, Any]) -> bool:
         return bool(artifact.load(folder, name)[0].content["made_from"] == made_from)
     except (UserError, KeyError):
         return False
-
-
-def _peak_memory_mib() -> int:
-    """Of this process. (getrusage would count what a parent held when it started this one.)"""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
