@@ -11,7 +11,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) measure report publish readme test bench lock clean help
+.PHONY: all setup data $(VERSIONS) measure pi report publish readme test test-pi bench lock clean help
 
 all: data $(VERSIONS) measure report ## set up, get the data, make the five versions, time them, print the table
 
@@ -35,6 +35,9 @@ kws_c: setup ##
 measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py
 
+pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspberrypi.local
+	@$(RUN) scripts/08_measure.py --host "$(HOST)" --verify
+
 report: setup ## the table: report, published run, this machine's run, constraints
 	@$(RUN) scripts/09_report.py
 
@@ -51,6 +54,10 @@ test: ## set up, check style and types, run the tests
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest
 
+test-pi: ## the whole way to a Pi, on an emulated one (wants qemu-system-arm and openssh-client)
+	@$(PYTHON) scripts/00_setup.py --tests
+	@$(RUN) -m pytest tests/pi
+
 bench: setup ## our training and front ends timed beside the usual ones
 	@$(RUN) scripts/13_bench.py
 
@@ -64,7 +71,7 @@ clean: ## remove what runs on this machine made; keeps downloads, .venv and all 
 
 help: ## this list
 	@echo "make all    does everything; make test checks everything. One thing at a time:"; echo
-	@sed -n 's/^\([a-z_]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 16
 	@echo; echo "  kws_a, kws_b, kws_c, th_b: as th_a"; echo
 	@echo "variables: DATA=auto|real|standin  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           RECIPE=report  PYTHON=python3"

@@ -15,6 +15,7 @@ from pipeline.progress import bar
 
 LOCAL = files.RESULTS / "local" / "latency" / "host.json"
 PUBLISHED = files.RESULTS / "latency" / "host.json"
+PI = "Raspberry Pi"
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
 
 
@@ -72,6 +73,17 @@ def _run_here(path: Path) -> dict[str, Any]:
         raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+def timed(folder: Path, sha256: str) -> tuple[str, dict[str, Any]] | None:
+    """The kind of device and the result of a model among the latency results in `folder`; a Raspberry Pi's first.
+
+    An emulated device's times are not times, and are passed over.
+    """
+    results = [read_latency(path) for path in sorted(folder.glob("*.json"))]
+    found = [(r["device"]["kind"], r["models"][sha256]) for r in results if sha256 in r["models"]]
+    real = [(kind, entry) for kind, entry in found if kind != "emulated"]
+    return min(real, key=lambda pair: pair[0] != PI, default=None)
 
 
 def read_latency(path: Path) -> dict[str, Any]:

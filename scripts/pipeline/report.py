@@ -66,8 +66,6 @@ def rows(data: str | None) -> list[Row]:
         UserError: a model does not match its card.
     """
     reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
-    published_latency = measure.read_latency(measure.PUBLISHED)["models"]
-    local_latency = measure.read_latency(measure.LOCAL)["models"]
     table = []
     for name in VERSIONS:
         published = card_in(PUBLISHED, name)
@@ -82,8 +80,8 @@ def rows(data: str | None) -> list[Row]:
                     metric=metric,
                     constraint=f"{sign} {result['limit']:g} {METRICS[metric].unit}",
                     report=reference[name].get(metric),
-                    published=_figure(published, metric, published_latency),
-                    here=_figure(local, metric, local_latency),
+                    published=_figure(published, metric, measure.PUBLISHED.parent),
+                    here=_figure(local, metric, measure.LOCAL.parent),
                     here_is_stand_in=local is not None and _stand_in(local),
                 )
             )
@@ -103,16 +101,24 @@ def _stand_in(card: Card) -> bool:
     return bool(card.content["made_from"]["data"]["source"] == "stand-in")
 
 
-def _figure(card: Card | None, metric: str, latency: dict[str, Any]) -> Figure | None:
+def _figure(card: Card | None, metric: str, latency: Path) -> Figure | None:
     if card is None:
         return None
     if metric.endswith("_ms"):
-        timed = latency.get(card.sha256)
-        return Figure(timed[metric]["mean"], None, None, None) if timed else None
-    result = next(r for r in card.content["results"] if r["metric"] == metric)
+        timed = measure.timed(latency, card.sha256)
+        if timed is None:
+            return None
+        kind, value = timed[0], timed[1][metric]["mean"]
+        limit = _result(card, metric)["limit"]
+        return Figure(value, None, None, Constraint(metric, limit).met_by(value) if kind == measure.PI else None)
+    result = _result(card, metric)
     low, high = card.content["test"].get(metric + "_95", (None, None))
     met = Constraint(metric, result["limit"]).met_by(result["value"])
     return Figure(result["value"], low, high, met)
+
+
+def _result(card: Card, metric: str) -> dict[str, Any]:
+    return next(r for r in card.content["results"] if r["metric"] == metric)
 
 
 def versions_markdown(table: Sequence[Row], with_here: bool) -> str:

@@ -1,0 +1,43 @@
+"""What a model puts out here for given inputs; run as `python -m device.verify NAME.tflite.zlib INPUTS.npy`.
+
+Inputs: audio [n, 16000] int16 for a spotter, readings [n, 6, 2] in °C and % for a forecaster. The outputs go to
+standard output as .npy, for another machine to compare with its own.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device import artifact
+from device.cli import run
+from device.errors import UserError
+from device.frontend import extractor
+from device.runtime import Model
+
+
+def outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Outputs [n, ...] of the model in `path`, its front end or its normalisation included.
+
+    Raises:
+        UserError: a bad model, card or input.
+    """
+    card, content = artifact.load_file(path)
+    model = Model(content, card.name)
+    if card.front_end:
+        extract = extractor(card.front_end)
+        return np.stack([model.predict(extract(clip.astype(np.float32) / 32768)[None])[0] for clip in inputs])
+    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
+    return model.predict((inputs.astype(np.float32) - mean) / std)
+
+
+def main() -> None:
+    """Run the model on the inputs that the command line names."""
+    if len(sys.argv) != 3:
+        raise UserError("usage: python -m device.verify NAME.tflite.zlib INPUTS.npy > OUTPUTS.npy")
+    np.save(sys.stdout.buffer, outputs(Path(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False)))
+
+
+if __name__ == "__main__":
+    run(main)
