@@ -1,7 +1,8 @@
 """Our training and front ends timed beside the usual ones, side by side in this very run, with their ratios.
 
 Training: an optimiser step of each forecaster's recipe, ours against the plain Keras loop
-(timeseries_dataset_from_array, fit with tfmot's callback). Front ends: a clip, ours against eager tf.signal.
+(timeseries_dataset_from_array, fit with tfmot's callback). Front ends: a clip, ours against eager tf.signal;
+from 48 kHz sound to word, ours against SciPy's resampler and eager tf.signal.
 Memory: the peak that each version's run recorded; a version that was not made on this machine is made first.
 """
 
@@ -15,9 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from device import artifact
+from device.audio import RATE, resample
 from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft, extractor
+from device.latency import MICROPHONE_RATE
 from device.probe import probe
+from device.runtime import Model
 from pipeline import cli, files
 from pipeline.data import Sources, load_weather
 from pipeline.recipe import VERSIONS, load_version
@@ -37,6 +42,7 @@ def main() -> None:
     cli.import_tensorflow()
     front_ends: tuple[tuple[str, FrontEnd], ...] = (("MFCC", Mfcc()), ("STFT", Stft()))
     speed = [bench_front_end(title, front_end) for title, front_end in front_ends]
+    speed += [bench_total(name) for name in VERSIONS if name.startswith("kws")]
     errors = []
     for name in ("th_a", "th_b"):
         row, mae = bench_training(name, sources)
@@ -66,12 +72,10 @@ def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], flo
     return {"what": title, "ours_ms": mine, "theirs_ms": other, "ratio": ratio, "aim": aim}
 
 
-def bench_front_end(title: str, front_end: FrontEnd) -> dict[str, Any]:
-    """A clip through our front end and through the course's eager one."""
+def eager(front_end: FrontEnd) -> Callable[[Any], Any]:
+    """The course's front end: eager tf.signal, a clip at a time."""
     import tensorflow as tf
 
-    clips = np.random.default_rng(0).uniform(-1, 1, (CLIPS, 16_000)).astype(np.float32)
-    extract = extractor(front_end)
     mel = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0)
 
     def stft(clip: Any) -> Any:
@@ -81,16 +85,54 @@ def bench_front_end(title: str, front_end: FrontEnd) -> dict[str, Any]:
         log_mel = tf.math.log(tf.tensordot(tf.abs(tf.signal.stft(clip, 640, 320, 640)), mel, 1) + 1e-6)
         return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., :10, None]
 
-    eager = stft if isinstance(front_end, Stft) else mfcc
+    return stft if isinstance(front_end, Stft) else mfcc
 
-    def seconds(function: Callable[[Any], Any]) -> float:
-        started = time.perf_counter()
-        for clip in clips:
-            function(clip)
-        return (time.perf_counter() - started) / CLIPS
 
-    seconds(extract), seconds(eager)  # warm-up
-    return side_by_side(f"{title} of a clip", lambda: seconds(extract), lambda: seconds(eager), aim=40)
+def seconds_each(function: Callable[[Any], Any], inputs: Any) -> float:
+    """Mean seconds of a call."""
+    started = time.perf_counter()
+    for each in inputs:
+        function(each)
+    return (time.perf_counter() - started) / len(inputs)
+
+
+def bench_front_end(title: str, front_end: FrontEnd) -> dict[str, Any]:
+    """A clip through our front end and through the course's eager one."""
+    clips = np.random.default_rng(0).uniform(-1, 1, (CLIPS, RATE)).astype(np.float32)
+    ours, theirs = extractor(front_end), eager(front_end)
+    seconds_each(ours, clips), seconds_each(theirs, clips)  # warm-up
+    return side_by_side(
+        f"{title} of a clip", lambda: seconds_each(ours, clips), lambda: seconds_each(theirs, clips), aim=40
+    )
+
+
+def bench_total(name: str) -> dict[str, Any]:
+    """Sound at 48 kHz to word with a published model: our path, and SciPy's resampler with eager tf.signal."""
+    import scipy.signal
+
+    card, content = artifact.load(files.MODELS / "report", name)
+    assert card.front_end is not None  # the callers name spotters
+    model, extract, course = Model(content, name), extractor(card.front_end), eager(card.front_end)
+    sounds = np.random.default_rng(0).uniform(-1, 1, (CLIPS, MICROPHONE_RATE)).astype(np.float32)
+
+    def word(x: Any) -> int:
+        model.set(x)
+        model.invoke()
+        return int(model.get().argmax())
+
+    def ours(sound: Any) -> int:
+        return word(extract(resample(sound, MICROPHONE_RATE)))
+
+    def theirs(sound: Any) -> int:
+        return word(course(scipy.signal.resample_poly(sound, 1, MICROPHONE_RATE // RATE)).numpy())
+
+    seconds_each(ours, sounds), seconds_each(theirs, sounds)  # warm-up
+    return side_by_side(
+        f"48 kHz sound to word, {name}",
+        lambda: seconds_each(ours, sounds),
+        lambda: seconds_each(theirs, sounds),
+        aim=20,
+    )
 
 
 def bench_training(name: str, sources: Sources) -> tuple[dict[str, Any], dict[str, Any]]:
