@@ -36,6 +36,7 @@ measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py
 
 pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspberrypi.local
+	@test -n "$(HOST)" || { echo "error: say which Pi: make pi HOST=pi@raspberrypi.local" >&2; exit 1; }
 	@$(RUN) scripts/08_measure.py --host "$(HOST)" --verify
 
 report: setup ## the table: report, published run, this machine's run, constraints

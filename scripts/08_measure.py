@@ -9,8 +9,6 @@ On a Pi it uses your own OpenSSH (configuration, agent, keys; never a password),
 ~/.cache, installs the pinned runtime there, and sets the performance governor if sudo allows, for as long as it runs.
 """
 
-import os
-
 from device.cli import parser, run
 from pipeline import cli, files
 from pipeline.measure import measure_here, read_latency
@@ -23,7 +21,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--host", default=os.environ.get("HOST"), help="measure there (default: $HOST, or here)")
+    options.add_argument("--host", help="measure there: any name that ssh takes (default: here)")
     options.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the ssh command, with options if need be")
     options.add_argument("--wheels", action="store_true", help="fetch its packages here: for a Pi without internet")
     options.add_argument("--verify", action="store_true", help="run the test split there too, and compare")
