@@ -204,7 +204,10 @@ def publish() -> None:
         for suffix in (".tflite.zlib", ".json"):
             with files.whole(PUBLISHED / f"{name}{suffix}") as partial:
                 shutil.copyfile(local / f"{name}{suffix}", partial)
-    for path in (measure.LOCAL, bench):
-        with files.whole(files.RESULTS / path.relative_to(files.RESULTS / "local")) as partial:
-            shutil.copyfile(path, partial)
+    timed = measure.read_latency(measure.LOCAL)
+    published = {artifact.load(PUBLISHED, name)[0].sha256 for name in VERSIONS}
+    timed["models"] = {sha256: entry for sha256, entry in timed["models"].items() if sha256 in published}
+    files.write_json(measure.PUBLISHED, {"made_with": "make measure", **timed})
+    with files.whole(files.RESULTS / bench.name) as partial:
+        shutil.copyfile(bench, partial)
     write_results(rows(None), files.RESULTS, with_here=False)
