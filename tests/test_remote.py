@@ -11,6 +11,7 @@ from conftest import clean_environment, files_root
 
 from device.errors import UserError
 from device.probe import probe
+from pipeline import data, standin
 from pipeline.remote import check_fit
 from pipeline.ssh import Connection, LostError
 
@@ -93,7 +94,7 @@ def test_devices_that_do_not_fit(change: dict[str, object], message: str) -> Non
 
 
 def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
-    """Probe, ship, install, time, keep; a second run takes up what the first one left."""
+    """Probe, ship, install, time, verify, keep; a second run takes up what the first one left."""
     root = tmp_path / "project"
     shutil.copytree(files_root / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements-pi.txt", "requirements.lock"):
@@ -101,7 +102,10 @@ def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     (root / "models" / "report").mkdir(parents=True)
     for name in ("th_b.json", "th_b.tflite.zlib"):
         shutil.copyfile(files_root / "models" / "report" / name, root / "models" / "report" / name)
+    for name, made in (("weather", standin.make_weather(3000)), ("speech", standin.make_speech(5))):
+        data.save(made, root / "data" / "standin" / f"{name}.npz", {"path": None, "own": False})
     command = [sys.executable, str(root / "scripts" / "08_measure.py"), "--host", "pi", "--ssh", fake_ssh]
+    command += ["--verify", "--data", "standin"]
 
     def measure() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=300)
@@ -114,6 +118,8 @@ def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     assert entry["name"] == "th_b"
     assert entry["total_ms"]["median"] >= entry["inference_ms"]["median"] > 0
     assert set(entry["steady"]) >= {"1"}
+    assert entry["verified"]["inputs"] == 29  # of 289 test windows one in ten
+    assert entry["verified"]["largest_difference"] < 1e-3
     assert result["device"]["kind"] != "Raspberry Pi"
     assert result["device"]["after"]["python"] == result["device"]["python"]
     private = tmp_path / "home" / ".cache" / "models-under-budget"

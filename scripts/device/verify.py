@@ -4,6 +4,7 @@ Inputs: audio [n, 16000] int16 for a spotter, readings [n, 6, 2] in °C and % fo
 standard output as .npy, for another machine to compare with its own.
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def main() -> None:
     """Run the model on the inputs that the command line names."""
     if len(sys.argv) != 3:
         raise UserError("usage: python -m device.verify NAME.tflite.zlib INPUTS.npy > OUTPUTS.npy")
-    np.save(sys.stdout.buffer, outputs(Path(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False)))
+    packed = io.BytesIO()  # numpy does not save to a pipe
+    np.save(packed, outputs(Path(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False)))
+    sys.stdout.buffer.write(packed.getvalue())
 
 
 if __name__ == "__main__":
