@@ -20,8 +20,11 @@ from pipeline.weather import Weather
 SEED = 1
 
 
-def make_weather(rows: int = 50_000) -> Weather:
-    """Ten-minute readings from 2001 on: season, day, slow weather and fast noise; humidity falls as it warms."""
+def make_weather(rows: int = 100_000) -> Weather:
+    """Ten-minute readings from 2001 on: season, day, slow weather and fast noise; humidity falls as it warms.
+
+    Close to two years by default, so that training has seen the season of the test.
+    """
     rng = np.random.default_rng(SEED)
     time = np.datetime64("2001-01-01T00:00", "m") + np.arange(0, 10 * rows, 10).astype("timedelta64[m]")
     day = np.arange(rows) / 144
