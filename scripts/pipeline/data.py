@@ -10,7 +10,7 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files, speech, standin, weather
-from pipeline.fetch import Remote, UnreachableError, fetch
+from pipeline.fetch import Remote, UnreachableError, fetch, in_mirror
 from pipeline.identity import Identity
 from pipeline.speech import Speech
 from pipeline.weather import Weather
@@ -87,7 +87,7 @@ def _obtain(
     if own is not None and not own.exists():
         raise UserError(f"{own}: no such file or folder: correct the path ({variable})")
     if sources.data != "standin":
-        origin = _stamp(own or _in_mirror(remote, sources.mirror), own is not None)
+        origin = _stamp(own or in_mirror(remote, sources.mirror), own is not None)
         kept = _read_origin(real)
         if kept is not None and (kept == origin if origin["path"] else not kept["own"]):
             return _load(kind, real)
@@ -107,11 +107,6 @@ def _obtain(
         f"*** STAND-IN {name}: generated, not real. Figures made from it say nothing about the report. ***", flush=True
     )
     return _load(kind, generated)
-
-
-def _in_mirror(remote: Remote, mirror: Path | None) -> Path | None:
-    names = remote.mirror_names if mirror is not None else ()
-    return next((mirror / n for n in names if mirror is not None and (mirror / n).is_file()), None)
 
 
 def _stamp(path: Path | None, own: bool) -> dict[str, Any]:

@@ -37,17 +37,27 @@ def fetch(remote: Remote, mirror: Path | None, downloads: Path) -> Path:
         UnreachableError: no mirror holds it and no host that has it answers.
         UserError: the named mirror is no folder.
     """
-    if mirror is not None:
-        if not mirror.is_dir():
-            raise UserError(f"{mirror}: DATA_MIRROR is not a folder: correct or unset it")
-        for name in remote.mirror_names:
-            if (mirror / name).is_file():
-                return mirror / name
+    found = in_mirror(remote, mirror)
+    if found is not None:
+        return found
     target = downloads / remote.name
     if not target.exists():
         downloads.mkdir(parents=True, exist_ok=True)
         _download(remote, target)
     return target
+
+
+def in_mirror(remote: Remote, mirror: Path | None) -> Path | None:
+    """The path of `remote` in a mirror folder, if one is named and has it.
+
+    Raises:
+        UserError: the named mirror is no folder.
+    """
+    if mirror is None:
+        return None
+    if not mirror.is_dir():
+        raise UserError(f"{mirror}: DATA_MIRROR is not a folder: correct or unset it")
+    return next((mirror / name for name in remote.mirror_names if (mirror / name).is_file()), None)
 
 
 def _download(remote: Remote, target: Path) -> None:
