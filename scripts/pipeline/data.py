@@ -56,7 +56,7 @@ def load_speech(sources: Sources) -> Speech:
         UserError: bad data, or none where DATA=real.
     """
 
-    def lists() -> tuple[frozenset[str], ...] | None:
+    def lists() -> speech.Lists | None:
         try:
             return tuple(
                 speech.read_list(fetch(remote, sources.mirror, files.DATA / "downloads"), digest)

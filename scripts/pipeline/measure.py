@@ -23,13 +23,18 @@ def model_files() -> list[Path]:
     """All models, published ones first.
 
     Raises:
-        UserError: there is none, or one does not match its card.
+        UserError: there is none.
     """
     folders = [files.MODELS / name for name in ("report", "local", "standin")]
     found = [path for folder in folders for path in sorted(folder.glob("*.tflite.zlib"))]
     if not found:
         raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
     return found
+
+
+def protocol() -> dict[str, Any]:
+    """What results must share to be comparable: how it is timed, and the code that runs on the device."""
+    return {**PROTOCOL, "code": files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))}
 
 
 def measure_here() -> Path:
@@ -39,8 +44,7 @@ def measure_here() -> Path:
         UserError: there is no model, or one does not match its card.
     """
     device = {"kind": "host", **probe()}  # never "Pi" unless it is one
-    code = files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))
-    under = {"device": device, "protocol": {**PROTOCOL, "code": code}}
+    under = {"device": device, "protocol": protocol()}
     known = _known(under)
     measured: dict[str, Any] = {}
     with bar(model_files(), "timing", "models") as progress:

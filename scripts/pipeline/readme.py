@@ -8,7 +8,7 @@ import numpy as np
 from device.errors import UserError
 from pipeline import files, measure
 from pipeline.recipe import VERSIONS
-from pipeline.report import PUBLISHED, card_in, markdown_table, rows, versions_markdown
+from pipeline.report import PUBLISHED, card_in, markdown_table, reported, rows, versions_markdown
 
 README = files.ROOT / "README.md"
 
@@ -37,7 +37,7 @@ def filled(text: str) -> str:
 
 def bytes_markdown() -> str:
     """Bytes of the published files at each stage, in both kinds of kB."""
-    reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
+    report = reported()
     lines = []
     for name in VERSIONS:
         card = card_in(PUBLISHED, name)
@@ -46,7 +46,7 @@ def bytes_markdown() -> str:
             final = size["compressed_bytes"]
             stages = [size[k] for k in ("converted_bytes", "slimmed_bytes", "converted_compressed_bytes")]
             lines.append(
-                [f"`{name}`", f"{reference[name]['size_kb']:.2f}"]
+                [f"`{name}`", f"{report[name]['size_kb']:.2f}"]
                 + [f"{b:,}" for b in (*stages, final)]
                 + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
             )

@@ -16,10 +16,9 @@ import numpy as np
 
 from device import artifact, verify
 from device.errors import UserError
-from device.latency import PROTOCOL
 from pipeline import files
 from pipeline.data import Sources, load_speech, load_weather
-from pipeline.measure import PI, model_files, read_latency
+from pipeline.measure import PI, model_files, protocol, read_latency
 from pipeline.progress import bar
 from pipeline.ssh import Connection, private_folder
 from pipeline.weather import INPUT_STEPS
@@ -53,9 +52,8 @@ def measure_there(host: str, command: str, wheels: bool, check: bool, sources: S
         python = f"{folder}/venv/bin/python"
         install(connection, folder, facts, wheels)
         ship(connection, folder, model_files())
-        code = files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))
         device = {"kind": _kind(facts), **facts}
-        under = {"device": device, "protocol": {**PROTOCOL, "code": code}}
+        under = {"device": device, "protocol": protocol()}
         before = read_latency(result)
         models = dict(before["models"]) if before["protocol"] == under["protocol"] else {}
 
@@ -73,9 +71,10 @@ def measure_there(host: str, command: str, wheels: bool, check: bool, sources: S
                 models[sha256] = {**models.get(sha256, {}), **found}
                 keep()
         if check:
-            ship_inputs(connection, folder, sources)
+            inputs = test_inputs(sources)
+            ship_inputs(connection, folder, inputs)
             for path, sha256 in _each("verifying there", models, "verified"):
-                models[sha256]["verified"] = compare(path, sources, on_device)
+                models[sha256]["verified"] = compare(path, inputs, on_device)
                 keep()
         device["after"] = probe(connection)
         keep()
@@ -213,11 +212,11 @@ def performance_governor(connection: Connection) -> Iterator[str]:
             holder.kill()
 
 
-def ship_inputs(connection: Connection, folder: str, sources: Sources) -> None:
+def ship_inputs(connection: Connection, folder: str, inputs: dict[str, Any]) -> None:
     """The test split as the device takes it."""
-    for name, inputs in test_inputs(sources).items():
+    for name, array in inputs.items():
         packed = io.BytesIO()
-        np.save(packed, inputs)
+        np.save(packed, array)
         connection.run(f"cat > {folder}/{name}.npy", INSTALL_S, packed.getvalue())
 
 
@@ -228,10 +227,10 @@ def test_inputs(sources: Sources) -> dict[str, Any]:
     return {artifact.SPOTTING: speech.audio[speech.split == 2], artifact.FORECASTING: weather.values[rows]}
 
 
-def compare(path: Path, sources: Sources, on_device: Callable[..., bytes]) -> dict[str, Any]:
+def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -> dict[str, Any]:
     """A model's outputs there beside those here."""
     card = artifact.load_file(path)[0]
-    inputs = test_inputs(sources)[card.task]
+    inputs = test[card.task]
     there = np.load(
         io.BytesIO(on_device("device.verify", f"../{path.relative_to(files.ROOT)}", f"../{card.task}.npy")),
         allow_pickle=False,

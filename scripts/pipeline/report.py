@@ -56,6 +56,13 @@ def latest(name: str, data: str) -> Card | None:
     return next((card for card in cards if card is not None), None)
 
 
+def reported() -> dict[str, Any]:
+    """The report's own figures, by version and metric."""
+    reference: dict[str, Any] = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))
+    figures: dict[str, Any] = reference["report"]["versions"]
+    return figures
+
+
 def rows(data: str | None) -> list[Row]:
     """A row for each constraint of each version that was published, or made on this machine.
 
@@ -65,7 +72,7 @@ def rows(data: str | None) -> list[Row]:
     Raises:
         UserError: a model does not match its card.
     """
-    reference = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))["report"]["versions"]
+    report = reported()
     table = []
     for name in VERSIONS:
         published = card_in(PUBLISHED, name)
@@ -79,7 +86,7 @@ def rows(data: str | None) -> list[Row]:
                     version=name,
                     metric=metric,
                     constraint=f"{sign} {result['limit']:g} {METRICS[metric].unit}",
-                    report=reference[name].get(metric),
+                    report=report[name].get(metric),
                     published=_figure(published, metric, measure.PUBLISHED.parent),
                     here=_figure(local, metric, measure.LOCAL.parent),
                     here_is_stand_in=local is not None and _stand_in(local),
