@@ -11,7 +11,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) measure pi report publish readme test test-pi bench lock clean help
+.PHONY: all setup data $(VERSIONS) measure pi emulated report publish readme test test-pi bench lock clean help
 
 all: data $(VERSIONS) measure report ## set up, get the data, make the five versions, time them, print the table
 
@@ -38,6 +38,9 @@ measure: setup ## time all models on this machine
 pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspberrypi.local
 	@test -n "$(HOST)" || { echo "error: say which Pi: make pi HOST=pi@raspberrypi.local" >&2; exit 1; }
 	@$(RUN) scripts/08_measure.py --host "$(HOST)" --verify
+
+emulated: setup ## count the models' instructions on an emulated Pi (wants qemu-system-arm and openssh-client)
+	@$(RUN) scripts/08_measure.py --emulated
 
 report: setup ## the table: report, published run, this machine's run, constraints
 	@$(RUN) scripts/09_report.py

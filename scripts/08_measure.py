@@ -7,7 +7,11 @@ skipped; remove its file in results/local/latency/ to measure them again.
 
 On a Pi it uses your own OpenSSH (configuration, agent, keys; never a password), works in one private folder under
 ~/.cache, installs the pinned runtime there, and sets the performance governor if sudo allows, for as long as it runs.
+
+--emulated counts instructions on an emulated Cortex-A72, which repeat. They rank models; they are no times.
 """
+
+from typing import Any
 
 from device.cli import parser, run
 from pipeline import cli, files
@@ -16,7 +20,8 @@ from pipeline.measure import measure_here, read_latency
 EXAMPLES = """\
   python scripts/08_measure.py
   python scripts/08_measure.py --host pi@raspberrypi.local --verify
-  python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi" --wheels"""
+  python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi" --wheels
+  python scripts/08_measure.py --emulated"""
 
 
 def main() -> None:
@@ -25,23 +30,39 @@ def main() -> None:
     options.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the ssh command, with options if need be")
     options.add_argument("--wheels", action="store_true", help="fetch its packages here: for a Pi without internet")
     options.add_argument("--verify", action="store_true", help="run the test split there too, and compare")
+    options.add_argument("--emulated", action="store_true", help="count instructions on an emulated Pi (wants QEMU)")
     cli.add_sources(options)
     arguments = options.parse_args()
-    if arguments.host:
-        from pipeline.remote import measure_there
+    if arguments.host and arguments.emulated:
+        options.error("--host and --emulated: one of them")
+    if arguments.emulated:
+        from pipeline.remote import count_emulated
 
-        sources = cli.sources(arguments)
-        path = measure_there(arguments.host, arguments.ssh, arguments.wheels, arguments.verify, sources)
+        path = count_emulated()
+    elif arguments.host:
+        from pipeline.remote import TIMING, measure_there
+
+        check = cli.sources(arguments) if arguments.verify else None
+        path = measure_there(arguments.host, arguments.ssh, TIMING, arguments.wheels, check)
     else:
         path = measure_here()
     result = read_latency(path)
     device = result["device"]
     for entry in result["models"].values():
-        inference, total = (entry[key]["mean"] for key in ("inference_ms", "total_ms"))
-        print(f"{entry['name']}: inference {inference:.3f} ms, total {total:.3f} ms (means)")
+        print(_line(entry))
+        if not entry["xnnpack"]:
+            print("  without XNNPACK: other kernels than usual, other times, outputs that differ in the last digits")
         if "verified" in entry:
             print(f"  the same inputs here: {entry['verified']}")
     print(f"on {device['model']} ({device['kind']}); in full: {path.relative_to(files.ROOT)}")
+
+
+def _line(entry: dict[str, Any]) -> str:
+    if "instructions" in entry:
+        counts = entry["instructions"]
+        return f"{entry['name']}: inference {counts['inference']:,}, total {counts['total']:,} instructions (medians)"
+    inference, total = (entry[key]["mean"] for key in ("inference_ms", "total_ms"))
+    return f"{entry['name']}: inference {inference:.3f} ms, total {total:.3f} ms (means)"
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def test_a_failing_command_is_not_a_lost_connection(fake_ssh: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architecture": "armv7l", "bits": 32}, "no runtime wheel for armv7l"),
-        ({"architecture": "aarch64", "bits": 32}, "no runtime wheel for aarch64, 32 bit"),
+        ({"architecture": "armv6l", "bits": 32}, "no runtime wheel for armv6l"),
+        ({"architecture": "aarch64", "bits": 32, "python": "3.13.1"}, "Python 3.13.1 is not 3.11, for which a 32-bit"),
         ({"python": "3.9.2"}, "Python 3.9.2 is not 3.10 to 3.13"),
         ({"venv": False}, "apt install python3-venv"),
     ],
@@ -93,11 +93,15 @@ def test_devices_that_do_not_fit(change: dict[str, object], message: str) -> Non
         check_fit("pi", {**facts, **change})
 
 
+def test_a_32_bit_system_fits_with_its_own_runtime() -> None:
+    check_fit("pi", {**probe(), "architecture": "aarch64", "bits": 32, "python": "3.11.2", "venv": True})
+
+
 def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     """Probe, ship, install, time, verify, keep; a second run takes up what the first one left."""
     root = tmp_path / "project"
     shutil.copytree(files_root / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements-pi.txt", "requirements.lock"):
+    for name in ("requirements-pi.txt", "requirements-pi-32bit.txt", "requirements.lock"):
         shutil.copyfile(files_root / name, root / name)
     (root / "models" / "report").mkdir(parents=True)
     for name in ("th_b.json", "th_b.tflite.zlib"):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from device.audio import RATE, Audio
 from device.errors import UserError
 
+NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2  # its rfft takes `out`
 Features = NDArray[np.float32]
 
 
@@ -154,7 +155,10 @@ class _Spectrum:
     def magnitude(self, frames: NDArray[np.float64]) -> Features:
         """[count, bins], good until the next call, of frames [count, frame]."""
         np.multiply(frames, self._window, out=self.frames)
-        np.fft.rfft(self.frames, out=self._spectrum)
+        if NUMPY_2:
+            np.fft.rfft(self.frames, out=self._spectrum)
+        else:
+            self._spectrum[...] = np.fft.rfft(self.frames)
         self._low[...] = self._spectrum[:, : self._low.shape[1]]
         return np.abs(self._low, out=self._magnitude)
 

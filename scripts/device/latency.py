@@ -46,9 +46,9 @@ def measure(path: Path) -> dict[str, Any]:
     """Time the model in `path`, one second of random 48 kHz audio (spotters) or a random window a pass.
 
     Returns:
-        Milliseconds by the course's protocol: of each stage, of inference (invoke and get) and in total (all stages);
-        the same in the steady state, without pauses, for each number of threads; the parts of a cold start; and the
-        process's peak memory.
+        Whether XNNPACK's kernels ran; milliseconds by the course's protocol: of each stage, of inference (invoke and
+        get) and in total (all stages); the same in the steady state, without pauses, for each number of threads; the
+        parts of a cold start; and the process's peak memory.
 
     Raises:
         UserError: a bad model or card.
@@ -64,14 +64,15 @@ def measure(path: Path) -> dict[str, Any]:
     ticks.append(time.perf_counter())
     read, load, _, first = (round(1000 * (b - a), 3) for a, b in pairwise(ticks))
     extract = extractor(card.front_end) if card.front_end else None
-    course = _summaries(_passes(model, extract, window, COURSE))
+    course = _summaries(passes(model, extract, window, COURSE))
     steady = {
-        str(threads): _summaries(_passes(Model(content, card.name, threads), extract, window, STEADY))
+        str(threads): _summaries(passes(Model(content, card.name, threads), extract, window, STEADY))
         for threads in range(1, min(MOST_THREADS, os.cpu_count() or 1) + 1)
     }
     return {
         "name": card.name,
         "sha256": card.sha256,
+        "xnnpack": model.xnnpack,
         **course,
         "steady": steady,
         "cold_start_ms": {"read_and_inflate": read, "load": load, "first_inference": first},
@@ -79,13 +80,13 @@ def measure(path: Path) -> dict[str, Any]:
     }
 
 
-def _passes(
+def passes(
     model: Model,
     extract: Callable[[Any], Any] | None,
     window: NDArray[np.float32],
     protocol: Passes,
 ) -> dict[str, Milliseconds]:
-    """Milliseconds [passes] of each stage."""
+    """Milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
     sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
     times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
     for row in times:

@@ -37,6 +37,7 @@ def probe():
         has_venv = False
     return {
         "model": read("/proc/device-tree/model") or cpu.get("model name") or platform.machine(),
+        "name": platform.node(),
         "cpu_part": cpu.get("CPU part"),
         "dot_product": bool({"asimddp", "avx512_vnni", "avx_vnni"} & set(features)),
         "cores": os.cpu_count(),

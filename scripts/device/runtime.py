@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from device.errors import UserError
+
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError:  # its older form, the last one with 32-bit wheels
+    from tflite_runtime.interpreter import Interpreter
 
 Array = NDArray[np.float32]
 
@@ -31,6 +35,15 @@ class Model:
         self.name = name
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_shape = tuple(int(n) for n in self._output["shape"][1:])
+
+    @property
+    def xnnpack(self) -> bool:
+        """Whether the XNNPACK kernels are in use, at least for a part; it tells by what the runtime adds for them.
+
+        They silently are not where the runtime can't learn of the CPU (no /sys): other kernels, other times, and
+        outputs that differ in the last digits.
+        """
+        return any(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
 
     def set(self, x: Array) -> None:
         """Set the input: [*input_shape]."""

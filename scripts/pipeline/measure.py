@@ -15,7 +15,8 @@ from pipeline.progress import bar
 
 LOCAL = files.RESULTS / "local" / "latency" / "host.json"
 PUBLISHED = files.RESULTS / "latency" / "host.json"
-PI = "Raspberry Pi"
+PI, EMULATED = "Raspberry Pi", "emulated"
+EMULATED_RESULT = "emulated-cortex-a72.json"
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
 
 
@@ -32,9 +33,9 @@ def model_files() -> list[Path]:
     return found
 
 
-def protocol() -> dict[str, Any]:
-    """What results must share to be comparable: how it is timed, and the code that runs on the device."""
-    return {**PROTOCOL, "code": files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))}
+def protocol(how: dict[str, Any] = PROTOCOL) -> dict[str, Any]:
+    """What results must share to be comparable: how it is measured, and the code that runs on the device."""
+    return {**how, "code": files.code_digest((files.ROOT / "scripts" / "device").glob("*.py"))}
 
 
 def measure_here() -> Path:
@@ -86,8 +87,14 @@ def timed(folder: Path, sha256: str) -> tuple[str, dict[str, Any]] | None:
     """
     results = [read_latency(path) for path in sorted(folder.glob("*.json"))]
     found = [(r["device"]["kind"], r["models"][sha256]) for r in results if sha256 in r["models"]]
-    real = [(kind, entry) for kind, entry in found if kind != "emulated"]
+    real = [(kind, entry) for kind, entry in found if kind != EMULATED]
     return min(real, key=lambda pair: pair[0] != PI, default=None)
+
+
+def counted(folder: Path, sha256: str) -> dict[str, Any] | None:
+    """Instructions of a model on the emulated Cortex-A72, by the result in `folder`."""
+    entry = read_latency(folder / EMULATED_RESULT)["models"].get(sha256)
+    return entry["instructions"] if entry else None
 
 
 def read_latency(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files, measure
-from pipeline.recipe import VERSIONS
+from pipeline.recipe import METRICS, VERSIONS
 from pipeline.report import PUBLISHED, card_in, markdown_table, reported, rows, versions_markdown
 
 README = files.ROOT / "README.md"
@@ -23,6 +23,7 @@ def filled(text: str) -> str:
         "versions": versions_markdown(rows(None), with_here=False),
         "bytes": bytes_markdown(),
         "latency": latency_markdown(),
+        "pi": pi_markdown(),
         "provenance": provenance_markdown(),
         "bench": bench_markdown(),
     }
@@ -79,6 +80,40 @@ def latency_markdown() -> str:
     device = result["device"]
     note = f"Milliseconds on this host, not a Pi: {device['model']}, {device['cores']} cores." if device else ""
     return f"{note}\n\n{markdown_table(header, lines)}"
+
+
+def pi_markdown() -> str:
+    """What is known of the spotters' latency on a Raspberry Pi: measured, estimated, or open.
+
+    The estimate takes all instructions to last as long as those of the report's kws_b, which took 0.60 ms on a
+    Raspberry Pi 4.
+    """
+    report, folder = reported(), measure.PUBLISHED.parent
+    cards = {name: card for name in VERSIONS if (card := card_in(PUBLISHED, name)) and card.front_end}
+    calibration = measure.counted(folder, cards["kws_b"].sha256) if "kws_b" in cards else None
+    lines = []
+    for name, card in cards.items():
+        timed = measure.timed(folder, card.sha256)
+        counts = measure.counted(folder, card.sha256)
+        limits = {result["metric"]: result["limit"] for result in card.content["results"]}
+        for metric, part in (("inference_ms", "inference"), ("total_ms", "total")):
+            estimate = "–"
+            if counts and calibration:
+                ms = report["kws_b"]["inference_ms"] * counts[part] / calibration["inference"]
+                estimate = f"{ms:.2f}"
+            lines.append(
+                [
+                    f"`{name}`",
+                    METRICS[metric].title,
+                    f"< {limits[metric]:g} ms" if metric in limits else "–",
+                    f"{report[name][metric]:.2f}" if metric in report[name] else "–",
+                    f"{counts[part]:,}" if counts else "–",
+                    estimate,
+                    f"{timed[1][metric]['mean']:.2f}" if timed and timed[0] == measure.PI else "open",
+                ]
+            )
+    header = ["version", "", "constraint", "report, Pi 4, ms", "instructions on an emulated Cortex-A72"]
+    return markdown_table([*header, "estimate for a Pi 4, ms", "measured on a Pi, ms"], lines)
 
 
 def _spread(summary: dict[str, float]) -> str:

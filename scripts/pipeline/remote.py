@@ -7,39 +7,91 @@ import shlex
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from device import artifact, verify
+from device import artifact, count, latency, verify
 from device.errors import UserError
-from pipeline import files
+from pipeline import files, guest
 from pipeline.data import Sources, load_speech, load_weather
-from pipeline.measure import PI, model_files, protocol, read_latency
+from pipeline.measure import EMULATED, EMULATED_RESULT, LOCAL, PI, model_files, protocol, read_latency
 from pipeline.progress import bar
 from pipeline.ssh import Connection, private_folder
 from pipeline.weather import INPUT_STEPS
 
 FOLDER = ".cache/models-under-budget"  # on the device, under the home
 NEEDED_MIB = 400
-OLDEST, NEWEST = (3, 10), (3, 13)
 PER_MODEL_S = 600.0
 INSTALL_S = 1800.0
 # what pip calls the wheels of an architecture
-PLATFORMS = [f"manylinux_2_{minor}_{{}}" for minor in (17, 27, 28)] + ["manylinux2014_{}"]
+PLATFORMS = [f"manylinux_2_{minor}_{{}}" for minor in (17, 27, 28, 34)] + ["manylinux2014_{}", "linux_{}"]
+PIWHEELS = "https://www.piwheels.org/simple"  # where 32-bit Raspberry Pi OS gets numpy
 GOVERNORS = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"
 
 
-def measure_there(host: str, command: str, wheels: bool, check: bool, sources: Sources) -> Path:
+@dataclass(frozen=True)
+class Program:
+    """What is run on a device for each model.
+
+    Attributes:
+        module: of scripts/device; it prints a JSON object.
+        key: what its result has.
+        protocol: how it measures.
+        made_with: the command that leads here.
+        environment: a command that it runs under.
+        result: the name of the result file; by default the device's.
+    """
+
+    module: str
+    key: str
+    protocol: dict[str, Any]
+    made_with: str
+    environment: str = ""
+    result: str | None = None
+
+
+TIMING = Program("device.latency", "total_ms", latency.PROTOCOL, "make pi HOST=…")
+COUNTING = Program(
+    "device.count",
+    "instructions",
+    count.PROTOCOL,
+    "make emulated",
+    # all that would make counts differ from run to run: hash seeds, threads, the allocator's moods, addresses
+    "env PYTHONHASHSEED=0 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864"
+    " setarch -R",
+    EMULATED_RESULT,
+)
+
+
+def count_emulated() -> Path:
+    """Count every model's instructions on an emulated Cortex-A72; returns the path of the result.
+
+    Raises:
+        UserError: no QEMU here, or anything that measure_there raises.
+    """
+    missing = guest.missing_tools()
+    if missing:
+        raise UserError(f"{', '.join(missing)}: not found (on Debian: apt install qemu-system-arm openssh-client)")
+    with tempfile.TemporaryDirectory(prefix="guest") as folder:
+        print("building and booting an emulated Pi", flush=True)
+        guest.build(Path(folder))
+        with guest.booted(Path(folder), counting=True) as config:
+            return measure_there("pi", f"ssh -F {config}", COUNTING, wheels=True)
+
+
+def measure_there(host: str, command: str, program: Program, wheels: bool, check: Sources | None = None) -> Path:
     """Measure every model on `host`; what was measured there before is kept. Returns the path of the result.
 
     Args:
         command: the ssh command.
         wheels: fetch the device's packages here and ship them.
-        check: run the test split there too, and compare.
+        check: run the test split of these sources there too, and compare.
 
     Raises:
         UserError: anything that the user must mend, here or there; what was measured by then is kept.
@@ -47,31 +99,32 @@ def measure_there(host: str, command: str, wheels: bool, check: bool, sources: S
     with Connection(host, command) as connection:
         facts = probe(connection)
         check_fit(connection.host, facts)
-        result = files.RESULTS / "local" / "latency" / f"{_slug(facts['model'])}.json"
+        device = {"kind": _kind(facts), **facts}
+        result = LOCAL.with_name(program.result or f"{_slug(device)}.json")
         folder = private_folder(connection, FOLDER)
         python = f"{folder}/venv/bin/python"
         install(connection, folder, facts, wheels)
         ship(connection, folder, model_files())
-        device = {"kind": _kind(facts), **facts}
-        under = {"device": device, "protocol": protocol()}
+        under = {"device": device, "protocol": protocol(program.protocol)}
         before = read_latency(result)
         models = dict(before["models"]) if before["protocol"] == under["protocol"] else {}
 
         def keep() -> None:
-            files.write_json(result, {"made_with": "make pi HOST=…", **under, "models": models})
+            files.write_json(result, {"made_with": program.made_with, **under, "models": models})
 
         def on_device(module: str, *arguments: str) -> bytes:
             rest = " ".join(map(shlex.quote, arguments))
-            return connection.run(f"cd {folder}/scripts && {python} -m {module} {rest}", timeout=PER_MODEL_S)
+            run = f"{program.environment} {python} -m {module} {rest}"
+            return connection.run(f"cd {folder}/scripts && {run}", timeout=PER_MODEL_S)
 
         with performance_governor(connection) as governor:
             device["governor_during"] = governor
-            for path, sha256 in _each("timing there", models, "total_ms"):
-                found = json.loads(on_device("device.latency", f"../{path.relative_to(files.ROOT)}"))
+            for path, sha256 in _each("measuring there", models, program.key):
+                found = json.loads(on_device(program.module, f"../{path.relative_to(files.ROOT)}"))
                 models[sha256] = {**models.get(sha256, {}), **found}
                 keep()
         if check:
-            inputs = test_inputs(sources)
+            inputs = test_inputs(check)
             ship_inputs(connection, folder, inputs)
             for path, sha256 in _each("verifying there", models, "verified"):
                 models[sha256]["verified"] = compare(path, inputs, on_device)
@@ -112,11 +165,12 @@ def check_fit(host: str, facts: dict[str, Any]) -> None:
     Raises:
         UserError: no wheels for its Python or its architecture, or no venv module.
     """
-    if facts["architecture"] not in ("aarch64", "x86_64") or facts["bits"] != 64:
-        kind = f"{facts['architecture']}, {facts['bits']} bit"
-        raise UserError(f"{host}: no runtime wheel for {kind}: install the 64-bit Raspberry Pi OS")
-    if not OLDEST <= tuple(map(int, facts["python"].split(".")[:2])) <= NEWEST:
-        raise UserError(f"{host}: Python {facts['python']} is not 3.10 to 3.13: install a newer Raspberry Pi OS")
+    if facts["architecture"] not in ("aarch64", "armv7l", "x86_64"):
+        raise UserError(f"{host}: no runtime wheel for {facts['architecture']}: a Pi 2 or newer is needed")
+    oldest, newest = ((3, 11), (3, 11)) if facts["bits"] == 32 else ((3, 10), (3, 13))
+    if not oldest <= tuple(map(int, facts["python"].split(".")[:2])) <= newest:
+        wanted = "3.11, for which a 32-bit runtime exists" if facts["bits"] == 32 else "3.10 to 3.13"
+        raise UserError(f"{host}: Python {facts['python']} is not {wanted}: install a 64-bit Raspberry Pi OS of today")
     if not facts["venv"]:
         raise UserError(f"{host}: its Python has no venv module: run there: sudo apt install python3-venv")
 
@@ -127,7 +181,8 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
     Raises:
         UserError: too little disk, or the packages can't be had.
     """
-    lists = [files.ROOT / "requirements-pi.txt", files.ROOT / "requirements.lock"]
+    requirements = _requirements(facts)
+    lists = [requirements, files.ROOT / "requirements.lock"]
     stamp = f"{files.code_digest(lists)}-{facts['python']}"
     if connection.run(f"cat {folder}/venv/installed 2>/dev/null || true", 60).decode().strip() == stamp:
         return
@@ -142,7 +197,7 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
         connection.run(f"rm -rf {folder}/wheels", 60)
         _send(connection, folder, {f"wheels/{path.name}": path for path in fetched.glob("*.whl")})
         source = "--no-index --find-links wheels"
-    pip = f"venv/bin/python -m pip install -q --disable-pip-version-check {source} -r requirements-pi.txt"
+    pip = f"venv/bin/python -m pip install -q --disable-pip-version-check {source} -r {requirements.name}"
     script = f"cd {folder} && python3 -m venv --clear venv && {pip} && echo {stamp} > venv/installed"
     try:
         connection.run(script, INSTALL_S)
@@ -157,16 +212,21 @@ def fetch_wheels(facts: dict[str, Any]) -> Path:
         UserError: pip finds none.
     """
     version = ".".join(facts["python"].split(".")[:2])
-    folder = files.DATA / "downloads" / f"wheels-{facts['architecture']}-{version}"
-    platforms = [part for name in PLATFORMS for part in ("--platform", name.format(facts["architecture"]))]
+    architecture = "armv7l" if facts["bits"] == 32 else facts["architecture"]  # 32 bits may lie on a 64-bit kernel
+    folder = files.DATA / "downloads" / f"wheels-{architecture}-{version}"
+    platforms = [part for name in PLATFORMS for part in ("--platform", name.format(architecture))]
     command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--only-binary=:all:"]
     command += [*platforms, "--python-version", version, "--implementation", "cp", "-d", str(folder)]
-    done = subprocess.run(
-        [*command, "-r", str(files.ROOT / "requirements-pi.txt")], capture_output=True, text=True, check=False
-    )
+    if facts["bits"] == 32:
+        command += ["--extra-index-url", PIWHEELS]
+    done = subprocess.run([*command, "-r", str(_requirements(facts))], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"the device's wheels can't be fetched ({done.stderr.strip().splitlines()[-1]})")
     return folder
+
+
+def _requirements(facts: dict[str, Any]) -> Path:
+    return files.ROOT / ("requirements-pi-32bit.txt" if facts["bits"] == 32 else "requirements-pi.txt")
 
 
 def ship(connection: Connection, folder: str, models: list[Path]) -> None:
@@ -242,12 +302,13 @@ def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -
     return result
 
 
-def _slug(model: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
+def _slug(device: dict[str, Any]) -> str:
+    """A file's name for a device: its model and its own name, since several of a model may stand side by side."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{device['model']} {device['name']}".lower()).strip("-")
 
 
 def _kind(facts: dict[str, Any]) -> str:
     """What a table may call the device."""
     if facts["model"].startswith(PI):
         return PI
-    return "emulated" if "virt" in facts["model"] else "other"
+    return EMULATED if "virt" in facts["model"] else "other"

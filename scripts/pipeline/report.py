@@ -204,17 +204,19 @@ def publish() -> None:
         if (made["recipe_name"], made["seed"]) != ("report", SEED):
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
     bench = files.RESULTS / "local" / "bench.json"
-    for path, target in ((measure.LOCAL, "make measure"), (bench, "make bench")):
+    counts = measure.LOCAL.with_name(measure.EMULATED_RESULT)
+    for path, target in ((measure.LOCAL, "make measure"), (counts, "make emulated"), (bench, "make bench")):
         if not path.exists():
             raise UserError(f"{path}: no such result: run {target} first")
     for name in VERSIONS:
         for suffix in (".tflite.zlib", ".json"):
             with files.whole(PUBLISHED / f"{name}{suffix}") as partial:
                 shutil.copyfile(local / f"{name}{suffix}", partial)
-    timed = measure.read_latency(measure.LOCAL)
     published = {artifact.load(PUBLISHED, name)[0].sha256 for name in VERSIONS}
-    timed["models"] = {sha256: entry for sha256, entry in timed["models"].items() if sha256 in published}
-    files.write_json(measure.PUBLISHED, {"made_with": "make measure", **timed})
+    for path in measure.LOCAL.parent.glob("*.json"):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
+        files.write_json(measure.PUBLISHED.with_name(path.name), result)
     with files.whole(files.RESULTS / bench.name) as partial:
         shutil.copyfile(bench, partial)
     write_results(rows(None), files.RESULTS, with_here=False)

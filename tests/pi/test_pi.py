@@ -5,15 +5,15 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import guest
 import pytest
+
+from pipeline import guest
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("th_b", "kws_b")
@@ -32,10 +32,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(work: Path) -> Iterator[Path]:
     """A booted guest, called `pi` in this OpenSSH configuration."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with guest.boot(work, port):
-        yield guest.ssh_config(work, port)
+    with guest.booted(work) as config:
+        yield config
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +70,15 @@ def changed(config: Path, name: str, old: str, new: str) -> Path:
     path = config.with_name(name)
     path.write_text(config.read_text().replace(old, new))
     return path
+
+
+def test_a_full_disk_is_said_before_anything_is_installed(project: Path, config: Path) -> None:
+    def on_guest(command: str) -> None:
+        subprocess.run(["ssh", "-F", str(config), "pi", command], check=True, timeout=60)
+
+    on_guest("fallocate -l 200M fill")
+    assert "MiB free, 400 are needed: free some space on it" in error(measure(project, config, "--wheels"))
+    on_guest("rm fill")
 
 
 def test_measures_and_predicts_as_here(project: Path, config: Path) -> None:

@@ -1,16 +1,20 @@
 """An emulated 64-bit Raspberry-Pi-like machine: Debian's arm64 packages in an initramfs, booted by QEMU. No root.
 
-Needs Debian's apt-get and dpkg-deb, ssh-keygen, and qemu-system-aarch64 (Debian package qemu-system-arm).
+Needs Debian's apt-get and dpkg-deb, tar, ssh-keygen, and qemu-system-aarch64 (Debian package qemu-system-arm).
 """
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from device.errors import UserError
 
 TOOLS = ("qemu-system-aarch64", "apt-get", "dpkg-deb", "tar", "ssh", "ssh-keygen")
 PACKAGES = [
@@ -38,6 +42,7 @@ PACKAGES = [
     "busybox-static",
     "linux-image-arm64",
 ]
+MEMORY_MIB = 1536
 DRIVERS = ("failover", "net_failover", "virtio_mmio", "virtio_net", "virtio-rng")
 WITHOUT = ("doc", "man", "locale", "zoneinfo", "info")
 INIT = f"""#!/bin/sh
@@ -63,6 +68,7 @@ ETC = {
 
 
 def missing_tools() -> list[str]:
+    """Which of TOOLS this machine lacks."""
     return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
@@ -101,6 +107,7 @@ def _download(work: Path) -> list[Path]:
         'APT::Architecture "arm64";\n#clear APT::Architectures;\nAPT::Architectures "arm64";\n'
         f'Dir::State "{apt}/state"; Dir::State::status "{apt}/status"; Dir::Cache "{apt}/cache";\n'
         'APT::Install-Recommends "false"; Acquire::Languages "none"; Debug::NoLocking "true";\n'
+        'APT::Sandbox::User "";\n'
     )
     environment = {**os.environ, "APT_CONFIG": str(apt / "conf"), "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["-y", "--download-only", "install", *PACKAGES]):
@@ -162,10 +169,15 @@ def _write_cpio(root: Path, target: Path) -> None:
 
 
 @contextmanager
-def boot(work: Path, port: int, memory: int = 1536) -> Iterator[subprocess.Popen[str]]:
-    """The guest, its SSH server on 127.0.0.1:`port`, with no way out to any network."""
+def _boot(work: Path, port: int, counting: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """The guest, its SSH server on 127.0.0.1:`port`, with no way out to any network.
+
+    Args:
+        counting: one core, whose clock advances by 1 ns an instruction: its nanoseconds are instructions.
+    """
     network = f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"
-    command = ["qemu-system-aarch64", "-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-smp", "2", "-m", str(memory)]
+    command = ["qemu-system-aarch64", "-M", "virt,gic-version=2", "-cpu", "cortex-a72", "-m", str(MEMORY_MIB)]
+    command += ["-smp", "1", "-icount", "shift=0", "-seed", "1"] if counting else ["-smp", "2"]
     command += ["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio", "-netdev", network]
     command += ["-device", "virtio-net-device,netdev=n", "-device", "virtio-rng-device"]
     command += ["-kernel", str(next(work.glob("kernel/boot/vmlinuz-*"))), "-initrd", str(work / "initrd.cpio")]
@@ -179,14 +191,36 @@ def boot(work: Path, port: int, memory: int = 1536) -> Iterator[subprocess.Popen
                 if "GUEST-READY" in line:
                     break
             else:
-                raise RuntimeError("the guest did not boot")
+                raise UserError("the emulated Pi did not boot: report this as a bug")
             threading.Thread(target=guest.stdout.read, daemon=True).start()  # keep its console flowing
             yield guest
         finally:
             guest.kill()
 
 
-def ssh_config(work: Path, port: int) -> Path:
+@contextmanager
+def booted(work: Path, counting: bool = False) -> Iterator[Path]:
+    """The guest on a free port; yields an OpenSSH configuration in which it is called `pi`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with _boot(work, port, counting):
+        _wait_for_ssh(port)
+        yield _ssh_config(work, port)
+
+
+def _wait_for_ssh(port: int) -> None:
+    """Until the guest's SSH server greets: QEMU takes connections, and drops them, before the guest does."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with socket.create_connection(("127.0.0.1", port)) as connection, suppress(OSError):
+            connection.settimeout(20)
+            if connection.recv(4) == b"SSH-":
+                return
+        time.sleep(0.5)
+    raise UserError("the emulated Pi's SSH server does not answer: report this as a bug")
+
+
+def _ssh_config(work: Path, port: int) -> Path:
     """An OpenSSH configuration in which the guest is called `pi`."""
     host_key = " ".join((work / "host_key.pub").read_text().split()[:2])
     (work / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
