@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from device import artifact
-from device.audio import RATE, resample
+from device.audio import RATE, resampler
 from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft, extractor
 from device.latency import MICROPHONE_RATE
@@ -115,13 +115,15 @@ def bench_total(name: str) -> dict[str, Any]:
     model, extract, course = Model(content, name), extractor(card.front_end), eager(card.front_end)
     sounds = np.random.default_rng(0).uniform(-1, 1, (CLIPS, MICROPHONE_RATE)).astype(np.float32)
 
+    resample = resampler(MICROPHONE_RATE, sounds.shape[1])
+
     def word(x: Any) -> int:
         model.set(x)
         model.invoke()
         return int(model.get().argmax())
 
     def ours(sound: Any) -> int:
-        return word(extract(resample(sound, MICROPHONE_RATE)))
+        return word(extract(resample(sound)))
 
     def theirs(sound: Any) -> int:
         return word(course(scipy.signal.resample_poly(sound, 1, MICROPHONE_RATE // RATE)).numpy())

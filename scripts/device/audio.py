@@ -2,6 +2,7 @@
 
 import math
 import wave
+from collections.abc import Callable
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -65,20 +66,38 @@ def resample(audio: Audio, rate: int, name: str = "audio") -> Audio:
     Raises:
         UserError: a rate with no small ratio to 16 kHz, such as 44,101 Hz.
     """
+    return resampler(rate, len(audio), name)(audio)
+
+
+def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio], Audio]:
+    """A function from sound [samples] at `rate` to 16 kHz; its result is good until its next call.
+
+    It owns its working memory, so each thread needs one of its own.
+
+    Raises:
+        UserError: as `resample`.
+    """
     if rate == RATE:
-        return audio
+        return lambda audio: audio
     up, down = (r // math.gcd(RATE, rate) for r in (RATE, rate))
     if max(up, down) > 1000:
         raise UserError(f"{name}: a sample rate of {rate} Hz is not supported; {FIX}")
     matrix, hop, reach = _polyphase(up, down)
-    wanted = -(-len(audio) * up // down)
+    wanted = -(-samples * up // down)
     rows = -(-wanted // matrix.shape[1])
-    padded = np.pad(audio, (reach, rows * hop + len(matrix) - len(audio)))
-    windows = np.lib.stride_tricks.as_strided(
+    padded = np.zeros(reach + samples + rows * hop + len(matrix), np.float32)
+    overlapping = np.lib.stride_tricks.as_strided(
         padded, (rows, len(matrix)), (hop * padded.itemsize, padded.itemsize), writeable=False
     )
-    # copied, since rows that overlap in memory keep numpy from calling BLAS
-    return (np.ascontiguousarray(windows) @ matrix).reshape(-1)[:wanted]
+    windows = np.empty(overlapping.shape, np.float32)
+    result = np.empty((rows, matrix.shape[1]), np.float32)
+
+    def run(audio: Audio) -> Audio:
+        padded[reach : reach + samples] = audio
+        windows[...] = overlapping  # rows that overlap in memory keep numpy from calling BLAS
+        return np.dot(windows, matrix, out=result).reshape(-1)[:wanted]
+
+    return run
 
 
 @lru_cache
@@ -96,7 +115,7 @@ def _polyphase(up: int, down: int) -> tuple[Audio, int, int]:
     half = 10 * slower
     taps = np.sinc(np.arange(-half, half + 1) / slower) * np.kaiser(2 * half + 1, 5.0)
     taps *= up / taps.sum()
-    periods = max(1, 32 // up)  # a row long enough for BLAS to be worth its call
+    periods = max(1, 16 // up)  # a row long enough for BLAS to be worth its call
     reach = -(-half // up)
     hop, out = periods * down, periods * up
     # output n takes input m with the tap at distance n * down - m * up (both on the upsampled grid)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device import artifact
-from device.audio import resample
+from device.audio import resampler
 from device.cli import run
 from device.frontend import extractor
 from device.runtime import Model
@@ -88,10 +88,11 @@ def passes(
 ) -> dict[str, Milliseconds]:
     """Milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
     sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
+    resample = resampler(MICROPHONE_RATE, len(sound))
     times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
     for row in times:
         ticks = [time.perf_counter()]
-        audio = resample(sound, MICROPHONE_RATE) if extract else sound
+        audio = resample(sound) if extract else sound
         ticks.append(time.perf_counter())
         x = extract(audio) if extract else window
         ticks.append(time.perf_counter())
