@@ -9,7 +9,7 @@ from pipeline.files import write_text
 
 EXAMPLES = """\
   python scripts/09_report.py
-  python scripts/09_report.py --publish   (maintainers: promote models/local, made on real data with seed 22)
+  python scripts/09_report.py --publish   (maintainers: promote models/local/report, made on real data with seed 22)
   python scripts/09_report.py --readme    (write the README's tables from the published results)"""
 
 

@@ -21,7 +21,7 @@ STANDIN = ("--data", "standin")
 
 @pytest.fixture(scope="module")
 def made(project: Path) -> Path:
-    """models/standin with all five versions; the scripts' output beside it."""
+    """models/standin/report with all five versions; the scripts' output beside it."""
     for name, script in VERSIONS.items():
         done = subprocess.run(
             [sys.executable, str(project / "scripts" / script), *STANDIN],
@@ -30,7 +30,7 @@ def made(project: Path) -> Path:
         assert done.returncode == 0, done.stderr[-3000:]
         assert f"*** STAND-IN {'weather' if name.startswith('th') else 'speech'}" in done.stdout
         assert "STAND-IN DATA" in done.stdout
-    return project / "models" / "standin"
+    return project / "models" / "standin" / "report"
 
 
 @pytest.mark.parametrize("name", VERSIONS)

@@ -119,7 +119,7 @@ class Forecaster:
             )
             return
         window = np.array([(r.temperature, r.humidity) for r in self._recent], np.float32)
-        values = self._model.predict(((window - self._mean) / self._std)[None])[0]
+        values = self._model.predict(((window - self._mean) / self._std)[None])[0].reshape(-1, 2)
         steps = [
             Step(reading.time + CADENCE * (i + 1), float(t), float(h), *self._errors[i])
             for i, (t, h) in enumerate(values)

@@ -15,6 +15,7 @@ from pipeline.progress import bar
 
 LOCAL = files.RESULTS / "local" / "latency" / "host.json"
 PUBLISHED = files.RESULTS / "latency" / "host.json"
+FOLDERS = ("report", "improved", "local/*", "standin/*")  # in models/, published ones first
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
@@ -26,8 +27,7 @@ def model_files() -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    folders = [files.MODELS / name for name in ("report", "local", "standin")]
-    found = [path for folder in folders for path in sorted(folder.glob("*.tflite.zlib"))]
+    found = [path for folder in FOLDERS for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))]
     if not found:
         raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
     return found

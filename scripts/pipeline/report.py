@@ -52,7 +52,7 @@ def latest(name: str, data: str) -> Card | None:
         UserError: the model does not match its card.
     """
     folders = {"auto": ("local", "standin"), "real": ("local",), "standin": ("standin",)}[data]
-    cards = (card_in(files.MODELS / folder, name) for folder in folders)
+    cards = (card_in(files.MODELS / folder / "report", name) for folder in folders)
     return next((card for card in cards if card is not None), None)
 
 
@@ -195,7 +195,7 @@ def publish() -> None:
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and seed.
     """
-    local = files.MODELS / "local"
+    local = files.MODELS / "local" / "report"
     for name in VERSIONS:
         card = card_in(local, name)
         if card is None:

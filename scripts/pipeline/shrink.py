@@ -14,6 +14,8 @@ import tf_keras as keras
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from device.errors import UserError
+
 Op = schema.BuiltinOperator
 WEIGHTS_INPUT = 1  # of convolutions and fully connected layers
 SMALLEST_QUANTISED = 1024  # elements: the converter of 2020, like today's, leaves smaller tensors in float
@@ -27,26 +29,35 @@ def convert(model: keras.Model) -> bytes:
     return converted
 
 
-def quantise_weights(content: bytes) -> bytes:
+def quantise_weights(content: bytes, rounded: bool = False) -> bytes:
     """Post-training quantisation of the weights, as the TFLite converter of 2020 did it.
 
     One symmetric int8 scale a tensor, max |w| / 127. Convolutions and fully connected layers compute on the
     int8 weights; depthwise ones get theirs through a DEQUANTIZE operator. (Today's converter writes one scale
     per channel, which takes more bytes. The runtime's integer depthwise kernel needs those: with one scale a
     tensor it gives chance accuracy, silently.)
+
+    Args:
+        rounded: the weights lie on grids already (see pipeline.training.train_rounded): all are stored exactly, the
+            smallest too, and each goes through DEQUANTIZE, so that the computation is in float, and as fast.
     """
-    model = _unpack(content)
+    model = unpack(content)
     for graph in model.subgraphs:
         for position, op in reversed(list(enumerate(graph.operators))):
-            code = _code(model, op)
+            code = opcode_of(model, op)
             if code not in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED):
                 continue
             index = op.inputs[WEIGHTS_INPUT]
             tensor = graph.tensors[index]
             data = model.buffers[tensor.buffer].data
-            if tensor.type != schema.TensorType.FLOAT32 or data is None or data.nbytes < 4 * SMALLEST_QUANTISED:
+            if (
+                tensor.type != schema.TensorType.FLOAT32
+                or data is None
+                or (data.nbytes < 4 * SMALLEST_QUANTISED and not rounded)
+            ):
                 continue
-            quantised, scale = quantise(data.view(np.float32))
+            weights = data.view(np.float32)
+            quantised, scale = integers(weights) if rounded else quantise(weights)
             stored = schema.TensorT(
                 shape=tensor.shape,
                 type=schema.TensorType.INT8,
@@ -54,7 +65,7 @@ def quantise_weights(content: bytes) -> bytes:
                 quantization=schema.QuantizationParametersT(scale=[scale], zeroPoint=[0]),
             )
             model.buffers.append(schema.BufferT(data=quantised.view(np.uint8)))
-            if code != Op.DEPTHWISE_CONV_2D:
+            if code != Op.DEPTHWISE_CONV_2D and not rounded:
                 graph.tensors[index] = stored
                 continue
             tensor.buffer = 0
@@ -73,22 +84,36 @@ def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
     return (np.sign(steps) * np.floor(np.abs(steps) + 0.5)).astype(np.int8), float(scale)
 
 
+def integers(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
+    """int8 and scale of weights that are multiples of the smallest of them, exactly.
+
+    Raises:
+        UserError: they are not.
+    """
+    smallest = np.abs(weights[weights != 0]).min(initial=np.inf)
+    for divisor in (1, 2, 3, 4):  # the smallest weight may be some steps large itself
+        scale = np.float32(smallest / divisor) if np.isfinite(smallest) else np.float32(1)
+        steps = np.round(weights / scale)
+        if np.abs(steps).max() <= 127 and np.allclose(steps * scale, weights, rtol=1e-5, atol=0):
+            return steps.astype(np.int8), float(scale)
+    raise UserError("weights lie on no grid of 127 steps: train with rounding, or leave the file in float")
+
+
 def slim(content: bytes) -> bytes:
     """Drop what inference does not need: names, description, metadata, signatures, unused tensors and buffers.
 
     Operators, shapes and weights stay as they are: outputs are equal to the last bit.
     """
-    model = _unpack(content)
+    model = unpack(content)
     model.description = model.metadata = model.metadataBuffer = model.signatureDefs = None
     for graph in model.subgraphs:
         graph.name = None
-        _drop_unused_tensors(graph)
         for tensor in graph.tensors:
             tensor.name = None
             tensor.shapeSignature = None
             if tensor.quantization is not None and tensor.quantization.scale is None:
                 tensor.quantization = None
-    _share_buffers(model)
+    drop_unused(model)
     return _pack(model)
 
 
@@ -99,9 +124,21 @@ def compress(content: bytes) -> bytes:
 
 def bytes_by_part(content: bytes) -> dict[str, int]:
     """Bytes of a TFLite file by what they hold: weights, and the structure around them."""
-    model = _unpack(content)
+    model = unpack(content)
     weights = sum(len(b.data) for b in model.buffers if b.data is not None)
     return {"weights": weights, "structure": len(content) - weights}
+
+
+def drop_unused(model: schema.ModelT) -> None:
+    """Tensors, buffers and operator codes that nothing uses."""
+    for graph in model.subgraphs:
+        _drop_unused_tensors(graph)
+    _share_buffers(model)
+    ops = [op for graph in model.subgraphs for op in graph.operators]
+    used = sorted({op.opcodeIndex for op in ops})
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for op in ops:
+        op.opcodeIndex = used.index(op.opcodeIndex)
 
 
 def _drop_unused_tensors(graph: schema.SubGraphT) -> None:
@@ -138,7 +175,8 @@ def _tensors(model: schema.ModelT) -> Iterator[schema.TensorT]:
         yield from graph.tensors
 
 
-def _code(model: schema.ModelT, op: schema.OperatorT) -> int:
+def opcode_of(model: schema.ModelT, op: schema.OperatorT) -> int:
+    """The BuiltinOperator of an operator."""
     entry = model.operatorCodes[op.opcodeIndex]
     return max(entry.builtinCode, entry.deprecatedBuiltinCode)  # old files fill the deprecated field alone
 
@@ -154,7 +192,8 @@ def _opcode(model: schema.ModelT, code: int, version: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _unpack(content: bytes) -> schema.ModelT:
+def unpack(content: bytes) -> schema.ModelT:
+    """A TFLite file as objects of its schema."""
     return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
 
 

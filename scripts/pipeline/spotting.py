@@ -1,5 +1,6 @@
 """The keyword task: one second of sound in, one of eight words out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from device.artifact import SPOTTING
 from device.errors import UserError
 from device.frontend import FrontEnd, extractor, to_dict
 from pipeline import models, training
+from pipeline.augment import augmented
 from pipeline.identity import Identity
-from pipeline.recipe import Recipe
+from pipeline.recipe import Augmentation, Recipe
 from pipeline.speech import LABELS, Speech
 from pipeline.statistics import wilson
 
@@ -41,25 +43,51 @@ class Spotting:
         return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model:
-        audio, label = self._speech.subset("train")
-        inputs, labels = tf.constant(self._features(audio)), tf.constant(label)
-        del audio
-        seen = tf.constant(self.inputs("validation"))
-        truth = self._truth("validation")
-
-        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return tf.gather(inputs, indices), tf.gather(labels, indices)
+        model = models.build(recipe, self._front_end.shape, (len(LABELS),))
+        batch = self._plain(recipe) if recipe.augmentation is None else self._augmented(recipe, recipe.augmentation)
+        samples = int((self._speech.split == 0).sum())
 
         def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
+            return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
 
+        score = None if recipe.cosine else self._accuracy()
+        training.train(model, recipe, samples, batch, cross_entropy, seed, score)
+        if recipe.rounding:
+            model = models.folded(model, recipe)
+            training.train_rounded(model, recipe.rounding, recipe.batch_size, samples, batch, cross_entropy, seed)
+        return model
+
+    def _plain(self, recipe: Recipe) -> training.Batch:
+        audio, label = self._speech.subset("train")
+        inputs, targets = tf.constant(self._features(audio)), tf.constant(_smooth(label, recipe.label_smoothing))
+        return lambda indices: (tf.gather(inputs, indices), tf.gather(targets, indices))
+
+    def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> training.Batch:
+        """Of each sample a copy at random, with frames masked and another clip mixed in, anew each time."""
+        label = self._speech.subset("train")[1]
+        copies = augmented(self._speech, self._front_end, augmentation)
+        inputs, targets = tf.constant(copies), tf.constant(_smooth(label, recipe.label_smoothing))
+        frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
+
+        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            n = tf.shape(indices)[0]
+            copy = tf.random.uniform([n], 0, len(copies), tf.int32)
+            x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
+            start = tf.random.uniform([n, 1], 0, len(frames))
+            length = tf.random.uniform([n, 1], 0, augmentation.time_mask)
+            masked = (frames >= start) & (frames < start + length)
+            x *= 1 - tf.cast(masked, tf.float32)[:, :, None, None]
+            other = tf.random.uniform([n, 1], 0, augmentation.mixup)
+            x += other[:, :, None, None] * (tf.reverse(x, [0]) - x)
+            return x, y + other * (tf.reverse(y, [0]) - y)
+
+        return batch
+
+    def _accuracy(self) -> Callable[[keras.Model], float]:
+        """Of a model, on the validation split."""
+        seen, truth = tf.constant(self.inputs("validation")), self._truth("validation")
         forward = tf.function(lambda model, x: model(x, training=False))
-
-        def accuracy(model: keras.Model) -> float:
-            return float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
-
-        model = models.build(recipe, self._front_end.shape, (len(LABELS),))
-        return training.train(model, recipe, len(label), batch, cross_entropy, seed, score=accuracy)
+        return lambda model: float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
 
     def inputs(self, split: str) -> Array:
         """Features [clips, *front_end.shape]."""
@@ -94,3 +122,9 @@ class Spotting:
     def _features(self, audio: Array) -> Array:
         extract = extractor(self._front_end)
         return np.stack([extract(clip) for clip in audio])
+
+
+def _smooth(label: NDArray[np.int32], smoothing: float) -> Array:
+    """One-hot targets [n, 8], of which a share is spread over all words."""
+    one_hot = np.eye(len(LABELS), dtype=np.float32)[label]
+    return (one_hot * (1 - smoothing) + smoothing / len(LABELS)).astype(np.float32)

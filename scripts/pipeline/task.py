@@ -7,9 +7,8 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from device.artifact import FORECASTING, Card
-from device.frontend import FrontEnd
 from pipeline.data import Sources, load_speech, load_weather
-from pipeline.forecasting import Forecasting
+from pipeline.forecasting import AS_THEY_ARE, Forecasting
 from pipeline.identity import Identity
 from pipeline.recipe import Recipe
 from pipeline.spotting import Spotting
@@ -46,16 +45,16 @@ class Task(Protocol):
         ...
 
 
-def prepare(kind: str, front_end: FrontEnd | None, sources: Sources) -> Task:
-    """The task with its data, as a model is trained for it.
+def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
+    """The task with its data, as a recipe's model is trained for it.
 
     Raises:
         UserError: bad data, or none.
     """
     if kind == FORECASTING:
-        return Forecasting(load_weather(sources))
-    assert front_end is not None  # every spotter's recipe names one
-    return Spotting(load_speech(sources), front_end)
+        return Forecasting(load_weather(sources), None if recipe.normalise else AS_THEY_ARE)
+    assert recipe.front_end is not None  # every spotter's recipe names one
+    return Spotting(load_speech(sources), recipe.front_end)
 
 
 def prepare_for(card: Card, sources: Sources) -> Task:

@@ -14,35 +14,41 @@ from device import artifact
 from device.errors import UserError
 from device.latency import peak_memory_mib
 from device.runtime import Model
-from pipeline import files, shrink, training
+from pipeline import files, pack, shrink, training
 from pipeline.data import Sources
 from pipeline.progress import bar
 from pipeline.recipe import Recipe, Version
 from pipeline.task import Task, prepare
 
-TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
+TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
 # what a result depends on, beside its recipe, seed and data; a change of these files makes it stale
 CODE = tuple(
     files.ROOT / "scripts" / package / f"{name}.py"
     for package, names in (
         ("device", ("audio", "frontend", "runtime")),
-        ("pipeline", ("forecasting", "models", "shrink", "spotting", "training", "version")),
+        (
+            "pipeline",
+            ("augment", "forecasting", "linear", "models", "pack", "shrink", "spotting", "training", "version"),
+        ),
     )
     for name in names
 )
 
 
-def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Path:
+def make(version: Version, recipe_name: str, seed: int, sources: Sources, trial: bool = False) -> Path:
     """Make `version` with one of its recipes unless it stands already; returns the path of its card.
 
-    The model goes to models/local, or to models/standin if its data are generated.
+    The model goes to models/local/RECIPE, or to models/standin/RECIPE if its data are generated; a trial goes to a
+    folder of its seed in there.
 
     Raises:
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
     """
     recipe = version.recipes[recipe_name]
-    task = prepare(version.task, recipe.front_end, sources)
-    folder = files.MODELS / ("standin" if task.identity.stand_in else "local")
+    task = prepare(version.task, recipe, sources)
+    folder = files.MODELS / ("standin" if task.identity.stand_in else "local") / recipe_name
+    if trial:
+        folder /= f"seed-{seed}"
     card_path = folder / f"{version.name}.json"
     made_from = {
         "recipe_name": recipe_name,
@@ -60,8 +66,8 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Pat
     print(f"{version.name}: recipe {recipe_name!r}, seed {seed}, {task.identity.description}", flush=True)
     training.seed_everything(seed)
     model = task.train(recipe, seed)
-    converted, slimmed, parity = _shrink(version.name, model, recipe, task)
-    compressed = shrink.compress(slimmed)
+    converted, slimmed, checks = _shrink(version.name, model, recipe, task)
+    compressed = pack.compress(slimmed) if recipe.tight else shrink.compress(slimmed)
     metrics = evaluate(version.name, artifact.decode_model(compressed, version.name), task)
     card = {
         "format": artifact.CARD_FORMAT,
@@ -79,7 +85,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources) -> Pat
         "sparsity": round(training.sparsity_of(model.get_weights()), 4),
         "test": metrics,
         "results": judge(version, metrics, len(compressed)),
-        "parity": parity,
+        **checks,
         "made_from": made_from,
         "made_with": f"make {version.name} RECIPE={recipe_name} SEED={seed}",
         "wall_seconds": round(time.monotonic() - started, 1),
@@ -103,20 +109,23 @@ def judge(version: Version, metrics: dict[str, Any], size: int) -> list[dict[str
 
 
 def _shrink(name: str, model: keras.Model, recipe: Recipe, task: Task) -> tuple[bytes, bytes, dict[str, Any]]:
-    """The TFLite file as converted and slimmed, and how it compares with Keras on validation data."""
+    """The TFLite file as converted and slimmed, its validation metrics, and how it compares with Keras there."""
     converted = shrink.convert(model)
     if recipe.quantise:
-        converted = shrink.quantise_weights(converted)
+        converted = shrink.quantise_weights(converted, rounded=recipe.rounding is not None)
     slimmed = shrink.slim(converted)
+    if recipe.tight:
+        slimmed = pack.tighten(slimmed)
     inputs = task.inputs("validation")
     outputs = Model(converted, name).predict(inputs)
-    if not np.array_equal(outputs, Model(slimmed, name).predict(inputs)):
+    if not np.array_equal(outputs.ravel(), Model(slimmed, name).predict(inputs).ravel()):
         raise UserError(f"{name}: slimming changed the model's outputs: report this as a bug")
     reference = model.predict(inputs, batch_size=1024, verbose=0)
-    what, distance, allowed = task.parity(reference, outputs, recipe.quantise)
+    what, distance, allowed = task.parity(reference, outputs, recipe.quantise and not recipe.rounding)
     if not distance <= allowed:
         raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
-    return converted, slimmed, {"what": what, "value": round(distance, 6), "allowed": allowed}
+    parity = {"what": what, "value": round(distance, 6), "allowed": allowed}
+    return converted, slimmed, {"validation": task.metrics(outputs, "validation"), "parity": parity}
 
 
 def evaluate(name: str, content: bytes, task: Task) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""A TFLite file laid out for deflate, and a zlib stream searched for rather than settled for.
+
+A flatbuffer keeps the layout of each table in a vtable, which equal tables share. Pointers to the shared one differ
+from table to table; a copy beside each table makes equal tables equal bytes, which deflate then finds. So the file
+grows and the stream shrinks.
+"""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import zopfli.zlib
+from ai_edge_litert import schema_py_generated as schema
+
+from pipeline import shrink
+
+ITERATIONS = 100
+
+
+class _Builder(flatbuffers.Builder):
+    """Shares no vtables."""
+
+    def EndObject(self) -> Any:  # noqa: N802
+        self.vtables: dict[Any, Any] = {}
+        return super().EndObject()
+
+
+def tighten(content: bytes) -> bytes:
+    """The same model in another layout; outputs are equal to the last bit but may be flat."""
+    model = shrink.unpack(content)
+    for graph in model.subgraphs:
+        _drop_reshapes(model, graph)
+    shrink.drop_unused(model)
+    builder = _Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def compress(content: bytes) -> bytes:
+    """A zlib stream, as `zlib.decompress` reads it, by zopfli (https://github.com/google/zopfli)."""
+    packed: bytes = zopfli.zlib.compress(content, numiterations=ITERATIONS)
+    return packed
+
+
+def _drop_reshapes(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Take out reshapes that change nothing: before a fully connected layer, which flattens by itself, and at the end.
+
+    The output then is flat: who reads it knows its shape.
+    """
+    for op in list(graph.operators):
+        if shrink.opcode_of(model, op) != schema.BuiltinOperator.RESHAPE:
+            continue
+        source, target = op.inputs[0], op.outputs[0]
+        users = [other for other in graph.operators if target in other.inputs]
+        flat = all(
+            shrink.opcode_of(model, other) == schema.BuiltinOperator.FULLY_CONNECTED
+            and other.inputs[0] == target
+            and not other.builtinOptions.keepNumDims
+            and _columns(graph, other) == np.prod(graph.tensors[target].shape)
+            for other in users
+        )
+        if not flat or (target in graph.outputs and source in graph.inputs):
+            continue
+        for other in users:
+            other.inputs = [source if i == target else i for i in other.inputs]
+        graph.outputs = [source if i == target else i for i in graph.outputs]
+        graph.operators.remove(op)
+
+
+def _columns(graph: schema.SubGraphT, dense: schema.OperatorT) -> int:
+    return int(graph.tensors[dense.inputs[shrink.WEIGHTS_INPUT]].shape[-1])
