@@ -1,9 +1,11 @@
 """Intervals for the figures that are reported."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Z95 = 1.959963984540054  # the normal quantile for 95 %
 
@@ -31,3 +33,12 @@ def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 20
     drawn = np.random.default_rng(0).integers(0, len(starts), (resamples, len(starts)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval, by Student's t; the mean alone, thrice, of a single value."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, mean, mean
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half

@@ -1,0 +1,76 @@
+"""What several seeds of a recipe give: a line a trial, and their mean with its interval."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from device.artifact import read_card
+from pipeline import files
+from pipeline.recipe import METRICS, VERSIONS
+from pipeline.statistics import mean_interval
+
+QUALITY = ("t_mae_c", "rh_mae_pct", "accuracy_pct")
+
+
+def write_trials(folder: Path) -> Path:
+    """Gather the cards of all trials in models/local/RECIPE; returns the path of the result, a JSON line a trial."""
+    trials = [trial(path) for path in sorted(folder.glob("seed-*/*.json"))]
+    order = list(VERSIONS)
+    trials.sort(key=lambda t: (order.index(t["version"]), t["seed"]))
+    path = files.RESULTS / folder.parent.name / f"seeds-{folder.name}.jsonl"
+    files.write_text(path, "".join(json.dumps(t) + "\n" for t in trials))
+    return path
+
+
+def trial(card_path: Path) -> dict[str, Any]:
+    """What a study keeps of a card."""
+    card = read_card(card_path).content
+    made = card["made_from"]
+    return {
+        "version": card["name"],
+        "recipe": made["recipe_name"],
+        "seed": made["seed"],
+        "bytes": card["file"]["compressed_bytes"],
+        "sha256": card["file"]["sha256"],
+        **{
+            split: {metric: card[split][metric] for metric in QUALITY if metric in card[split]}
+            for split in ("validation", "test")
+        },
+        "seconds": card["wall_seconds"],
+        "code": made["code"],
+        "made_with": f"python scripts/14_seeds.py --recipe {made['recipe_name']} --versions {card['name']}",
+    }
+
+
+def read_trials(path: Path) -> list[dict[str, Any]]:
+    """The trials in a result; none if there is none."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The trial that does best on validation data: the highest accuracy, or the lowest sum of relative errors."""
+
+    def merit(t: dict[str, Any]) -> float:
+        seen = t["validation"]
+        if "accuracy_pct" in seen:
+            return float(seen["accuracy_pct"])
+        best = {m: min(other["validation"][m] for other in trials) for m in seen}
+        return -sum(seen[m] / best[m] for m in seen)
+
+    return max(trials, key=merit)
+
+
+def summary_lines(path: Path) -> list[str]:
+    """For a terminal: a line a version and metric."""
+    lines = []
+    trials = read_trials(path)
+    for name in VERSIONS:
+        own = [t for t in trials if t["version"] == name]
+        for metric in own[0]["test"] if own else ():
+            mean, low, high = mean_interval([t["test"][metric] for t in own])
+            shown = METRICS[metric]
+            text = f"{mean:.{shown.digits}f} (95 %: {low:.{shown.digits}f} to {high:.{shown.digits}f}) {shown.unit}"
+            sizes = [t["bytes"] for t in own]
+            lines.append(f"{name}: {shown.title} {text} over {len(own)} seeds, {min(sizes):,} to {max(sizes):,} bytes")
+    return [*lines, f"in full: {path.relative_to(files.ROOT)}"]
