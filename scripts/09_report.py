@@ -10,7 +10,7 @@ from pipeline.files import write_text
 EXAMPLES = """\
   python scripts/09_report.py
   python scripts/09_report.py --publish   (maintainers: promote models/local/report, made on real data with seed 22)
-  python scripts/09_report.py --readme    (write the README's tables from the published results)"""
+  python scripts/09_report.py --readme    (write the README's tables and plots from the published results)"""
 
 
 def main() -> None:
@@ -18,13 +18,17 @@ def main() -> None:
     cli.add_data(options)
     choice = options.add_mutually_exclusive_group()
     choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
-    choice.add_argument("--readme", action="store_true", help="write the README's tables from the published results")
+    choice.add_argument("--readme", action="store_true", help="write the README's tables and plots")
     arguments = options.parse_args()
     if arguments.publish:
         report.publish()
         print("published: models/report, results; now run make readme and commit")
     elif arguments.readme:
         write_text(readme.README, readme.filled(readme.README.read_text(encoding="utf-8")))
+        from pipeline import plots  # matplotlib takes a second
+
+        for name, content in plots.frontiers().items():
+            write_text(files.RESULTS / name, content)
     else:
         table = report.rows(arguments.data)
         stand_in = any(row.here_is_stand_in for row in table)

@@ -12,10 +12,10 @@ from device.latency import PROTOCOL
 from device.probe import probe
 from pipeline import files
 from pipeline.progress import bar
+from pipeline.recipe import RECIPES
 
 LOCAL = files.RESULTS / "local" / "latency" / "host.json"
 PUBLISHED = files.RESULTS / "latency" / "host.json"
-FOLDERS = ("report", "improved", "local/*", "standin/*")  # in models/, published ones first
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
@@ -27,7 +27,11 @@ def model_files() -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    found = [path for folder in FOLDERS for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))]
+    found = [
+        path
+        for folder in (*RECIPES, "local/*", "standin/*")
+        for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))
+    ]
     if not found:
         raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
     return found

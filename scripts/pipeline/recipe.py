@@ -20,6 +20,10 @@ class Metric:
     digits: int
     more_is_better: bool = False
 
+    def interval(self, value: float, low: float, high: float) -> str:
+        """A value with its interval, for a person."""
+        return f"{value:.{self.digits}f} ({low:.{self.digits}f}–{high:.{self.digits}f}) {self.unit}"
+
 
 METRICS = {
     "t_mae_c": Metric("T MAE", "°C", 3),
@@ -169,6 +173,9 @@ VERSIONS = {  # the version scripts: the one place where a version's numbers sta
     "kws_b": "06_kws_b.py",
     "kws_c": "07_kws_c.py",
 }
+
+
+RECIPES = ("report", "improved", "smallest")  # by which models are published, each in a folder of its name
 
 
 def load_version(name: str) -> Version:

@@ -15,8 +15,8 @@ from typing import Any
 from device import artifact
 from device.artifact import Card
 from device.errors import UserError
-from pipeline import files, measure
-from pipeline.recipe import METRICS, VERSIONS, Constraint
+from pipeline import files, measure, study
+from pipeline.recipe import METRICS, RECIPES, VERSIONS, Constraint
 
 PUBLISHED = files.MODELS / "report"
 SEED = 22  # the report's
@@ -56,10 +56,15 @@ def latest(name: str, data: str) -> Card | None:
     return next((card for card in cards if card is not None), None)
 
 
+def reference() -> dict[str, Any]:
+    """Figures published by others."""
+    content: dict[str, Any] = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))
+    return content
+
+
 def reported() -> dict[str, Any]:
     """The report's own figures, by version and metric."""
-    reference: dict[str, Any] = json.loads((files.RESULTS / "reference.json").read_text(encoding="utf-8"))
-    figures: dict[str, Any] = reference["report"]["versions"]
+    figures: dict[str, Any] = reference()["report"]["versions"]
     return figures
 
 
@@ -190,7 +195,7 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def publish() -> None:
-    """Make this machine's run the published one.
+    """Make this machine's runs the published ones: the report's recipes at its seed, and of ours the chosen trials.
 
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and seed.
@@ -209,14 +214,35 @@ def publish() -> None:
         if not path.exists():
             raise UserError(f"{path}: no such result: run {target} first")
     for name in VERSIONS:
-        for suffix in (".tflite.zlib", ".json"):
-            with files.whole(PUBLISHED / f"{name}{suffix}") as partial:
-                shutil.copyfile(local / f"{name}{suffix}", partial)
-    published = {artifact.load(PUBLISHED, name)[0].sha256 for name in VERSIONS}
+        _copy_model(local, PUBLISHED, name)
+    publish_trials()
+    published = {artifact.load_file(path)[0].sha256 for r in RECIPES for path in (files.MODELS / r).glob("*.zlib")}
     for path in measure.LOCAL.parent.glob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(measure.PUBLISHED.with_name(path.name), result)
-    with files.whole(files.RESULTS / bench.name) as partial:
-        shutil.copyfile(bench, partial)
+    _copy(bench, files.RESULTS / bench.name)
     write_results(rows(None), files.RESULTS, with_here=False)
+
+
+def publish_trials() -> None:
+    """Of each recipe of ours that was studied here: the trials' figures, and the models that validation chooses."""
+    for recipe in RECIPES[1:]:
+        name = f"seeds-{recipe}.jsonl"
+        trials = study.read_trials(files.RESULTS / "local" / name)
+        if trials:
+            _copy(files.RESULTS / "local" / name, files.RESULTS / name)
+        for version in VERSIONS:
+            if own := [trial for trial in trials if trial["version"] == version]:
+                seed = study.chosen(own)["seed"]
+                _copy_model(files.MODELS / "local" / recipe / f"seed-{seed}", files.MODELS / recipe, version)
+
+
+def _copy_model(source: Path, target: Path, name: str) -> None:
+    for suffix in (".tflite.zlib", ".json"):
+        _copy(source / f"{name}{suffix}", target / f"{name}{suffix}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with files.whole(target) as partial:
+        shutil.copyfile(source, partial)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,38 @@ def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return max(trials, key=merit)
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Of all seeds of a version: the mean of a test metric with its 95 % interval, and bytes."""
+
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    bytes_mean: float
+    bytes_least: int
+    bytes_most: int
+
+
+def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
+    """None where the version has no trials."""
+    own = [t for t in trials if t["version"] == version]
+    if not own:
+        return None
+    sizes = [t["bytes"] for t in own]
+    values = [t["test"][metric] for t in own]
+    return Summary(len(own), *mean_interval(values), sum(sizes) / len(sizes), min(sizes), max(sizes))
+
+
 def summary_lines(path: Path) -> list[str]:
     """For a terminal: a line a version and metric."""
     lines = []
     trials = read_trials(path)
     for name in VERSIONS:
-        own = [t for t in trials if t["version"] == name]
-        for metric in own[0]["test"] if own else ():
-            mean, low, high = mean_interval([t["test"][metric] for t in own])
-            shown = METRICS[metric]
-            text = f"{mean:.{shown.digits}f} (95 %: {low:.{shown.digits}f} to {high:.{shown.digits}f}) {shown.unit}"
-            sizes = [t["bytes"] for t in own]
-            lines.append(f"{name}: {shown.title} {text} over {len(own)} seeds, {min(sizes):,} to {max(sizes):,} bytes")
+        for metric in next((t["test"] for t in trials if t["version"] == name), ()):
+            found = summary(trials, name, metric)
+            assert found is not None  # there is a trial of it
+            text = METRICS[metric].interval(found.mean, found.low, found.high)
+            size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
+            lines.append(f"{name}: {METRICS[metric].title} {text} over {found.seeds} seeds, {size}")
     return [*lines, f"in full: {path.relative_to(files.ROOT)}"]
