@@ -24,7 +24,7 @@ VERSION = Version(
             stride=2,  # half the frames: half the time
             front_end=Mfcc(high=7600, coefficients=16, lifter=30),  # "stop" and "yes" live above 4 kHz
             learning_rate=6e-3,
-            epochs=150,
+            epochs=300,
             batch_size=128,
             cosine=True,
             label_smoothing=0.1,

@@ -91,7 +91,19 @@ def test_a_stream_refuses_hops_between_frames(front_end: FrontEnd, reference: An
             Stream(front_end, hop)
 
 
-@pytest.mark.parametrize("front_end", [Stft(), Mfcc(), Mfcc(frame=512, step=256, coefficients=12)])
+def test_a_lifter_weighs_the_coefficients_as_htk_does() -> None:
+    """HTK Book, 5.6: c'_n = (1 + L/2 sin(pi n / L)) c_n; here with more coefficients and a wider band."""
+    audio = np.random.default_rng(1).uniform(-1, 1, (1, 16_000)).astype(np.float32)
+    plain, liftered = (features(Mfcc(high=7600, coefficients=16, lifter=n), audio) for n in (0, 22))
+    weights = [1 + 11 * np.sin(np.pi * n / 22) for n in range(16)]
+    np.testing.assert_allclose(liftered[0, :, :, 0], plain[0, :, :, 0] * weights, atol=1e-3)
+    spectrogram = tf.abs(tf.signal.stft(audio.astype(np.float64), 640, 320, 640))
+    mel = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 7600.0, dtype=tf.float64)
+    expected = tf.signal.mfccs_from_log_mel_spectrograms(tf.math.log(tf.matmul(spectrogram, mel) + 1e-6))[..., :16]
+    np.testing.assert_allclose(plain[..., 0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("front_end", [Stft(), Mfcc(), Mfcc(frame=512, step=256, coefficients=12, lifter=22)])
 def test_survives_its_card(front_end: FrontEnd) -> None:
     assert from_dict(to_dict(front_end)) == front_end
 
@@ -104,6 +116,7 @@ def test_survives_its_card(front_end: FrontEnd) -> None:
         {"kind": "stft", "frame": -1},
         {"kind": "mfcc", "frame": "640"},
         {"kind": "stft", "x": 1},
+        {"kind": "mfcc", "lifter": 20_000},
     ],
 )
 def test_refuses_unknown_front_ends(fields: dict[Any, Any]) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from device.errors import UserError
 from device.frontend import Mfcc, Stft
 from device.runtime import Model
-from pipeline import models, shrink, training
+from pipeline import models, pack, shrink, training
 from pipeline.recipe import Recipe
 
 RECIPES = {
@@ -122,4 +123,66 @@ def test_quantisation_is_off_by_half_a_step_at_most(weights: NDArray[Any]) -> No
 
 def test_compression_is_plain_zlib() -> None:
     content = bytes(range(256)) * 40
-    assert zlib.decompress(shrink.compress(content)) == content
+    for compressed in (shrink.compress(content), pack.compress(content)):
+        assert zlib.decompress(compressed) == content
+    assert len(pack.compress(content)) <= len(shrink.compress(content))
+
+
+@given(
+    hnp.arrays(np.int8, hnp.array_shapes(max_dims=3), elements=st.integers(-127, 127)), st.floats(1e-3, 10.0, width=32)
+)
+def test_weights_on_a_grid_are_stored_exactly(steps: NDArray[Any], step: float) -> None:
+    weights = steps.astype(np.float32) * np.float32(step)
+    smallest = np.abs(steps[steps != 0].astype(int)).min(initial=127)
+    try:
+        integers, scale = shrink.integers(weights)
+    except UserError:
+        assert smallest > 4  # else its grid is found
+    else:
+        np.testing.assert_allclose(integers * np.float32(scale), weights, rtol=1e-5)
+
+
+def test_weights_on_no_grid_are_refused() -> None:
+    with pytest.raises(UserError, match="on no grid"):
+        shrink.integers(np.random.default_rng(0).normal(size=(20, 20)).astype(np.float32))
+
+
+ROUNDED = {
+    "residual": (Recipe("residual", 1, 1e-3, 1), (6, 2), (6, 2)),
+    "temporal": (Recipe("temporal", 0.25, 1e-3, 1, Mfcc(), blocks=(1, 1)), (49, 10, 1), (8,)),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
+    """int8 behind DEQUANTIZE, another layout, no reshapes: all of it changes no bit of the runtime's outputs."""
+    recipe, input_shape, output_shape = ROUNDED[name]
+    training.seed_everything(4)
+    model = models.folded(models.build(recipe, input_shape, output_shape), recipe)
+    rng = np.random.default_rng(4)
+    trainable = {id(v) for v in model.trainable_variables}
+    for variable in model.variables:
+        if id(variable) in trainable:
+            variable.assign(rng.integers(-9, 10, variable.shape) / 16)
+    x = inputs(model)
+    converted = shrink.convert(model)
+    quantised = shrink.quantise_weights(converted, rounded=True)
+    slimmed = shrink.slim(quantised)
+    tight = pack.tighten(slimmed)
+    expected = Model(converted, name).predict(x)
+    np.testing.assert_allclose(expected, model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(Model(quantised, name).predict(x), expected)
+    np.testing.assert_array_equal(Model(tight, name).predict(x).ravel(), expected.ravel())
+    assert len(pack.compress(tight)) < len(pack.compress(slimmed))
+    kinds = {t.type for t in unpack(tight).subgraphs[0].tensors if unpack(tight).buffers[t.buffer].data is not None}
+    assert schema.TensorType.INT8 in kinds
+    assert pack.tighten(tight) == tight
+
+
+def test_a_linear_forecaster_is_one_operator() -> None:
+    model = models.build(Recipe("linear", 1, 0, 0), (6, 2), (6, 2))
+    tight = pack.tighten(shrink.slim(shrink.convert(model)))
+    (op,) = unpack(tight).subgraphs[0].operators
+    assert shrink.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
+    x = inputs(model)
+    np.testing.assert_allclose(Model(tight, "x").predict(x), model.predict(x, verbose=0).reshape(-1, 12), atol=1e-5)

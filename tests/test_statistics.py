@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline.statistics import block_bootstrap, wilson
+from pipeline.statistics import block_bootstrap, mean_interval, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])
@@ -24,3 +24,10 @@ def test_bootstrap_is_wider_where_neighbours_are_alike() -> None:
     naive_low, naive_high = block_bootstrap(values, block=1)
     assert high - low > 5 * (naive_high - naive_low)
     assert low < values.mean() < high
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    values = [91.25, 92.5, 90.875, 93.0, 91.5]
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval()
+    np.testing.assert_allclose(mean_interval(values), (np.mean(values), *expected))
+    assert mean_interval([3.0]) == (3.0, 3.0, 3.0)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from device.frontend import Mfcc, Stft
 from pipeline import models, training
-from pipeline.recipe import Pruning, Recipe
+from pipeline.recipe import Pruning, Recipe, Rounding
 
 RECIPE = Recipe("mlp", width=0.25, learning_rate=1e-3, epochs=4, pruning=Pruning(0.9, begin_epoch=1, end_epoch=3))
 
@@ -104,3 +104,52 @@ def test_strides_follow_the_front_end() -> None:
     stft = models.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Stft()), (32, 32, 1), (8,))
     assert mfcc.layers[0].output_shape[1:3] == (24, 8)
     assert stft.layers[0].output_shape[1:3] == (15, 15)
+
+
+def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -> None:
+    recipe = Recipe("residual", 1, 1e-2, epochs=3, batch_size=64, cosine=True)
+    training.seed_everything(1)
+    x = np.random.default_rng(0).normal(size=(2000, 6, 2)).astype(np.float32)
+    y = x[:, -1:] + np.arange(1, 7)[:, None] / 6 * (x[:, -1:] - x[:, :1])
+    inputs, targets = tf.constant(x), tf.constant(y)
+    model = models.build(recipe, (6, 2), (6, 2))
+
+    def batch(i: Any) -> Any:
+        return tf.gather(inputs, i), tf.gather(targets, i)
+
+    def loss(truth: Any, forecast: Any) -> Any:
+        return tf.reduce_mean(tf.abs(truth - forecast))
+
+    def error() -> float:
+        return float(np.abs(model.predict(x, verbose=0) - y).mean())
+
+    training.train(model, recipe, len(x), batch, loss, 1, xla=True)
+    fixed = [w.copy() for w in model.non_trainable_weights]
+    before = [v.numpy() for v in model.trainable_variables]
+    rounding = Rounding(step=0.3, epochs=8, bias_step=1 / 8)
+    grids = [0.3 * np.sqrt(np.mean(w**2)) if w.ndim > 1 else 1 / 8 for w in before]
+    for v, w, g in zip(model.trainable_variables, before, grids, strict=True):
+        v.assign(np.round(w / g) * g)
+    only_rounded = error()
+    for v, w in zip(model.trainable_variables, before, strict=True):
+        v.assign(w)
+    training.train_rounded(model, rounding, 64, len(x), batch, loss, 1, xla=True)
+    for v, g in zip(model.trainable_variables, grids, strict=True):
+        steps = v.numpy() / g
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+        assert v.shape.rank == 1 or np.abs(steps).max() < 127.5
+    for now, then in zip(model.non_trainable_weights, fixed, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert error() < 0.8 * only_rounded
+
+
+def test_folding_changes_nothing() -> None:
+    recipe = Recipe("temporal", 0.25, 1e-3, 1, Mfcc(), blocks=(2, 1), stride=2, dropout=0.2)
+    model = models.build(recipe, (49, 10, 1), (8,))
+    rng = np.random.default_rng(0)
+    model.set_weights([w + rng.uniform(0.1, 0.5, w.shape) for w in model.get_weights()])
+    folded = models.folded(model, recipe)
+    x = rng.normal(size=(20, 49, 10, 1)).astype(np.float32)
+    np.testing.assert_allclose(folded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
+    assert not [layer for layer in folded.layers if "norm" in layer.name or "dropout" in layer.name]
+    assert folded.count_params() < model.count_params()

@@ -52,14 +52,14 @@ def improved_markdown() -> str:
             means = [study.summary(trials, name, metric) for metric in metrics]
             ours = [METRICS[m].interval(s.mean, s.low, s.high) for m, s in zip(metrics, means, strict=True) if s]
             (first, *_) = [s for s in means if s]
-            test, file = card.content["test"], card.content["file"]
+            size, seed = card.content["file"]["compressed_bytes"], card.content["made_from"]["seed"]
             lines.append(
                 [
                     f"`{recipe}/{name}`",
                     f"{_figures(metrics, report)} in {report['size_kb'] * 1024:,.0f} B",
                     _best_peer(name, metrics),
                     f"{', '.join(ours)} in {first.bytes_least:,} to {first.bytes_most:,} B, {first.seeds} seeds",
-                    f"{_figures(metrics, test)} in {file['compressed_bytes']:,} B, seed {card.content['made_from']['seed']}",
+                    f"{_figures(metrics, card.content['test'])} in {size:,} B, seed {seed}",
                 ]
             )
     return markdown_table(["", "report", "best of others", "ours, mean over seeds (95 %)", "committed file"], lines)
