@@ -35,7 +35,7 @@ VERSION = Version(
         ),
         "smallest": Recipe(  # what 90 % takes at least
             architecture="temporal",
-            width=0.25,  # 16 filters
+            width=0.3125,  # 20 filters: 16 reach 92 % on validation, 1,420 bytes, too close to 90 for a seed's luck
             blocks=(1, 1),  # a block costs 60 bytes of structure, whatever its width: wide is cheaper than deep
             front_end=Mfcc(high=7600, coefficients=12, lifter=30),
             learning_rate=1e-2,

@@ -1,23 +1,26 @@
 """What is in git: the published models found again from their files, the README in step, no data."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import files_root
 
 from device import artifact
-from pipeline import readme
+from pipeline import plots, readme, study
 from pipeline.data import Sources
-from pipeline.recipe import VERSIONS
+from pipeline.recipe import RECIPES, VERSIONS
 from pipeline.task import prepare_for
 from pipeline.version import evaluate
 
 PUBLISHED = files_root / "models" / "report"
+ALL = [path for recipe in RECIPES for path in sorted((files_root / "models" / recipe).glob("*.tflite.zlib"))]
 
 
-@pytest.mark.parametrize("name", VERSIONS)
-def test_published_figures_are_found_again(name: str, real_data: Sources) -> None:
-    card, content = artifact.load(PUBLISHED, name)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}-{path.name.partition('.')[0]}")
+def test_published_figures_are_found_again(path: Path, real_data: Sources) -> None:
+    card, content = artifact.load_file(path)
+    name = card.name
     task = prepare_for(card, real_data)
     made_from = card.content["made_from"]
     assert made_from["data"]["digest"] == task.identity.digest
@@ -34,6 +37,24 @@ def test_published_models_are_the_reports_recipes_on_real_data(name: str) -> Non
     made_from = artifact.load(PUBLISHED, name)[0].content["made_from"]
     assert made_from["data"]["source"] in ("official", "local")
     assert (made_from["recipe_name"], made_from["seed"]) == ("report", 22)
+
+
+@pytest.mark.parametrize("recipe", RECIPES[1:])
+def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> None:
+    trials = study.read_trials(files_root / "results" / f"seeds-{recipe}.jsonl")
+    for path in (path for path in ALL if path.parent.name == recipe):
+        card = artifact.load_file(path)[0]
+        own = [trial for trial in trials if trial["version"] == card.name]
+        assert len(own) >= 5
+        assert study.chosen(own)["sha256"] == card.sha256
+        for trial in own:
+            if trial["sha256"] == card.sha256:
+                assert all(card.content["test"][metric] == value for metric, value in trial["test"].items())
+
+
+def test_plots_are_in_step_with_the_published_results() -> None:
+    for name, content in plots.frontiers().items():
+        assert (files_root / "results" / name).read_text(encoding="utf-8") == content, "run make readme"
 
 
 def test_readme_is_in_step_with_the_published_results() -> None:

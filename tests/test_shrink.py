@@ -129,7 +129,8 @@ def test_compression_is_plain_zlib() -> None:
 
 
 @given(
-    hnp.arrays(np.int8, hnp.array_shapes(max_dims=3), elements=st.integers(-127, 127)), st.floats(1e-3, 10.0, width=32)
+    hnp.arrays(np.int8, hnp.array_shapes(max_dims=3), elements=st.integers(-127, 127)),
+    st.integers(1, 10_000).map(lambda n: n / 1000),
 )
 def test_weights_on_a_grid_are_stored_exactly(steps: NDArray[Any], step: float) -> None:
     weights = steps.astype(np.float32) * np.float32(step)

@@ -110,7 +110,7 @@ def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -
     recipe = Recipe("residual", 1, 1e-2, epochs=3, batch_size=64, cosine=True)
     training.seed_everything(1)
     x = np.random.default_rng(0).normal(size=(2000, 6, 2)).astype(np.float32)
-    y = x[:, -1:] + np.arange(1, 7)[:, None] / 6 * (x[:, -1:] - x[:, :1])
+    y = x[:, -1:] + (np.arange(1, 7, dtype=np.float32)[:, None] / 6) * (x[:, -1:] - x[:, :1])
     inputs, targets = tf.constant(x), tf.constant(y)
     model = models.build(recipe, (6, 2), (6, 2))
 
@@ -124,7 +124,7 @@ def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -
         return float(np.abs(model.predict(x, verbose=0) - y).mean())
 
     training.train(model, recipe, len(x), batch, loss, 1, xla=True)
-    fixed = [w.copy() for w in model.non_trainable_weights]
+    fixed = [v.numpy() for v in model.non_trainable_variables]
     before = [v.numpy() for v in model.trainable_variables]
     rounding = Rounding(step=0.3, epochs=8, bias_step=1 / 8)
     grids = [0.3 * np.sqrt(np.mean(w**2)) if w.ndim > 1 else 1 / 8 for w in before]
@@ -138,7 +138,7 @@ def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -
         steps = v.numpy() / g
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
         assert v.shape.rank == 1 or np.abs(steps).max() < 127.5
-    for now, then in zip(model.non_trainable_weights, fixed, strict=True):
+    for now, then in zip(model.non_trainable_variables, fixed, strict=True):
         np.testing.assert_array_equal(now, then)
     assert error() < 0.8 * only_rounded
 

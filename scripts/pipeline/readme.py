@@ -23,6 +23,7 @@ def filled(text: str) -> str:
     tables = {
         "versions": versions_markdown(rows(None), with_here=False),
         "improved": improved_markdown(),
+        "levers": levers_markdown(),
         "bytes": bytes_markdown(),
         "latency": latency_markdown(),
         "pi": pi_markdown(),
@@ -63,6 +64,27 @@ def improved_markdown() -> str:
                 ]
             )
     return markdown_table(["", "report", "best of others", "ours, mean over seeds (95 %)", "committed file"], lines)
+
+
+def levers_markdown() -> str:
+    """What was tried on the way, by validation data and bytes; one run each."""
+
+    def side(figures: dict[str, Any] | None) -> str:
+        if figures is None:
+            return "–"
+        seen = np.atleast_1d(figures.get("validation", []))
+        quality = " / ".join(f"{value:.2f}" for value in seen)
+        size = f"{figures['bytes']:,} B" if figures["bytes"] else ""
+        return ", ".join(filter(None, (quality, size)))
+
+    verdicts = {True: "paid", False: "did not pay"}
+    rows = [json.loads(line) for line in (files.RESULTS / "levers.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        [row["task"].replace("_", " "), row["what"], side(row["with"]), side(row["without"])]
+        + [verdicts.get(row["paid"], row["paid"])]
+        for row in rows
+    ]
+    return markdown_table(["", "tried", "with it", "without it", "verdict"], lines)
 
 
 def _figures(metrics: list[str], values: dict[str, Any]) -> str:
