@@ -74,6 +74,31 @@ def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None
     assert json.loads((made / "th_b.json").read_text())["file"] == json.loads(before)["file"]  # a seed repeats itself
 
 
+@pytest.mark.parametrize(("script", "recipe"), [("04_th_b.py", "improved"), ("05_kws_a.py", "smallest")])
+def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run, script: str, recipe: str) -> None:
+    name = script[3:-3]
+    before = (made / f"{name}.json").read_text()
+    done = run(script, *STANDIN, "--recipe", recipe)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (made / f"{name}.json").read_text() == before
+    card, _ = artifact.load(made.parent / recipe, name)
+    assert card.content["made_from"]["recipe_name"] == recipe
+    assert card.content["file"]["compressed_bytes"] < 3000
+    assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
+    if name == "kws_a":
+        assert card.content["test"]["accuracy_pct"] > 30  # chance is 12.5
+
+
+def test_a_study_over_seeds_goes_on_where_it_stopped(made: Path, run: Run, project: Path) -> None:
+    command = ("14_seeds.py", "--recipe", "improved", "--versions", "th_b", *STANDIN)
+    assert run(*command, "--seeds", "1").returncode == 0
+    again = run(*command, "--seeds", "2")
+    assert "improved/seed-1/th_b.json is up to date" in again.stdout
+    assert "over 2 seeds" in again.stdout
+    lines = (project / "results" / "standin" / "seeds-improved.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [1, 2]
+
+
 def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
     published = {p: p.read_bytes() for p in (project / "models" / "report").iterdir()}
     readme = (project / "README.md").read_bytes()

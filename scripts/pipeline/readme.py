@@ -80,8 +80,13 @@ def levers_markdown() -> str:
     verdicts = {True: "paid", False: "did not pay"}
     rows = [json.loads(line) for line in (files.RESULTS / "levers.jsonl").read_text(encoding="utf-8").splitlines()]
     lines = [
-        [row["task"].replace("_", " "), row["what"], side(row["with"]), side(row["without"])]
-        + [verdicts.get(row["paid"], row["paid"])]
+        [
+            row["task"].replace("_", " "),
+            row["what"],
+            side(row["with"]),
+            side(row["without"]),
+            verdicts.get(row["paid"], row["paid"]),
+        ]
         for row in rows
     ]
     return markdown_table(["", "tried", "with it", "without it", "verdict"], lines)
