@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pipeline import files, study
 from pipeline.recipe import METRICS, RECIPES
@@ -14,7 +15,7 @@ from pipeline.report import PUBLISHED, card_in, reference
 KB = 1024
 STYLE = {"svg.hashsalt": "models-under-budget", "svg.fonttype": "path", "font.size": 9, "axes.grid": True}
 STYLE |= {"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-OURS = {"improved": "o", "smallest": "D"}
+OURS = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple")}
 
 
 def frontiers() -> dict[str, str]:
@@ -24,7 +25,7 @@ def frontiers() -> dict[str, str]:
 
 def _draw(fill: Any, panels: int) -> str:
     with mpl.rc_context(STYLE):
-        figure = Figure((8, 4.2), layout="constrained")
+        figure = Figure((8.5, 4.8), layout="constrained")
         axes = figure.subplots(1, panels, squeeze=False)[0]
         fill(axes)
         text = io.StringIO()
@@ -37,8 +38,10 @@ def _forecasters(axes: list[Axes]) -> None:
     peers = reference()["peers"]["forecasting_same_task"]
     for axis, metric in zip(axes, ("t_mae_c", "rh_mae_pct"), strict=True):
         names = ("th_a", "th_b")
-        _scatter(axis, "the report", "s", [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names])
-        _scatter(axis, "others", "x", [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
+        _scatter(
+            axis, "the report", "s", "tab:blue", [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names]
+        )
+        _scatter(axis, "others", "x", "tab:orange", [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
         _own(axis, names, metric)
         _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
 
@@ -47,13 +50,17 @@ def _spotters(axes: list[Axes]) -> None:
     (axis,) = axes
     report = reference()["report"]["versions"]
     names = ("kws_a", "kws_b", "kws_c")
-    _scatter(axis, "the report", "s", [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names])
+    _scatter(
+        axis, "the report", "s", "tab:blue", [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
+    )
     peers = reference()["peers"]
-    for title, marker, key in (
-        ("others, same task", "x", "keyword_spotting_same_task"),
-        ("literature, another task: 12 words", "+", "keyword_spotting_literature_12_words"),
+    for title, marker, colour, key in (
+        ("others, same task", "x", "tab:orange", "keyword_spotting_same_task"),
+        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_literature_12_words"),
     ):
-        _scatter(axis, title, marker, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")])
+        _scatter(
+            axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
+        )
     _own(axis, names, "accuracy_pct")
     axis.axhline(90, color="grey", linewidth=0.8, linestyle=":")
     _label(axis, "accuracy on test, %")
@@ -62,7 +69,7 @@ def _spotters(axes: list[Axes]) -> None:
 def _own(axis: Axes, names: tuple[str, ...], metric: str) -> None:
     cards = [card for name in names if (card := card_in(PUBLISHED, name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
-    _scatter(axis, "the report's recipes, here, seed 22", "v", points)
+    _scatter(axis, "the report's recipes, here, one seed", "v", "tab:cyan", points)
     for recipe in RECIPES[1:]:
         trials = study.read_trials(files.RESULTS / f"seeds-{recipe}.jsonl")
         means = [study.summary(trials, name, metric) for name in names]
@@ -70,24 +77,27 @@ def _own(axis: Axes, names: tuple[str, ...], metric: str) -> None:
         _scatter(
             axis,
             f"ours, {recipe}: mean of {len({t['seed'] for t in trials})} seeds, 95 % interval",
-            OURS[recipe],
+            *OURS[recipe],
             points,
         )
         for s in filter(None, means):
-            axis.vlines(s.bytes_mean, s.low, s.high, color="black", linewidth=1)
+            axis.vlines(s.bytes_mean, s.low, s.high, color=OURS[recipe][1], linewidth=1)
 
 
-def _scatter(axis: Axes, label: str, marker: str, points: list[tuple[float, float, str]]) -> None:
+def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tuple[float, float, str]]) -> None:
     if not points:
         return
     x, y, names = zip(*points, strict=True)
-    axis.scatter(x, y, marker=marker, label=label, s=28)
+    axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
         axis.annotate(name, (at_x, at_y), xytext=(4, 4), textcoords="offset points", fontsize=7)
 
 
 def _label(axis: Axes, quality: str) -> None:
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel("bytes of the compressed file")
     axis.set_ylabel(quality)
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
