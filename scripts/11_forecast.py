@@ -20,7 +20,7 @@ EXAMPLES = """\
   python scripts/11_forecast.py sensor.csv
   python scripts/11_forecast.py sensor.csv --follow
   tail -n +1 -f sensor.csv | python scripts/11_forecast.py - --follow --json"""
-MODEL = Path(__file__).parents[1] / "models" / "report" / "th_a.tflite.zlib"
+MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
 PATIENCE = 1.0  # seconds between looks at a growing file
 
 

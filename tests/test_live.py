@@ -54,10 +54,10 @@ def count(heard: list[tuple[float, str]], words: list[tuple[float, str]]) -> dic
     return {**counts, "false": len(left)}
 
 
-@pytest.mark.parametrize("name", ["kws_a", "kws_b", "kws_c"])
+@pytest.mark.parametrize("name", ["report/kws_a", "report/kws_b", "report/kws_c", "improved/kws_a", "smallest/kws_a"])
 def test_hears_the_words_of_a_long_recording(name: str, real_data: Sources) -> None:
     sound, words = recording(real_data, 100)
-    listener = Listener(*artifact.load(PUBLISHED, name), Settings())
+    listener = Listener(*artifact.load_file(files_root / "models" / f"{name}.tflite.zlib"), Settings())
     heard = [h for c in sound[: len(sound) // HOP * HOP].reshape(-1, HOP) if (h := listener.hear(c))]
     counts = count([(h.time, h.word) for h in heard], words)
     print(name, f"{len(sound) / RATE:.0f} s", counts)
@@ -111,16 +111,17 @@ def log(minutes: list[int], temperature: float = 5.0) -> str:
     return HEADER + "".join(f"{t},{temperature + i / 10},{80 - i}\n" for i, t in enumerate(times))
 
 
-def test_forecasts_as_the_pipeline_does(real_data: Sources) -> None:
+@pytest.mark.parametrize("name", ["report/th_a", "improved/th_a", "improved/th_b"])
+def test_forecasts_as_the_pipeline_does(name: str, real_data: Sources) -> None:
     """The live program's forecast for test windows against the pipeline's outputs for them."""
     from pipeline.task import prepare_for
 
-    card, content = artifact.load(PUBLISHED, "th_a")
+    card, content = artifact.load_file(files_root / "models" / f"{name}.tflite.zlib")
     weather = load_weather(real_data)
     start = int(weather.windows("test")[1234])
     from device.runtime import Model
 
-    expected = Model(content, "th_a").predict(prepare_for(card, real_data).inputs("test")[1234:1235])[0]
+    expected = Model(content, name).predict(prepare_for(card, real_data).inputs("test")[1234:1235])[0].reshape(6, 2)
     forecaster = Forecaster(card, content)
     said: list[Any] = []
     for row in range(start, start + 6):
