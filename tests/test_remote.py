@@ -97,6 +97,18 @@ def test_a_32_bit_system_fits_with_its_own_runtime() -> None:
     check_fit("pi", {**probe(), "architecture": "aarch64", "bits": 32, "python": "3.11.2", "venv": True})
 
 
+@pytest.mark.parametrize(("name", "stages"), [("th_b", 3), ("kws_b", 5)])
+def test_counts_add_up(name: str, stages: int) -> None:
+    """Off an emulated machine the counts are nanoseconds; that they repeat is shown by two runs of make emulated."""
+    command = [sys.executable, "-m", "device.count", str(files_root / "models" / "report" / f"{name}.tflite.zlib")]
+    done = subprocess.run(command, cwd=files_root / "scripts", capture_output=True, text=True, check=True)
+    counts = json.loads(done.stdout)["instructions"]
+    assert len(counts["stages"]) == stages
+    assert all(isinstance(n, int) and n > 0 for n in counts["stages"].values())
+    assert counts["total"] == sum(counts["stages"].values())
+    assert counts["inference"] == counts["stages"]["invoke"] + counts["stages"]["get"]
+
+
 def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     """Probe, ship, install, time, verify, keep; a second run takes up what the first one left."""
     root = tmp_path / "project"
