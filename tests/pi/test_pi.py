@@ -137,8 +137,10 @@ def test_a_connection_lost_in_the_middle_keeps_what_was_measured(project: Path, 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         seen = ""
-        while "timing there" not in seen:
-            seen += process.stderr.read(1)
+        while "measuring there" not in seen:
+            read = process.stderr.read(1)
+            assert read, f"it ended too early: {seen}"
+            seen += read
         time.sleep(5)
         subprocess.run(["pkill", "-f", f"initrd {work}/initrd.cpio"], check=True)
         _, said = process.communicate(timeout=90)
