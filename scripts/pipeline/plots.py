@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pipeline import files, study
+from pipeline import study
 from pipeline.recipe import METRICS, RECIPES
-from pipeline.report import PUBLISHED, card_in, reference
+from pipeline.report import PUBLISHED, card_in, reference, reported
 
 KB = 1024
 STYLE = {"svg.hashsalt": "models-under-budget", "svg.fonttype": "path", "font.size": 9, "axes.grid": True}
@@ -34,7 +34,7 @@ def _draw(fill: Any, panels: int) -> str:
 
 
 def _forecasters(axes: list[Axes]) -> None:
-    report = reference()["report"]["versions"]
+    report = reported()
     peers = reference()["peers"]["forecasting_same_task"]
     for axis, metric in zip(axes, ("t_mae_c", "rh_mae_pct"), strict=True):
         names = ("th_a", "th_b")
@@ -48,7 +48,7 @@ def _forecasters(axes: list[Axes]) -> None:
 
 def _spotters(axes: list[Axes]) -> None:
     (axis,) = axes
-    report = reference()["report"]["versions"]
+    report = reported()
     names = ("kws_a", "kws_b", "kws_c")
     _scatter(
         axis, "the report", "s", "tab:blue", [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
@@ -71,7 +71,7 @@ def _own(axis: Axes, names: tuple[str, ...], metric: str) -> None:
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", "v", "tab:cyan", points)
     for recipe in RECIPES[1:]:
-        trials = study.read_trials(files.RESULTS / f"seeds-{recipe}.jsonl")
+        trials = study.published(recipe)
         means = [study.summary(trials, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
         _scatter(

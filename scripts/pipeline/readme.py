@@ -43,7 +43,7 @@ def improved_markdown() -> str:
     """The report, the best of others, and ours: means over seeds, and the committed files."""
     lines = []
     for recipe in RECIPES[1:]:
-        trials = study.read_trials(files.RESULTS / f"seeds-{recipe}.jsonl")
+        trials = study.published(recipe)
         for name in VERSIONS:
             card = card_in(files.MODELS / recipe, name)
             if card is None:

@@ -49,6 +49,11 @@ def read_trials(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
+def published(recipe: str) -> list[dict[str, Any]]:
+    """The published trials of a recipe; none if there are none."""
+    return read_trials(files.RESULTS / f"seeds-{recipe}.jsonl")
+
+
 def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trial that does best on validation data: the highest accuracy, or the lowest sum of relative errors."""
 
