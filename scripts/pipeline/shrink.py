@@ -74,7 +74,7 @@ def quantise_weights(content: bytes, rounded: bool = False) -> bytes:
             dequantise.inputs, dequantise.outputs = [len(graph.tensors) - 1], [index]
             graph.operators.insert(position, dequantise)
     _share_buffers(model)  # the float weights go
-    return _pack(model)
+    return packed(model)
 
 
 def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
@@ -114,7 +114,7 @@ def slim(content: bytes) -> bytes:
             if tensor.quantization is not None and tensor.quantization.scale is None:
                 tensor.quantization = None
     drop_unused(model)
-    return _pack(model)
+    return packed(model)
 
 
 def compress(content: bytes) -> bytes:
@@ -123,10 +123,13 @@ def compress(content: bytes) -> bytes:
 
 
 def bytes_by_part(content: bytes) -> dict[str, int]:
-    """Bytes of a TFLite file by what they hold: weights, and the structure around them."""
+    """Bytes of a TFLite file by what they hold: weights, the scales of quantised ones, and the structure around."""
     model = unpack(content)
-    weights = sum(len(b.data) for b in model.buffers if b.data is not None)
-    return {"weights": weights, "structure": len(content) - weights}
+    contents = [model.buffers[index].data for index in {t.buffer for t in _tensors(model)}]
+    weights = sum(len(data) for data in contents if data is not None)
+    parameters = [t.quantization for t in _tensors(model) if t.quantization is not None]
+    scales = sum(a.nbytes for p in parameters for a in (p.scale, p.zeroPoint) if a is not None)
+    return {"weights": weights, "scales": scales, "structure": len(content) - weights - scales}
 
 
 def drop_unused(model: schema.ModelT) -> None:
@@ -197,7 +200,8 @@ def unpack(content: bytes) -> schema.ModelT:
     return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
 
 
-def _pack(model: schema.ModelT) -> bytes:
-    builder = flatbuffers.Builder(1024)
+def packed(model: schema.ModelT, builder: flatbuffers.Builder | None = None) -> bytes:
+    """A TFLite file of objects of its schema."""
+    builder = builder or flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

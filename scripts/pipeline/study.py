@@ -3,25 +3,49 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from device.artifact import read_card
 from pipeline import files
-from pipeline.recipe import METRICS, VERSIONS
+from pipeline.data import Sources
+from pipeline.recipe import METRICS, VERSIONS, Version
 from pipeline.statistics import mean_interval
 
 QUALITY = ("t_mae_c", "rh_mae_pct", "accuracy_pct")
 
 
+def run(study: str, versions: Sequence[Version], recipe: str, seeds: int, sources: Sources) -> Path:
+    """Make each version with seeds 1 to `seeds`, but for the runs that stand; returns the path of the result.
+
+    Several may run side by side, each for versions of its own.
+
+    Raises:
+        UserError: bad data, or a model that does not survive its conversion.
+    """
+    from pipeline.version import make  # TensorFlow: who only reads results does without it
+
+    for number, (seed, version) in enumerate(product(range(1, seeds + 1), versions), 1):
+        print(f"{study}: run {number} of {seeds * len(versions)}", flush=True)
+        card = make(version, recipe, seed, sources, study)
+        path = write_trials(card.parent.parent)
+    return path
+
+
 def write_trials(folder: Path) -> Path:
-    """Gather the cards of all trials in models/local/RECIPE; returns the path of the result, a JSON line a trial."""
+    """Gather the cards of all trials in models/local/STUDY; returns the path of the result, a JSON line a trial."""
     trials = [trial(path) for path in sorted(folder.glob("seed-*/*.json"))]
-    order = list(VERSIONS)
-    trials.sort(key=lambda t: (order.index(t["version"]), t["seed"]))
+    order = {name: place for place, name in enumerate(VERSIONS)}
+    trials.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
     path = files.RESULTS / folder.parent.name / f"seeds-{folder.name}.jsonl"
     files.write_text(path, "".join(json.dumps(t) + "\n" for t in trials))
     return path
+
+
+def row_name(network: str, technique: str) -> str:
+    """What a row of the report's study is called here: "mlp-width-0.5-sparsity-0.8"."""
+    return "-".join([network, *technique.replace(" + ", " ").split(" ")])
 
 
 def trial(card_path: Path) -> dict[str, Any]:
@@ -32,15 +56,18 @@ def trial(card_path: Path) -> dict[str, Any]:
         "version": card["name"],
         "recipe": made["recipe_name"],
         "seed": made["seed"],
+        "split": made["data"]["split"],
         "bytes": card["file"]["compressed_bytes"],
+        "converted_bytes": card["file"]["converted_compressed_bytes"],
         "sha256": card["file"]["sha256"],
         **{
             split: {metric: card[split][metric] for metric in QUALITY if metric in card[split]}
             for split in ("validation", "test")
         },
+        "clips": card["test"].get("clips"),
         "seconds": card["wall_seconds"],
         "code": made["code"],
-        "made_with": f"python scripts/14_seeds.py --recipe {made['recipe_name']} --versions {card['name']}",
+        "made_with": card["made_with"],
     }
 
 
@@ -94,7 +121,7 @@ def summary_lines(path: Path) -> list[str]:
     """For a terminal: a line a version and metric."""
     lines = []
     trials = read_trials(path)
-    for name in VERSIONS:
+    for name in dict.fromkeys(t["version"] for t in trials):
         for metric in next((t["test"] for t in trials if t["version"] == name), ()):
             found = summary(trials, name, metric)
             assert found is not None  # there is a trial of it

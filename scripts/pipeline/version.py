@@ -17,7 +17,7 @@ from device.runtime import Model
 from pipeline import files, pack, shrink, training
 from pipeline.data import Sources
 from pipeline.progress import bar
-from pipeline.recipe import Recipe, Version
+from pipeline.recipe import VERSIONS, Recipe, Version
 from pipeline.task import Task, prepare
 
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
@@ -35,20 +35,21 @@ CODE = tuple(
 )
 
 
-def make(version: Version, recipe_name: str, seed: int, sources: Sources, trial: bool = False) -> Path:
+def make(version: Version, recipe_name: str, seed: int, sources: Sources, study: str | None = None) -> Path:
     """Make `version` with one of its recipes unless it stands already; returns the path of its card.
 
-    The model goes to models/local/RECIPE, or to models/standin/RECIPE if its data are generated; a trial goes to a
-    folder of its seed in there.
+    The model goes to models/local/RECIPE, or to models/standin/RECIPE if its data are generated.
+
+    Args:
+        study: the run belongs to this one, and goes to models/local/STUDY/seed-N (or models/standin/…).
 
     Raises:
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
     """
     recipe = version.recipes[recipe_name]
     task = prepare(version.task, recipe, sources)
-    folder = files.MODELS / ("standin" if task.identity.stand_in else "local") / recipe_name
-    if trial:
-        folder /= f"seed-{seed}"
+    folder = files.MODELS / ("standin" if task.identity.stand_in else "local")
+    folder /= f"{study}/seed-{seed}" if study else recipe_name
     card_path = folder / f"{version.name}.json"
     made_from = {
         "recipe_name": recipe_name,
@@ -80,6 +81,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources, trial:
             "slimmed_bytes": len(slimmed),
             "converted_bytes": len(converted),
             "converted_compressed_bytes": len(shrink.compress(converted)),
+            "converted_parts_bytes": shrink.bytes_by_part(converted),
             "slimmed_parts_bytes": shrink.bytes_by_part(slimmed),
         },
         "sparsity": round(training.sparsity_of(model.get_weights()), 4),
@@ -87,7 +89,7 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources, trial:
         "results": judge(version, metrics, len(compressed)),
         **checks,
         "made_from": made_from,
-        "made_with": f"make {version.name} RECIPE={recipe_name} SEED={seed}",
+        "made_with": _made_with(version, recipe_name, seed, study),
         "wall_seconds": round(time.monotonic() - started, 1),
         "peak_memory_mib": peak_memory_mib(),
     }
@@ -95,6 +97,14 @@ def make(version: Version, recipe_name: str, seed: int, sources: Sources, trial:
         partial.write_bytes(compressed)
     files.write_json(card_path, card)
     return card_path
+
+
+def _made_with(version: Version, recipe_name: str, seed: int, study: str | None) -> str:
+    if version.name not in VERSIONS:
+        return f"python scripts/02_baselines.py {study} --seeds {seed}"
+    if study:
+        return f"python scripts/14_seeds.py {study} --seeds {seed} --versions {version.name}"
+    return f"make {version.name} RECIPE={recipe_name} SEED={seed}"
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int) -> list[dict[str, Any]]:
