@@ -11,6 +11,7 @@ models/local/STUDY/seed-N, a line a run to results/local/seeds-STUDY.jsonl. The 
 seeds: 14_seeds.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from device.artifact import FORECASTING, SPOTTING
@@ -18,7 +19,7 @@ from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft
 from pipeline import cli, study
 from pipeline.recipe import Pruning, Recipe, Version, load_version
-from pipeline.report import reference
+from pipeline.report import SEED, reference
 
 EXAMPLES = """\
   python scripts/02_baselines.py
@@ -49,10 +50,10 @@ def versions(name: str, recipes: dict[str, Recipe]) -> tuple[Version, ...]:
     return tuple(Version(key, SPOTTING, (), {name: recipe}) for key, recipe in recipes.items())
 
 
-STUDIES = {  # each with its number of seeds: as many as its claim needs and two cores give in an hour
+STUDIES: dict[str, tuple[tuple[Version, ...], Sequence[int]]] = {  # each with its seeds: as many as its claim needs
     "forecasters": (
         tuple(forecaster(network, row[0]) for network in ("mlp", "cnn") for row in reference()["ablation"][network]),
-        5,
+        range(1, 6),
     ),
     "spotters": (
         versions(
@@ -63,13 +64,13 @@ STUDIES = {  # each with its number of seeds: as many as its claim needs and two
                 for features, front_end in (("stft", Stft()), ("mfcc", Mfcc()))
             },
         ),
-        3,
+        range(1, 4),
     ),
     "rates": (
         versions("rates", {f"kws_b_rate_{rate:g}": replace(KWS_B, learning_rate=rate) for rate in (0.001, 0.01)}),
-        10,
+        range(1, 11),
     ),
-    "features": (versions("features", {"kws_a_stft": replace(KWS_A, front_end=Stft())}), 10),
+    "features": (versions("features", {"kws_a_stft": replace(KWS_A, front_end=Stft())}), range(1, 11)),
     "quantisation": (
         versions(
             "quantisation",
@@ -79,7 +80,7 @@ STUDIES = {  # each with its number of seeds: as many as its claim needs and two
                 "kws_c_float": replace(KWS_C, quantise=False),
             },
         ),
-        1,  # the weights before are those of the version with the same seed
+        (SEED,),  # so the weights are those of the published versions, before or after
     ),
 }
 
@@ -87,13 +88,15 @@ STUDIES = {  # each with its number of seeds: as many as its claim needs and two
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    options.add_argument("--seeds", type=int, metavar="N", help="seeds 1 to N (default: each study's own number)")
+    options.add_argument("--seeds", type=int, metavar="N", help="seeds 1 to N (default: each study's own)")
     cli.add_sources(options)
     arguments = options.parse_args()
     cli.import_tensorflow()
     for name in arguments.studies or STUDIES:
         members, seeds = STUDIES[name]
-        path = study.run(name, members, name, arguments.seeds or seeds, cli.sources(arguments))
+        if arguments.seeds:
+            seeds = range(1, arguments.seeds + 1)
+        path = study.run(name, members, name, seeds, cli.sources(arguments))
         print("\n".join(study.summary_lines(path)))
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
     cli.import_tensorflow()
-    path = study.run(arguments.study, versions, recipe, arguments.seeds, sources)
+    path = study.run(arguments.study, versions, recipe, range(1, arguments.seeds + 1), sources)
     print("\n".join(study.summary_lines(path)))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from device.frontend import Mfcc
 from pipeline import linear, standin, study
 from pipeline.augment import augmented, changed, coloured_noise
+from pipeline.place import Place
 from pipeline.recipe import Augmentation, Sparse
 from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
 
@@ -124,7 +125,7 @@ def test_summaries_are_of_the_version_and_metric_asked_for() -> None:
 
 
 def test_the_trials_of_a_study_are_gathered(tmp_path: Path) -> None:
-    path = tmp_path / "trials.jsonl"
-    assert study.read_trials(path) == []
-    path.write_text("".join(json.dumps(trial(n, 1)) + "\n" for n in (1, 2)))
-    assert [t["seed"] for t in study.read_trials(path)] == [1, 2]
+    place = Place(tmp_path, tmp_path, tmp_path)
+    assert place.trials("any") == []
+    place.trials_path("any").write_text("".join(json.dumps(trial(n, 1)) + "\n" for n in (1, 2)))
+    assert [t["seed"] for t in place.trials("any")] == [1, 2]

@@ -9,11 +9,11 @@ from conftest import files_root
 from device import artifact
 from pipeline import plots, readme, study
 from pipeline.data import Sources
+from pipeline.place import PUBLISHED
 from pipeline.recipe import RECIPES, VERSIONS
 from pipeline.task import prepare_for
 from pipeline.version import evaluate
 
-PUBLISHED = files_root / "models" / "report"
 ALL = [path for recipe in RECIPES for path in sorted((files_root / "models" / recipe).glob("*.tflite.zlib"))]
 
 
@@ -34,14 +34,14 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_published_models_are_the_reports_recipes_on_real_data(name: str) -> None:
-    made_from = artifact.load(PUBLISHED, name)[0].content["made_from"]
+    made_from = artifact.load(PUBLISHED.models / "report", name)[0].content["made_from"]
     assert made_from["data"]["source"] in ("official", "local")
     assert (made_from["recipe_name"], made_from["seed"]) == ("report", 22)
 
 
 @pytest.mark.parametrize("recipe", RECIPES[1:])
 def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> None:
-    trials = study.read_trials(files_root / "results" / f"seeds-{recipe}.jsonl")
+    trials = PUBLISHED.trials(recipe)
     for path in (path for path in ALL if path.parent.name == recipe):
         card = artifact.load_file(path)[0]
         own = [trial for trial in trials if trial["version"] == card.name]

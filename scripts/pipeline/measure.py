@@ -11,11 +11,12 @@ from device.errors import UserError
 from device.latency import PROTOCOL
 from device.probe import probe
 from pipeline import files
+from pipeline.place import HERE
 from pipeline.progress import bar
 from pipeline.recipe import RECIPES
 
-LOCAL = files.RESULTS / "local" / "latency" / "host.json"
-PUBLISHED = files.RESULTS / "latency" / "host.json"
+LOCAL = HERE.latency / "host.json"
+TWINS = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
@@ -29,7 +30,7 @@ def model_files() -> list[Path]:
     """
     found = [
         path
-        for folder in (*RECIPES, "local/*", "standin/*")
+        for folder in (*RECIPES, TWINS, "local/*", f"local/{TWINS}/*", "standin/*")
         for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))
     ]
     if not found:

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pipeline import study
+from pipeline.place import PUBLISHED
 from pipeline.recipe import METRICS, RECIPES
-from pipeline.report import PUBLISHED, card_in, reference, reported
+from pipeline.report import reference, reported
 
 KB = 1024
 STYLE = {"svg.hashsalt": "models-under-budget", "svg.fonttype": "path", "font.size": 9, "axes.grid": True}
@@ -67,11 +68,11 @@ def _spotters(axes: list[Axes]) -> None:
 
 
 def _own(axis: Axes, names: tuple[str, ...], metric: str) -> None:
-    cards = [card for name in names if (card := card_in(PUBLISHED, name))]
+    cards = [card for name in names if (card := PUBLISHED.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", "v", "tab:cyan", points)
     for recipe in RECIPES[1:]:
-        trials = study.published(recipe)
+        trials = PUBLISHED.trials(recipe)
         means = [study.summary(trials, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
         _scatter(

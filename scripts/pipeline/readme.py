@@ -8,8 +8,9 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files, measure, study
+from pipeline.place import PUBLISHED, Place
 from pipeline.recipe import METRICS, RECIPES, VERSIONS, load_version
-from pipeline.report import PUBLISHED, card_in, markdown_table, reference, reported, rows, versions_markdown
+from pipeline.report import markdown_table, reference, reported, rows, versions_markdown
 
 README = files.ROOT / "README.md"
 
@@ -43,9 +44,9 @@ def improved_markdown() -> str:
     """The report, the best of others, and ours: means over seeds, and the committed files."""
     lines = []
     for recipe in RECIPES[1:]:
-        trials = study.published(recipe)
+        trials = PUBLISHED.trials(recipe)
         for name in VERSIONS:
-            card = card_in(files.MODELS / recipe, name)
+            card = PUBLISHED.card(recipe, name)
             if card is None:
                 continue
             report = reported()[name]
@@ -108,12 +109,12 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     return f"{_figures([*metrics, *timed], best)} in {best['bytes']:,} B"
 
 
-def bytes_markdown() -> str:
+def bytes_markdown(place: Place = PUBLISHED) -> str:
     """Bytes of the published files at each stage, in both kinds of kB."""
     report = reported()
     lines = []
     for name in VERSIONS:
-        card = card_in(PUBLISHED, name)
+        card = place.card("report", name)
         if card:
             size = card.content["file"]
             final = size["compressed_bytes"]
@@ -127,12 +128,12 @@ def bytes_markdown() -> str:
     return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
 
 
-def latency_markdown() -> str:
+def latency_markdown(place: Place = PUBLISHED) -> str:
     """Published latency by stage."""
-    result = measure.read_latency(measure.PUBLISHED)
+    result = measure.read_latency(place.latency / measure.LOCAL.name)
     lines = []
     for name in VERSIONS:
-        card = card_in(PUBLISHED, name)
+        card = place.card("report", name)
         timed = result["models"].get(card.sha256) if card else None
         if timed:
             stages = timed["stages_ms"]
@@ -154,14 +155,14 @@ def latency_markdown() -> str:
     return f"{note}\n\n{markdown_table(header, lines)}"
 
 
-def pi_markdown() -> str:
+def pi_markdown(place: Place = PUBLISHED) -> str:
     """What is known of the spotters' latency on a Raspberry Pi: measured, estimated, or open.
 
     The estimate takes all instructions to last as long as those of the report's kws_b, which took 0.60 ms on a
     Raspberry Pi 4.
     """
-    report, folder = reported(), measure.PUBLISHED.parent
-    cards = {name: card for name in VERSIONS if (card := card_in(PUBLISHED, name)) and card.front_end}
+    report, folder = reported(), place.latency
+    cards = {name: card for name in VERSIONS if (card := place.card("report", name)) and card.front_end}
     calibration = measure.counted(folder, cards["kws_b"].sha256) if "kws_b" in cards else None
     lines = []
     for name, card in cards.items():
@@ -217,11 +218,11 @@ def _ratio(ratio: dict[str, float]) -> str:
     return f"{ratio['median']:.0f} ({ratio['low']:.0f}–{ratio['high']:.0f})"
 
 
-def provenance_markdown() -> str:
+def provenance_markdown(place: Place = PUBLISHED) -> str:
     """What the published models were made from."""
     lines = []
     for name in VERSIONS:
-        card = card_in(PUBLISHED, name)
+        card = place.card("report", name)
         if card:
             made = card.content["made_from"]
             data = f"{made['data']['source']}: {made['data']['description']}; {made['data']['split']}"

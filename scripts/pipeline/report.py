@@ -16,9 +16,9 @@ from device import artifact
 from device.artifact import Card
 from device.errors import UserError
 from pipeline import files, measure, study
+from pipeline.place import HERE, PUBLISHED, STAND_IN
 from pipeline.recipe import METRICS, RECIPES, VERSIONS, Constraint
 
-PUBLISHED = files.MODELS / "report"
 SEED = 22  # the report's
 
 
@@ -51,8 +51,8 @@ def latest(name: str, data: str) -> Card | None:
     Raises:
         UserError: the model does not match its card.
     """
-    folders = {"auto": ("local", "standin"), "real": ("local",), "standin": ("standin",)}[data]
-    cards = (card_in(files.MODELS / folder / "report", name) for folder in folders)
+    places = {"auto": (HERE, STAND_IN), "real": (HERE,), "standin": (STAND_IN,)}[data]
+    cards = (place.card("report", name) for place in places)
     return next((card for card in cards if card is not None), None)
 
 
@@ -80,7 +80,7 @@ def rows(data: str | None) -> list[Row]:
     report = reported()
     table = []
     for name in VERSIONS:
-        published = card_in(PUBLISHED, name)
+        published = PUBLISHED.card("report", name)
         local = latest(name, data) if data else None
         shown = published or local
         for result in shown.content["results"] if shown else []:
@@ -92,21 +92,12 @@ def rows(data: str | None) -> list[Row]:
                     metric=metric,
                     constraint=f"{sign} {result['limit']:g} {METRICS[metric].unit}",
                     report=report[name].get(metric),
-                    published=_figure(published, metric, measure.PUBLISHED.parent),
-                    here=_figure(local, metric, measure.LOCAL.parent),
+                    published=_figure(published, metric, PUBLISHED.latency),
+                    here=_figure(local, metric, HERE.latency),
                     here_is_stand_in=local is not None and _stand_in(local),
                 )
             )
     return table
-
-
-def card_in(folder: Path, name: str) -> Card | None:
-    """The card of a version in a folder of models, if it stands there.
-
-    Raises:
-        UserError: the model does not match its card.
-    """
-    return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
 
 
 def _stand_in(card: Card) -> bool:
@@ -195,47 +186,53 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def publish() -> None:
-    """Make this machine's runs the published ones: the report's recipes at its seed, and of ours the chosen trials.
+    """Make this machine's runs the published ones: the report's recipes at its seed, of ours the chosen, all studies.
 
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and seed.
     """
-    local = files.MODELS / "local" / "report"
     for name in VERSIONS:
-        card = card_in(local, name)
+        card = HERE.card("report", name)
         if card is None:
-            raise UserError(f"{local}/{name}.json: no such card: run make all DATA=real first")
+            raise UserError(f"{HERE.models}/report/{name}.json: no such card: run make all DATA=real first")
         made = card.content["made_from"]
         if (made["recipe_name"], made["seed"]) != ("report", SEED):
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
-    bench = files.RESULTS / "local" / "bench.json"
-    counts = measure.LOCAL.with_name(measure.EMULATED_RESULT)
+    bench = HERE.results / "bench.json"
+    counts = HERE.latency / measure.EMULATED_RESULT
     for path, target in ((measure.LOCAL, "make measure"), (counts, "make emulated"), (bench, "make bench")):
         if not path.exists():
             raise UserError(f"{path}: no such result: run {target} first")
     for name in VERSIONS:
-        _copy_model(local, PUBLISHED, name)
-    publish_trials()
-    published = {artifact.load_file(path)[0].sha256 for r in RECIPES for path in (files.MODELS / r).glob("*.zlib")}
-    for path in measure.LOCAL.parent.glob("*.json"):
+        _copy_model(HERE.models / "report", PUBLISHED.models / "report", name)
+    publish_studies()
+    published = {
+        artifact.load_file(path)[0].sha256
+        for recipe in (*RECIPES, measure.TWINS)
+        for path in (PUBLISHED.models / recipe).glob("*.zlib")
+    }
+    for path in HERE.latency.glob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
-        files.write_json(measure.PUBLISHED.with_name(path.name), result)
-    _copy(bench, files.RESULTS / bench.name)
-    write_results(rows(None), files.RESULTS, with_here=False)
+        files.write_json(PUBLISHED.latency / path.name, result)
+    _copy(bench, PUBLISHED.results / bench.name)
+    write_results(rows(None), PUBLISHED.results, with_here=False)
 
 
-def publish_trials() -> None:
-    """Of each recipe of ours that was studied here: the trials' figures, and the models that validation chooses."""
-    for recipe in RECIPES[1:]:
-        name = f"seeds-{recipe}.jsonl"
-        trials = study.read_trials(files.RESULTS / "local" / name)
-        if trials:
-            _copy(files.RESULTS / "local" / name, files.RESULTS / name)
-        for version in VERSIONS:
-            if own := [trial for trial in trials if trial["version"] == version]:
-                seed = study.chosen(own)["seed"]
-                _copy_model(files.MODELS / "local" / recipe / f"seed-{seed}", files.MODELS / recipe, version)
+def publish_studies() -> None:
+    """The trials of all studies that ran here, and the models of some.
+
+    Of our own recipes those that validation chooses, and the twins with and without quantisation.
+    """
+    for path in HERE.results.glob("seeds-*.jsonl"):
+        study_name = path.stem.removeprefix("seeds-")
+        trials = HERE.trials(study_name)
+        _copy(path, PUBLISHED.trials_path(study_name))
+        if study_name not in (*RECIPES[1:], measure.TWINS):
+            continue
+        for version in {trial["version"] for trial in trials}:
+            seed = study.chosen([trial for trial in trials if trial["version"] == version])["seed"]
+            _copy_model(HERE.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
 
 
 def _copy_model(source: Path, target: Path, name: str) -> None:

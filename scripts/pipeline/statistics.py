@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,3 +43,43 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, mean, mean
     half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return mean, mean - half, mean + half
+
+
+def further_run(values: Sequence[float], figure: float) -> float:
+    """The probability that a further run lies at least as far from the mean of these, on either side, as `figure`.
+
+    Student's t of a single new value (a two-sided prediction interval turned round: Hahn and Meeker, Statistical
+    Intervals, 1991), with runs taken as normal.
+
+    Raises:
+        ValueError: fewer than two values.
+    """
+    n = len(values)
+    if n < 2:
+        raise ValueError("a spread takes two values")
+    deviation = float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
+    distance = abs(figure - float(np.mean(values)))
+    return float(2 * stats.t.sf(distance / deviation, n - 1)) if deviation else float(distance == 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two means, with its 95 % interval and the probability of one as large by chance."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def difference(left: Sequence[float], right: Sequence[float]) -> Difference:
+    """Mean of `left` less mean of `right`, by Welch's test (1947, doi:10.1093/biomet/34.1-2.28).
+
+    Raises:
+        ValueError: fewer than two values on a side.
+    """
+    if min(len(left), len(right)) < 2:
+        raise ValueError("a spread takes two values")
+    test = stats.ttest_ind(left, right, equal_var=False)
+    low, high = test.confidence_interval()
+    return Difference(float(np.mean(left) - np.mean(right)), float(low), float(high), float(test.pvalue))

@@ -16,8 +16,8 @@ from pipeline.statistics import mean_interval
 QUALITY = ("t_mae_c", "rh_mae_pct", "accuracy_pct")
 
 
-def run(study: str, versions: Sequence[Version], recipe: str, seeds: int, sources: Sources) -> Path:
-    """Make each version with seeds 1 to `seeds`, but for the runs that stand; returns the path of the result.
+def run(study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources) -> Path:
+    """Make each version with each seed, but for the runs that stand; returns the path of the result.
 
     Several may run side by side, each for versions of its own.
 
@@ -26,8 +26,8 @@ def run(study: str, versions: Sequence[Version], recipe: str, seeds: int, source
     """
     from pipeline.version import make  # TensorFlow: who only reads results does without it
 
-    for number, (seed, version) in enumerate(product(range(1, seeds + 1), versions), 1):
-        print(f"{study}: run {number} of {seeds * len(versions)}", flush=True)
+    for number, (seed, version) in enumerate(product(seeds, versions), 1):
+        print(f"{study}: run {number} of {len(seeds) * len(versions)}", flush=True)
         card = make(version, recipe, seed, sources, study)
         path = write_trials(card.parent.parent)
     return path
@@ -71,16 +71,6 @@ def trial(card_path: Path) -> dict[str, Any]:
     }
 
 
-def read_trials(path: Path) -> list[dict[str, Any]]:
-    """The trials in a result; none if there is none."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def published(recipe: str) -> list[dict[str, Any]]:
-    """The published trials of a recipe; none if there are none."""
-    return read_trials(files.RESULTS / f"seeds-{recipe}.jsonl")
-
-
 def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The trial that does best on validation data: the highest accuracy, or the lowest sum of relative errors."""
 
@@ -118,9 +108,9 @@ def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summ
 
 
 def summary_lines(path: Path) -> list[str]:
-    """For a terminal: a line a version and metric."""
+    """For a terminal: a line a version and metric of a result."""
     lines = []
-    trials = read_trials(path)
+    trials = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for name in dict.fromkeys(t["version"] for t in trials):
         for metric in next((t["test"] for t in trials if t["version"] == name), ()):
             found = summary(trials, name, metric)

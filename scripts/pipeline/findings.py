@@ -1,0 +1,136 @@
+"""What the studies found: over seeds, beside the report's own study, by split; as tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from device.artifact import SPOTTING
+from pipeline.place import PUBLISHED, Place
+from pipeline.recipe import METRICS, VERSIONS, Constraint, load_version
+from pipeline.report import markdown_table, reference, reported
+from pipeline.statistics import difference, further_run, mean_interval, wilson
+from pipeline.study import row_name
+
+Trial = dict[str, Any]
+KB = 1024
+
+
+def of(trials: Sequence[Trial], version: str) -> list[Trial]:
+    """The trials of one version."""
+    return [trial for trial in trials if trial["version"] == version]
+
+
+def values(trials: Sequence[Trial], metric: str) -> list[float]:
+    """A metric of each trial on the test split; size in kB of 1024 bytes."""
+    return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
+
+
+def meets(trial: Trial, constraints: Sequence[Constraint]) -> bool:
+    """Whether a trial keeps all constraints but those on latency, which no trial measures."""
+    return all(c.met_by(values([trial], c.metric)[0]) for c in constraints if not c.metric.endswith("_ms"))
+
+
+def share(count: int, runs: int) -> str:
+    """A count of runs, with the 95 % interval of their share."""
+    low, high = wilson(count, runs)
+    return f"{count} of {runs} runs ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def mean_of(trials: Sequence[Trial], metric: str) -> str:
+    """The mean over seeds with its 95 % interval."""
+    return METRICS[metric].interval(*mean_interval(values(trials, metric)))
+
+
+def seeds_markdown(place: Place = PUBLISHED) -> str:
+    """The report's recipes over seeds: mean and spread, the report's one figure among them, the constraints."""
+    lines = []
+    trials = place.trials("report")
+    for name in VERSIONS:
+        own = of(trials, name)
+        if len(own) < 2:
+            continue
+        constraints = load_version(name).constraints
+        for constraint in constraints:
+            metric = constraint.metric
+            if metric.endswith("_ms"):
+                continue
+            seen, shown = values(own, metric), METRICS[metric]
+            theirs = reported()[name][metric]
+            sign = ">" if shown.more_is_better else "<"
+            met = sum(meets(trial, [constraint]) for trial in own)
+            lines.append(
+                [
+                    f"`{name}`",
+                    f"{shown.title}, {shown.unit}",
+                    f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
+                    f"{min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f}",
+                    f"{theirs:g}",
+                    _chance(further_run(seen, theirs)),
+                    f"{sign} {constraint.limit:g}: {share(met, len(own))}",
+                ]
+            )
+        met = sum(meets(trial, constraints) for trial in own)
+        lines.append([f"`{name}`", "all of these", "", "", "", "", share(met, len(own))])
+    header = ["version", "", "mean ± deviation", "range", "report"]
+    return markdown_table([*header, "chance of a run as far off", "constraint met by (95 %)"], lines)
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def study_markdown(network: str, place: Place = PUBLISHED) -> str:
+    """The report's study of one network, theirs beside ours: means over seeds, ± their standard deviation."""
+    trials = place.trials("forecasters")
+    lines = []
+    for technique, *theirs in reference()["ablation"][network]:
+        own = of(trials, row_name(network, technique))
+        cells = [technique]
+        for metric, figure in zip(("t_mae_c", "rh_mae_pct", "size_kb"), theirs, strict=True):
+            cells.append(f"{figure:.2f}")
+            if own:
+                seen = values(own, metric)
+                spread = f" ± {np.std(seen, ddof=1):.2f}" if len(own) > 1 and metric != "size_kb" else ""
+                cells.append(f"{np.mean(seen):.2f}{spread}")
+            else:
+                cells.append("–")
+        cells.append(f"{np.mean([t['converted_bytes'] for t in own]) / KB:.2f}" if own else "–")
+        lines.append(cells)
+    header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
+    return markdown_table([*header, "ours, not slimmed"], lines)
+
+
+def spotters_markdown(place: Place = PUBLISHED) -> str:
+    """The unoptimised spotters."""
+    trials = place.trials("spotters")
+    lines = []
+    for name in dict.fromkeys(trial["version"] for trial in trials):
+        own = of(trials, name)
+        network, features = name.rsplit("_", 1)
+        size = f"{np.mean(values(own, 'size_kb')):,.0f}"
+        seconds = f"{np.mean([t['seconds'] for t in own]):.0f}"
+        title = network.upper().replace("_", "-")
+        lines.append([title, features.upper(), mean_of(own, "accuracy_pct"), size, str(len(own)), seconds])
+    header = ["network", "features", "accuracy, mean over seeds (95 %)", "kB", "seeds", "seconds a run"]
+    return markdown_table(header, lines)
+
+
+def splits_markdown(place: Place = PUBLISHED) -> str:
+    """The report's spotters by the course's lists, and with no speaker in two splits."""
+    lines = []
+    for name in VERSIONS:
+        version = load_version(name)
+        sides = [of(place.trials(study), name) for study in ("report", "report-by-speaker")]
+        if version.task != SPOTTING or min(map(len, sides)) < 2:
+            continue
+        lost = difference(*(values(side, "accuracy_pct") for side in sides))
+        cells = [f"`{name}`"]
+        for side in sides:
+            passed = sum(meets(trial, version.constraints) for trial in side)
+            cells += [mean_of(side, "accuracy_pct"), f"{side[0]['clips']:,}", share(passed, len(side))]
+        cells.append(f"{lost.value:.2f} ({lost.low:.2f}–{lost.high:.2f})")
+        lines.append(cells)
+    header = ["", "accuracy, the course's lists (95 %)", "test clips", "all constraints met by"]
+    header += ["accuracy, unknown speakers (95 %)", "test clips", "all constraints met by", "points lost (95 %)"]
+    return markdown_table(header, lines)
