@@ -7,6 +7,7 @@ chance that a further run of ours lies as far off. What no result speaks of can'
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -159,13 +160,10 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
         lead = difference(ours, sides[second])
         better.append(lead.value > 0 and lead.p < CHANCE)
         worse.append(lead.value < 0 and lead.p < CHANCE)
-        parts.append(
-            f"{features.upper()}: {np.mean(ours):.2f} %, {_signed(lead, 'points', 2)} on the {second.upper()}, {_p(lead.p)}"
-        )
-    evidence = f"{'; '.join(parts)}; {len(ours)} seeds"
-    return Claim(
-        text, evidence, HOLDS if all(better) else DOES_NOT if all(worse) else IN_PART if any(better) else UNKNOWN
-    )
+        beside = f"{_signed(lead, 'points', 2)} on the {second.upper()}, {_p(lead.p)}"
+        parts.append(f"{features.upper()}: {np.mean(ours):.2f} %, {beside}, {len(ours)} seeds")
+    verdict = HOLDS if all(better) else DOES_NOT if all(worse) else IN_PART if any(better) else UNKNOWN
+    return Claim(text, "; ".join(parts), verdict)
 
 
 def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
@@ -191,18 +189,22 @@ def slow_quantisation(place: Place) -> Claim:
     timed = {row["what"]: row["ratio"] for row in speed}
     parts, slower = [], []
     for name, models in PAIRS.items():
-        cards = [place.card("report", m) or place.card(measure.TWINS, m) for m in models]
-        counts = [card and measure.counted(place.latency, card.sha256) for card in cards]
-        if counts[0] is None or counts[1] is None:
+        int8, in_float = (_counts(place, model) for model in models)
+        if not int8 or not in_float:
             return Claim(text, "", UNKNOWN)
-        factor = counts[0]["inference"] / counts[1]["inference"]
+        factor = int8["inference"] / in_float["inference"]
         ratio = timed.get(inference_title(models))
         slower.append(factor > HUGE)
-        on_host = (
-            f", {ratio['median']:.1f} ({ratio['low']:.1f}–{ratio['high']:.1f}) times the time here" if ratio else ""
-        )
+        spread = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
+        on_host = f", {spread} times as long on the host" if ratio else ""
         parts.append(f"{name} {factor:.2f} times the instructions{on_host}")
     return Claim(text, "; ".join(parts), _verdict(slower))
+
+
+def _counts(place: Place, name: str) -> dict[str, Any] | None:
+    """Instructions of a version by the report's recipe, or of a twin of one."""
+    card = place.card("report", name) or place.card(measure.TWINS, name)
+    return measure.counted(place.latency, card.sha256) if card else None
 
 
 def inference_title(models: tuple[str, str]) -> str:
@@ -238,15 +240,13 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
 def cheap_features(place: Place) -> Claim:
     """Instructions of our front ends, which do the same sums as the course's."""
     text = "MFCC takes more to compute than STFT"
-    cards = [place.card("report", name) for name in ("kws_a", "kws_c")]
-    counts = [card and measure.counted(place.latency, card.sha256) for card in cards]
-    if counts[0] is None or counts[1] is None:
+    mfcc, stft = (_counts(place, name) for name in ("kws_a", "kws_c"))
+    if not mfcc or not stft:
         return Claim(text, "", UNKNOWN)
-    mfcc, stft = (count["stages"]["features"] for count in counts if count)
-    evidence = (
-        f"{mfcc:,} and {stft:,} instructions a clip on the emulated Cortex-A72, {mfcc / stft:.1f} times; our front end"
-    )
-    return Claim(text, evidence, HOLDS if mfcc > stft else DOES_NOT)
+    counts = [each["stages"]["features"] for each in (mfcc, stft)]
+    factor = counts[0] / counts[1]
+    evidence = f"{counts[0]:,} and {counts[1]:,} instructions a clip on the emulated Cortex-A72, {factor:.1f} times"
+    return Claim(text, evidence, HOLDS if factor > 1 else DOES_NOT)
 
 
 def latency(place: Place) -> Claim:

@@ -64,15 +64,16 @@ def seeds_markdown(place: Place = PUBLISHED) -> str:
                     f"`{name}`",
                     f"{shown.title}, {shown.unit}",
                     f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
-                    f"{min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f}",
+                    f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
                     f"{theirs:g}",
+                    f"{sum(Constraint(metric, theirs).met_by(value) for value in seen)} of {len(seen)}",
                     _chance(further_run(seen, theirs)),
                     f"{sign} {constraint.limit:g}: {share(met, len(own))}",
                 ]
             )
         met = sum(meets(trial, constraints) for trial in own)
-        lines.append([f"`{name}`", "all of these", "", "", "", "", share(met, len(own))])
-    header = ["version", "", "mean ± deviation", "range", "report"]
+        lines.append([f"`{name}`", "all of these", "", "", "", "", "", share(met, len(own))])
+    header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
     return markdown_table([*header, "chance of a run as far off", "constraint met by (95 %)"], lines)
 
 
