@@ -1,7 +1,8 @@
-"""Plots of the published results, as SVG that is the same whenever it is drawn from the same figures."""
+"""Plots of the results as SVG that is the same whenever it is drawn from the same figures: style, and the frontiers."""
 
 import io
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -9,80 +10,92 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pipeline import study
-from pipeline.place import PUBLISHED
+from pipeline.place import PUBLISHED, Place
 from pipeline.recipe import METRICS, RECIPES
 from pipeline.report import reference, reported
 
 KB = 1024
+NARROW = 5  # inches: what a phone still shows readably
+INK = "#010101"  # stands for the colour of the text around a plot
 STYLE = {"svg.hashsalt": "models-under-budget", "svg.fonttype": "path", "font.size": 9, "axes.grid": True}
 STYLE |= {"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-OURS = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple")}
+INKED = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "svg.fonttype": "none",
+}  # the page's own letters
+REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
+RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple")}
+Fill = Callable[[Axes], None]
 
 
 def frontiers() -> dict[str, str]:
     """Each plot's file name in results/ and its content: quality against bytes, of forecasters and of spotters."""
-    return {"frontier-th.svg": _draw(_forecasters, 2), "frontier-kws.svg": _draw(_spotters, 1)}
+    errors = [partial(forecaster_frontier, metric=metric, place=PUBLISHED) for metric in ("t_mae_c", "rh_mae_pct")]
+    return {
+        "frontier-th.svg": svg((8.5, 4.8), *errors),
+        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, place=PUBLISHED)),
+    }
 
 
-def _draw(fill: Any, panels: int) -> str:
-    with mpl.rc_context(STYLE):
-        figure = Figure((8.5, 4.8), layout="constrained")
-        axes = figure.subplots(1, panels, squeeze=False)[0]
-        fill(axes)
+def svg(size: tuple[float, float], *fills: Fill, inline: bool = False) -> str:
+    """An SVG of `size` inches with a panel for each of `fills`, side by side.
+
+    Args:
+        inline: for a page: without background, in the colour of the text around it.
+    """
+    with mpl.rc_context({**STYLE, **(INKED if inline else {})}):
+        figure = Figure(size, layout="constrained")
+        for axis, fill in zip(figure.subplots(1, len(fills), squeeze=False)[0], fills, strict=True):
+            fill(axis)
         text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-        return text.getvalue()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type") if inline else ("Date",))
+        figure.savefig(text, format="svg", metadata=nothing, transparent=inline)
+    drawn = text.getvalue()
+    return drawn[drawn.index("<svg") :].replace(INK, "currentColor") if inline else drawn
 
 
-def _forecasters(axes: list[Axes]) -> None:
+def forecaster_frontier(axis: Axes, metric: str, place: Place) -> None:
+    """Error against bytes: the report, others, ours."""
     report = reported()
     peers = reference()["peers"]["forecasting_same_task"]
-    for axis, metric in zip(axes, ("t_mae_c", "rh_mae_pct"), strict=True):
-        names = ("th_a", "th_b")
-        _scatter(
-            axis, "the report", "s", "tab:blue", [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names]
-        )
-        _scatter(axis, "others", "x", "tab:orange", [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
-        _own(axis, names, metric)
-        _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
+    names = ("th_a", "th_b")
+    _scatter(axis, "the report", "s", REPORT, [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names])
+    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
+    _own(axis, names, metric, place)
+    _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
 
 
-def _spotters(axes: list[Axes]) -> None:
-    (axis,) = axes
+def spotter_frontier(axis: Axes, place: Place) -> None:
+    """Accuracy against bytes: the report, others, the literature, ours."""
     report = reported()
     names = ("kws_a", "kws_b", "kws_c")
-    _scatter(
-        axis, "the report", "s", "tab:blue", [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
-    )
+    points = [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
+    _scatter(axis, "the report", "s", REPORT, points)
     peers = reference()["peers"]
     for title, marker, colour, key in (
-        ("others, same task", "x", "tab:orange", "keyword_spotting_same_task"),
+        ("others, same task", "x", OTHERS, "keyword_spotting_same_task"),
         ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_literature_12_words"),
     ):
         _scatter(
             axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
         )
-    _own(axis, names, "accuracy_pct")
+    _own(axis, names, "accuracy_pct", place)
     axis.axhline(90, color="grey", linewidth=0.8, linestyle=":")
     _label(axis, "accuracy on test, %")
 
 
-def _own(axis: Axes, names: tuple[str, ...], metric: str) -> None:
-    cards = [card for name in names if (card := PUBLISHED.card("report", name))]
+def _own(axis: Axes, names: Sequence[str], metric: str, place: Place) -> None:
+    cards = [card for name in names if (card := place.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
-    _scatter(axis, "the report's recipes, here, one seed", "v", "tab:cyan", points)
+    _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
     for recipe in RECIPES[1:]:
-        trials = PUBLISHED.trials(recipe)
+        trials = place.trials(recipe)
         means = [study.summary(trials, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
-        _scatter(
-            axis,
-            f"ours, {recipe}: mean of {len({t['seed'] for t in trials})} seeds, 95 % interval",
-            *OURS[recipe],
-            points,
-        )
+        seeds = len({t["seed"] for t in trials})
+        _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
         for s in filter(None, means):
-            axis.vlines(s.bytes_mean, s.low, s.high, color=OURS[recipe][1], linewidth=1)
+            axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)
 
 
 def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tuple[float, float, str]]) -> None:
@@ -101,4 +114,7 @@ def _label(axis: Axes, quality: str) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_xlabel("bytes of the compressed file")
     axis.set_ylabel(quality)
-    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+    figure = axis.get_figure(root=True)
+    assert figure is not None  # the caller drew it there
+    columns = 2 if figure.get_figwidth() > NARROW else 1
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns)
