@@ -1,46 +1,52 @@
-"""Set this machine's run beside the report and the published run.
+"""Set this machine's run beside the report and the published run; write the tables, and a page with all results.
 
-Writes results/local/versions.{json,csv,md} (results/standin/ where the data were generated) and prints the table.
+Writes index.html and versions.{json,csv,md} to results/local (results/standin where the data were generated), and prints
+the table. What was not made on this machine (make study, make improved) is missing on that page; the published one,
+with everything, is results/index.html.
 """
 
 from device.cli import parser, run
-from pipeline import cli, files, readme, report
+from pipeline import cli, files, page, readme, report
+from pipeline.claims import write_claims
+from pipeline.examples import write_examples
 from pipeline.files import write_text
+from pipeline.place import HERE, PUBLISHED, STAND_IN
 
 EXAMPLES = """\
   python scripts/09_report.py
-  python scripts/09_report.py --publish   (maintainers: promote models/local/report, made on real data with seed 22)
-  python scripts/09_report.py --readme    (write the README's tables and plots from the published results)"""
+  python scripts/09_report.py --publish   (maintainers: promote what models/local and results/local hold)
+  python scripts/09_report.py --readme    (write the README's tables, the plots and the page from the published results)"""
 
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    cli.add_data(options)
+    cli.add_sources(options)
     choice = options.add_mutually_exclusive_group()
-    choice.add_argument("--publish", action="store_true", help="make this machine's run the published one")
-    choice.add_argument("--readme", action="store_true", help="write the README's tables and plots")
+    choice.add_argument("--publish", action="store_true", help="make this machine's runs the published ones")
+    choice.add_argument("--readme", action="store_true", help="write the README's tables, the plots and the page")
     arguments = options.parse_args()
     if arguments.publish:
         report.publish()
-        print("published: models/report, results; now run make readme and commit")
+        write_examples(PUBLISHED, cli.sources(arguments))
+        print("published: models, results; now run make readme and commit")
     elif arguments.readme:
         write_text(readme.README, readme.filled(readme.README.read_text(encoding="utf-8")))
-        from pipeline import plots  # matplotlib takes a second
-
-        for name, content in plots.frontiers().items():
+        for name, content in page.published().items():
             write_text(files.RESULTS / name, content)
+        write_claims(PUBLISHED)
     else:
         table = report.rows(arguments.data)
         stand_in = any(row.here_is_stand_in for row in table)
-        folder = files.RESULTS / ("standin" if stand_in else "local")
-        report.write_results(table, folder, with_here=True)
+        place = STAND_IN if stand_in else HERE
+        report.write_results(table, place.results, with_here=True)
+        write_text(place.results / "index.html", page.page(place, table))
         if stand_in:
             print("*** STAND-IN DATA: this machine's figures marked so say nothing about the report. ***\n")
         print(report.versions_markdown(table, with_here=True))
         print(
             "✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi"
         )
-        print(f"in full: {folder.relative_to(files.ROOT)}/versions.{{json,csv,md}}")
+        print(f"in full, to open in a browser: {place.results.relative_to(files.ROOT)}/index.html")
 
 
 if __name__ == "__main__":

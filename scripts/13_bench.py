@@ -3,14 +3,17 @@
 Training: an optimiser step of each forecaster's recipe, ours against the plain Keras loop
 (timeseries_dataset_from_array, fit with tfmot's callback). Front ends: a clip, ours against eager tf.signal;
 from 48 kHz sound to word, ours against SciPy's resampler and eager tf.signal.
-Memory: the peak that each version's run recorded; a version that was not made on this machine is made first.
+Quantisation: an inference with and without it. Memory: the peak that each version's run recorded; a version that was
+not made on this machine is made first. An interrupted bench goes on where it stopped.
 """
 
+import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,9 @@ from device.frontend import FrontEnd, Mfcc, Stft, extractor
 from device.latency import MICROPHONE_RATE
 from device.probe import probe
 from device.runtime import Model
-from pipeline import cli, files
+from pipeline import cli, files, measure
 from pipeline.data import Sources, load_weather
+from pipeline.place import HERE, STAND_IN
 from pipeline.recipe import RECIPES, VERSIONS, load_version
 from pipeline.report import latest
 from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
@@ -42,35 +46,42 @@ def main() -> None:
     sources = cli.sources(arguments)
     cli.import_tensorflow()
     front_ends: tuple[tuple[str, FrontEnd], ...] = (("MFCC", Mfcc()), ("STFT", Stft()))
-    speed = [bench_front_end(title, front_end) for title, front_end in front_ends]
-    speed += [bench_total(path) for path in spotters()]
-    speed.append(bench_inference("kws_b"))
-    errors = []
-    for name in ("th_a", "th_b"):
-        row, mae = bench_training(name, sources)
-        speed.append(row)
-        errors.append(mae)
-    memory = {}
-    for name, script in VERSIONS.items():
-        subprocess.run([sys.executable, str(Path(__file__).with_name(script))], check=True, stdout=subprocess.DEVNULL)
-        card = latest(name, arguments.data)
-        assert card is not None  # it was made just now
-        memory[name] = card.content["peak_memory_mib"]
-        print(f"{name}: peak memory {memory[name]} MiB (aim: under 2048)")
-    stand_in = load_weather(sources).identity.stand_in
-    content = {"made_with": "make bench", "device": probe(), "speed": speed, "mae": errors, "memory": memory}
-    files.write_json(files.RESULTS / ("standin" if stand_in else "local") / "bench.json", content)
+    parts: dict[str, dict[str, Callable[[], Any]]] = {
+        "speed": {
+            **{title: partial(bench_front_end, title, front_end) for title, front_end in front_ends},
+            **{str(path.relative_to(files.MODELS)): partial(bench_total, path) for path in spotters()},
+            "kws_b": partial(bench_inference, "kws_b"),
+        },
+        "quantisation": {name: partial(bench_quantisation, name) for name in measure.PAIRS},
+        "training": {name: partial(bench_training, name, sources) for name in ("th_a", "th_b")},
+        "memory": {name: partial(bench_memory, name, arguments.data) for name in VERSIONS},
+    }
+    place = STAND_IN if load_weather(sources).identity.stand_in else HERE
+    write_bench(place.results / "bench.json", parts)
 
 
-def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int) -> dict[str, Any]:
+def write_bench(path: Path, parts: dict[str, dict[str, Callable[[], Any]]]) -> None:
+    """Do what is not done yet, and write it down row by row: an interrupted bench goes on where it stopped."""
+    under = {"made_with": "make bench", "code": files.code_digest((files.ROOT / "scripts").glob("**/*.py"))}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    done = before if before.get("code") == under["code"] else {**under, "device": probe()}
+    for part, rows in parts.items():
+        for name, bench in rows.items():
+            if name not in done.setdefault(part, {}):
+                done[part][name] = bench()
+                files.write_json(path, done)
+
+
+def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int | None) -> dict[str, Any]:
     """Time both sides in turn; print and return the medians in milliseconds, and of the ratios round by round."""
     pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
     ratios = sorted(b / a for a, b in pairs)
     mine, other = (round(1000 * statistics.median(side), 4) for side in zip(*pairs, strict=True))
     median = statistics.median(ratios)
     spread = f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
-    print(f"{title}: ours {mine} ms, theirs {other} ms: {median:.1f} times faster ({spread}; aim {aim})", flush=True)
-    ratio = {"median": round(median, 1), "low": round(ratios[0], 1), "high": round(ratios[-1], 1)}
+    aimed = f"; aim {aim}" if aim else ""
+    print(f"{title}: {mine} ms, the other side {other} ms: {median:.1f} times faster ({spread}{aimed})", flush=True)
+    ratio = {"median": round(median, 2), "low": round(ratios[0], 2), "high": round(ratios[-1], 2)}
     return {"what": title, "ours_ms": mine, "theirs_ms": other, "ratio": ratio, "aim": aim}
 
 
@@ -119,9 +130,26 @@ def spotters() -> list[Path]:
 
 def bench_inference(name: str) -> dict[str, Any]:
     """An inference (invoke and get) of the improved model beside one by the report's recipe."""
-    improved, report = (Model(artifact.load(files.MODELS / recipe, name)[1], name) for recipe in ("improved", "report"))
+    improved, report = (_inference(files.MODELS / recipe, name) for recipe in ("improved", "report"))
+    return side_by_side(f"inference of improved/{name}, beside report/{name}", improved, report, aim=2)
 
-    def seconds(model: Model) -> float:
+
+def bench_quantisation(name: str) -> dict[str, Any]:
+    """An inference in float beside one with quantised weights; the weights were the same before."""
+    sides = [
+        _inference(
+            next(f for f in (files.MODELS / "report", files.MODELS / measure.TWINS) if (f / f"{n}.json").exists()), n
+        )
+        for n in reversed(measure.PAIRS[name])
+    ]
+    return side_by_side(f"inference of {name} in float, beside quantised", sides[0], sides[1], aim=None)
+
+
+def _inference(folder: Path, name: str) -> Callable[[], float]:
+    """Warmed up; gives the mean seconds of many."""
+    model = Model(artifact.load(folder, name)[1], name)
+
+    def seconds() -> float:
         model.set(np.zeros(model.input_shape, np.float32))
         started = time.perf_counter()
         for _ in range(INFERENCES):
@@ -129,10 +157,19 @@ def bench_inference(name: str) -> dict[str, Any]:
             model.get()
         return (time.perf_counter() - started) / INFERENCES
 
-    seconds(improved), seconds(report)  # warm-up
-    return side_by_side(
-        f"inference of improved/{name}, beside report/{name}", lambda: seconds(improved), lambda: seconds(report), aim=2
-    )
+    seconds()
+    return seconds
+
+
+def bench_memory(name: str, data: str) -> int:
+    """Peak MiB of making a version, by its card; it is made if it does not stand."""
+    script = Path(__file__).with_name(VERSIONS[name])
+    subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.DEVNULL)
+    card = latest(name, data)
+    assert card is not None  # it was made just now
+    peak: int = card.content["peak_memory_mib"]
+    print(f"{name}: peak memory {peak} MiB (aim: under 2048)")
+    return peak
 
 
 def bench_total(path: Path) -> dict[str, Any]:
@@ -167,7 +204,7 @@ def bench_total(path: Path) -> dict[str, Any]:
     )
 
 
-def bench_training(name: str, sources: Sources) -> tuple[dict[str, Any], dict[str, Any]]:
+def bench_training(name: str, sources: Sources) -> dict[str, Any]:
     """A step of the version's report recipe, ours and Keras'; then both trained in full, and their MAE."""
     import tf_keras as keras
     from tensorflow_model_optimization.sparsity import keras as sparsity
@@ -240,9 +277,8 @@ def bench_training(name: str, sources: Sources) -> tuple[dict[str, Any], dict[st
     model = keras_model()
     fit(model, data, recipe.epochs)
     theirs = mae(sparsity.strip_pruning(model))
-    result = {"version": name, "seeds": ROUNDS, "ours": mine, "keras": theirs}
     print(f"{name}, test MAE (°C, %) before conversion: Keras' loop {theirs}; ours, a seed each: {mine}", flush=True)
-    return row, result
+    return {**row, "mae": {"seeds": ROUNDS, "ours": mine, "keras": theirs}}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pipeline import files, measure
 from pipeline.findings import Trial, mean_of, meets, of, share, values
 from pipeline.place import PUBLISHED, Place
 from pipeline.recipe import METRICS, Constraint, load_version
-from pipeline.report import markdown_table, reference, reported
+from pipeline.report import SEED, markdown_table, reference, reported
 from pipeline.statistics import Difference, difference, further_run, wilson
 from pipeline.study import row_name
 
@@ -24,7 +24,6 @@ CHANCE = 0.05  # of a difference as large by luck, below which it counts
 FAR = 10  # times a budget
 HUGE = 1.5  # times as many instructions
 NETWORKS = {"mlp": "th_a", "cnn": "th_b"}  # which version the report makes of which
-PAIRS = {"kws_a": ("kws_a", "kws_a_float"), "kws_b": ("kws_b_int8", "kws_b"), "kws_c": ("kws_c", "kws_c_float")}
 
 
 @dataclass(frozen=True)
@@ -185,15 +184,14 @@ def slow_quantisation(place: Place) -> Claim:
     """The same weights with and without quantisation: instructions on the emulated Cortex-A72, time on the host."""
     text = "Quantising the weights has a huge impact on inference latency"
     path = place.results / "bench.json"
-    speed = json.loads(path.read_text(encoding="utf-8"))["speed"] if path.exists() else []
-    timed = {row["what"]: row["ratio"] for row in speed}
+    timed = json.loads(path.read_text(encoding="utf-8")).get("quantisation", {}) if path.exists() else {}
     parts, slower = [], []
-    for name, models in PAIRS.items():
+    for name, models in measure.PAIRS.items():
         int8, in_float = (_counts(place, model) for model in models)
         if not int8 or not in_float:
             return Claim(text, "", UNKNOWN)
         factor = int8["inference"] / in_float["inference"]
-        ratio = timed.get(inference_title(models))
+        ratio = timed.get(name, {}).get("ratio")
         slower.append(factor > HUGE)
         spread = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
         on_host = f", {spread} times as long on the host" if ratio else ""
@@ -203,13 +201,9 @@ def slow_quantisation(place: Place) -> Claim:
 
 def _counts(place: Place, name: str) -> dict[str, Any] | None:
     """Instructions of a version by the report's recipe, or of a twin of one."""
-    card = place.card("report", name) or place.card(measure.TWINS, name)
+    folders = ("report", measure.TWINS, f"{measure.TWINS}/seed-{SEED}")
+    card = next((card for folder in folders if (card := place.card(folder, name))), None)
     return measure.counted(place.latency, card.sha256) if card else None
-
-
-def inference_title(models: tuple[str, str]) -> str:
-    """How the bench names the two timed side by side: quantised, and not."""
-    return f"inference of {models[1]} in float, beside {models[0]} in int8"
 
 
 def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:

@@ -70,7 +70,7 @@ def forecast_svg(card: artifact.Card, content: bytes, sources: Sources) -> str:
     weather = load_weather(sources)
     starts = weather.windows("test")
     readings = weather.values[starts[:, None] + np.arange(INPUT_STEPS)]
-    inputs = (readings - np.asarray(card.mean, np.float32)) / np.asarray(card.std, np.float32)
+    inputs: Array = ((readings - np.asarray(card.mean)) / np.asarray(card.std)).astype(np.float32)
     forecasts = Model(content, card.name).predict(inputs).reshape(-1, OUTPUT_STEPS, 2)
     truth = weather.values[starts[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
     errors = np.abs(forecasts - truth).mean(axis=1) / np.abs(truth - truth.mean(axis=(0, 1))).mean(axis=(0, 1))

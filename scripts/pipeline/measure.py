@@ -19,6 +19,11 @@ LOCAL = HERE.latency / "host.json"
 TWINS = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
+PAIRS = {  # of each spotter, the quantised model and the one in float
+    "kws_a": ("kws_a", "kws_a_float"),
+    "kws_b": ("kws_b_int8", "kws_b"),
+    "kws_c": ("kws_c", "kws_c_float"),
+}
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
 
 

@@ -12,11 +12,11 @@ from string import Template
 
 from markdown import Markdown
 
-from pipeline import charts, examples, findings, model_charts, readme
+from pipeline import charts, examples, findings, model_charts, plots, readme
 from pipeline.charts import Chart
 from pipeline.claims import claims_markdown
 from pipeline.place import PUBLISHED, STAND_IN, Place
-from pipeline.report import Row, versions_markdown
+from pipeline.report import Row, rows, versions_markdown
 
 TITLE = "Five small models under hard budgets: does the report hold?"
 TEXT, FRAME = (Path(__file__).with_name(name) for name in ("page.md", "page.html"))
@@ -51,6 +51,11 @@ def page(place: Place, table: Sequence[Row]) -> str:
         contents=converter.toc,
         body=re.sub("<!-- (charts|broad): (.*) -->", figures, body),
     )
+
+
+def published() -> dict[str, str]:
+    """What is drawn and written from the published results, by file name: the page, and the README's plots."""
+    return {"index.html": page(PUBLISHED, rows(None)), **plots.frontiers()}
 
 
 def _tables(place: Place, table: Sequence[Row]) -> dict[str, str]:

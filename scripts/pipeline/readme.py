@@ -201,15 +201,15 @@ def bench_markdown() -> str:
     result = json.loads(path.read_text(encoding="utf-8"))
     lines = [
         [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"]), f"{row['aim']}"]
-        for row in result["speed"]
+        for row in (*result["speed"].values(), *result["training"].values())
     ]
     header = ["median of rounds side by side", "ours, ms", "the usual way, ms", "times faster (range)", "aim"]
     table = markdown_table(header, lines)
     errors = []
-    for mae in result["mae"]:
-        ours, keras = (np.atleast_2d(mae[side]) for side in ("ours", "keras"))
+    for name, row in result["training"].items():
+        ours, keras = (np.atleast_2d(row["mae"][side]) for side in ("ours", "keras"))
         spread = [f"{column.min():.3f}–{column.max():.3f}" for column in ours.T]
-        errors.append([f"`{mae['version']}`", " / ".join(spread), " / ".join(f"{v:.3f}" for v in keras[0])])
+        errors.append([f"`{name}`", " / ".join(spread), " / ".join(f"{v:.3f}" for v in keras[0])])
     header = ["test MAE before conversion, °C / %", "ours, range over 5 seeds", "Keras' own loop, 1 seed"]
     return f"{table}\n{markdown_table(header, errors)}"
 
