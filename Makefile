@@ -12,7 +12,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved seeds measure pi emulated report publish readme test test-pi bench lock clean help
+.PHONY: all setup data $(VERSIONS) improved baselines seeds study measure pi emulated report publish readme test test-pi bench lock clean help
 
 all: data $(VERSIONS) measure report ## set up, get the data, make the five versions, time them, print the table
 
@@ -39,6 +39,16 @@ improved: setup ## our own recipes: the same budgets, smaller and better
 seeds: setup ## a recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
 
+baselines: setup ## what the report compares its versions with: unoptimised networks, its study of techniques
+	@$(RUN) scripts/02_baselines.py
+
+study: $(VERSIONS) ## does the report hold? ten seeds, baselines, unknown speakers, all claims: hours; goes on where it stopped
+	@$(RUN) scripts/14_seeds.py report --seeds 10
+	@$(RUN) scripts/02_baselines.py
+	@$(RUN) scripts/14_seeds.py report-by-speaker
+	@$(RUN) scripts/08_measure.py
+	@$(RUN) scripts/09_report.py
+
 measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py
 
@@ -49,13 +59,13 @@ pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspber
 emulated: setup ## count the models' instructions on an emulated Pi (wants qemu-system-arm and openssh-client)
 	@$(RUN) scripts/08_measure.py --emulated
 
-report: setup ## the table: report, published run, this machine's run, constraints
+report: setup ## report, published run, this machine's run, constraints: a table, and a page to open
 	@$(RUN) scripts/09_report.py
 
 publish: setup ## maintainers: make this machine's run the published one
 	@$(RUN) scripts/09_report.py --publish
 
-readme: setup ## maintainers: write the README's tables from the published results
+readme: setup ## maintainers: write the README's tables, the plots and the page from the published results
 	@$(RUN) scripts/09_report.py --readme
 
 test: ## set up, check style and types, run the tests

@@ -1,7 +1,7 @@
 """Set this machine's run beside the report and the published run; write the tables, and a page with all results.
 
-Writes index.html and versions.{json,csv,md} to results/local (results/standin where the data were generated), and prints
-the table. What was not made on this machine (make study, make improved) is missing on that page; the published one,
+Writes index.html and versions.{json,csv,md} to results/local (results/standin where the data were generated), and
+prints the table. What was not made on this machine (make study, make improved) is missing on that page; the published one,
 with everything, is results/index.html.
 """
 
@@ -15,7 +15,7 @@ from pipeline.place import HERE, PUBLISHED, STAND_IN
 EXAMPLES = """\
   python scripts/09_report.py
   python scripts/09_report.py --publish   (maintainers: promote what models/local and results/local hold)
-  python scripts/09_report.py --readme    (write the README's tables, the plots and the page from the published results)"""
+  python scripts/09_report.py --readme    (maintainers: write README's tables, plots and page from what is published)"""
 
 
 def main() -> None:

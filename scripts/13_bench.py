@@ -136,13 +136,11 @@ def bench_inference(name: str) -> dict[str, Any]:
 
 def bench_quantisation(name: str) -> dict[str, Any]:
     """An inference in float beside one with quantised weights; the weights were the same before."""
-    sides = [
-        _inference(
-            next(f for f in (files.MODELS / "report", files.MODELS / measure.TWINS) if (f / f"{n}.json").exists()), n
-        )
-        for n in reversed(measure.PAIRS[name])
-    ]
-    return side_by_side(f"inference of {name} in float, beside quantised", sides[0], sides[1], aim=None)
+    quantised, plain = (
+        _inference(files.MODELS / ("report" if model in VERSIONS else measure.TWINS), model)
+        for model in measure.PAIRS[name]
+    )
+    return side_by_side(f"inference of {name} in float, beside quantised", plain, quantised, aim=None)
 
 
 def _inference(folder: Path, name: str) -> Callable[[], float]:

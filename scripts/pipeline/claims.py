@@ -14,7 +14,7 @@ import numpy as np
 from pipeline import files, measure
 from pipeline.findings import Trial, mean_of, meets, of, share, values
 from pipeline.place import PUBLISHED, Place
-from pipeline.recipe import METRICS, Constraint, load_version
+from pipeline.recipe import METRICS, VERSIONS, Constraint, load_version
 from pipeline.report import SEED, markdown_table, reference, reported
 from pipeline.statistics import Difference, difference, further_run, wilson
 from pipeline.study import row_name
@@ -201,7 +201,7 @@ def slow_quantisation(place: Place) -> Claim:
 
 def _counts(place: Place, name: str) -> dict[str, Any] | None:
     """Instructions of a version by the report's recipe, or of a twin of one."""
-    folders = ("report", measure.TWINS, f"{measure.TWINS}/seed-{SEED}")
+    folders = ("report",) if name in VERSIONS else (measure.TWINS, f"{measure.TWINS}/seed-{SEED}")
     card = next((card for folder in folders if (card := place.card(folder, name))), None)
     return measure.counted(place.latency, card.sha256) if card else None
 
