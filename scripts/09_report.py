@@ -1,8 +1,8 @@
 """Set this machine's run beside the report and the published run; write the tables, and a page with all results.
 
 Writes index.html and versions.{json,csv,md} to results/local (results/standin where the data were generated), and
-prints the table. What was not made on this machine (make study, make improved) is missing on that page; the published one,
-with everything, is results/index.html.
+prints the table. What was not made on this machine (make study, make improved) is missing on that page; the published
+one, with everything, is results/index.html.
 """
 
 from device.cli import parser, run

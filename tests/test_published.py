@@ -7,7 +7,7 @@ import pytest
 from conftest import files_root
 
 from device import artifact
-from pipeline import plots, readme, study
+from pipeline import readme, study
 from pipeline.data import Sources
 from pipeline.place import PUBLISHED
 from pipeline.recipe import RECIPES, VERSIONS
@@ -50,11 +50,6 @@ def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> No
         for trial in own:
             if trial["sha256"] == card.sha256:
                 assert all(card.content["test"][metric] == value for metric, value in trial["test"].items())
-
-
-def test_plots_are_in_step_with_the_published_results() -> None:
-    for name, content in plots.frontiers().items():
-        assert (files_root / "results" / name).read_text(encoding="utf-8") == content, "run make readme"
 
 
 def test_readme_is_in_step_with_the_published_results() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline.statistics import block_bootstrap, mean_interval, wilson
+from pipeline.statistics import block_bootstrap, difference, further_run, mean_interval, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])
@@ -31,3 +31,37 @@ def test_the_interval_of_a_mean_is_students() -> None:
     expected = scipy.stats.ttest_1samp(values, 0).confidence_interval()
     np.testing.assert_allclose(mean_interval(values), (np.mean(values), *expected))
     assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
+
+
+VALUES = [90.5, 91.0, 89.25, 90.0, 92.0]
+
+
+def test_a_figure_at_the_edge_of_the_prediction_interval_has_a_chance_of_one_in_twenty() -> None:
+    n, mean, deviation = len(VALUES), np.mean(VALUES), np.std(VALUES, ddof=1)
+    edge = scipy.stats.t.ppf(0.975, n - 1) * deviation * np.sqrt(1 + 1 / n)
+    assert further_run(VALUES, float(mean + edge)) == pytest.approx(0.05)
+    assert further_run(VALUES, float(mean - edge)) == pytest.approx(0.05)
+    assert further_run(VALUES, float(mean)) == pytest.approx(1)
+    assert further_run([90.0, 90.0], 91.0) == 0
+    with pytest.raises(ValueError, match="two"):
+        further_run([90.0], 90.0)
+
+
+def test_the_chance_of_a_further_run_is_uniform_where_runs_are_alike() -> None:
+    drawn = np.random.default_rng(0).normal(90, 1, (4000, 6))
+    chances = [further_run(list(runs[:-1]), float(runs[-1])) for runs in drawn]
+    assert scipy.stats.kstest(chances, "uniform").pvalue > 0.01
+
+
+def test_difference_of_means_by_welchs_formula() -> None:
+    left, right = VALUES, [88.0, 89.5, 88.75]
+    parts = [np.var(side, ddof=1) / len(side) for side in (left, right)]
+    error = np.sqrt(sum(parts))
+    freedom = sum(parts) ** 2 / sum(p**2 / (len(side) - 1) for p, side in zip(parts, (left, right), strict=True))
+    found = difference(left, right)
+    value = np.mean(left) - np.mean(right)
+    assert found.value == pytest.approx(value)
+    assert found.high - found.value == pytest.approx(scipy.stats.t.ppf(0.975, freedom) * error)
+    assert found.p == pytest.approx(2 * scipy.stats.t.sf(abs(value) / error, freedom))
+    with pytest.raises(ValueError, match="two"):
+        difference(left, [1.0])

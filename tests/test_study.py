@@ -1,0 +1,183 @@
+"""What studies are made of: the recipes compared, splits by speaker, trials that resume, claims that can fail."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from conftest import Run, files_root
+
+from device.frontend import Mfcc, Stft
+from pipeline import claims, findings, models, standin
+from pipeline.data import Sources, load_speech
+from pipeline.place import Place
+from pipeline.recipe import Recipe, load_version
+from pipeline.report import reference
+from pipeline.speech import SPLITS, Speech, by_speaker
+from pipeline.study import row_name
+
+STUDIES = runpy.run_path(str(files_root / "scripts" / "02_baselines.py"))["STUDIES"]
+STANDIN = ("--data", "standin")
+
+
+def recipe(study: str, name: str) -> Recipe:
+    """Of a version in a study."""
+    found: Recipe = next(version.recipes[study] for version in STUDIES[study][0] if version.name == name)
+    return found
+
+
+def test_every_row_of_the_reports_study_is_made() -> None:
+    rows = [row_name(n, row[0]) for n in ("mlp", "cnn") for row in reference()["ablation"][n]]
+    assert len(set(rows)) == 22
+    assert [version.name for version in STUDIES["forecasters"][0]] == rows
+
+
+@pytest.mark.parametrize(("network", "version"), [("mlp", "th_a"), ("cnn", "th_b")])
+def test_the_last_row_of_each_network_is_the_reports_version(network: str, version: str) -> None:
+    last = row_name(network, reference()["ablation"][network][-1][0])
+    assert recipe("forecasters", last) == load_version(version).recipes["report"]
+
+
+def count(of: Recipe, shape: tuple[int, ...], out: tuple[int, ...]) -> int:
+    parameters: int = models.build(of, shape, out).count_params()
+    keras.backend.clear_session()
+    return parameters
+
+
+def test_networks_have_the_parameters_counted_by_hand() -> None:
+    norm = 4  # gamma, beta, mean and variance of each filter
+    hidden = 2 * (256 * 256 + 256) + 256 * 8 + 8
+    for front_end, inputs in ((Stft(), 32 * 32), (Mfcc(), 49 * 10)):
+        features = type(front_end).__name__.lower()
+        shape = front_end.shape
+        assert count(recipe("spotters", f"mlp_{features}"), shape, (8,)) == inputs * 256 + 256 + hidden
+        cnn = 9 * 128 + 2 * 9 * 128 * 128 + 3 * norm * 128 + 128 * 8 + 8
+        assert count(recipe("spotters", f"cnn_{features}"), shape, (8,)) == cnn
+        ds_cnn = 9 * 256 + 2 * (9 * 256 + 256 * 256) + 3 * norm * 256 + 256 * 8 + 8
+        assert count(recipe("spotters", f"ds_cnn_{features}"), shape, (8,)) == ds_cnn
+    mlp = 12 * 128 + 128 + 128 * 128 + 128 + 128 * 12 + 12
+    assert count(recipe("forecasters", "mlp-none"), (6, 2), (6, 2)) == mlp
+
+
+def speakers(speech: Speech) -> list[set[str]]:
+    """Of each split."""
+    names = np.array([name.split("/")[1].split("_nohash_")[0] for name in speech.name])
+    return [set(names[speech.split == split]) for split in range(len(SPLITS))]
+
+
+def shared(speech: Speech) -> int:
+    """Speakers in test whom training knows."""
+    train, _, test = speakers(speech)
+    return len(train & test)
+
+
+def test_no_speaker_is_in_two_splits() -> None:
+    speech = by_speaker(standin.make_speech(40))
+    train, validation, test = speakers(speech)
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+    assert "speaker" in speech.identity.split
+
+
+def test_the_courses_lists_share_speakers_and_the_hash_does_not(real_data: Sources) -> None:
+    course = load_speech(real_data)
+    assert shared(course) > 100
+    split = by_speaker(course)
+    assert shared(split) == 0
+    assert np.array_equal(split.audio, course.audio)
+    assert 0.07 < (split.split == SPLITS.index("test")).mean() < 0.13
+
+
+def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
+    arguments = ("14_seeds.py", "report-by-speaker", "--seeds", "1", "--versions", "kws_b", *STANDIN)
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "run 1 of 1" in first.stdout
+    again = run(*arguments)
+    assert "up to date" in again.stdout
+    (line,) = (project / "results" / "standin" / "seeds-report-by-speaker.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert (found["version"], found["seed"], found["split"]) == ("kws_b", 1, "speaker hash 80/10/10")
+    assert found["made_with"] == "python scripts/14_seeds.py report-by-speaker --seeds 1 --versions kws_b"
+    assert run("14_seeds.py", "report-by-speaker", "--versions", "th_a").returncode == 2
+    assert "none of" in run("02_baselines.py", "nothing").stderr
+
+
+def trial(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
+    return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
+
+
+def verdict_of_th_a(met: int, runs: int) -> str:
+    """With so many runs that keep all limits."""
+    errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
+    trials = [trial("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
+    return claims.version_claim("th_a", trials).verdict
+
+
+def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
+    assert verdict_of_th_a(10, 10) == claims.HOLDS
+    assert verdict_of_th_a(6, 10) == claims.IN_PART
+    assert verdict_of_th_a(0, 10) == claims.DOES_NOT
+    assert claims.version_claim("th_a", []).verdict == claims.UNKNOWN
+
+
+def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
+    rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
+    large = [trial(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
+    assert claims.no_single_technique(large).verdict == claims.HOLDS
+    assert claims.no_single_technique([*large, trial(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
+        claims.IN_PART
+    )
+    combined = trial(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
+    assert claims.no_single_technique([*large, combined]).verdict == claims.HOLDS
+
+
+def spotters(**means: float) -> list[dict[str, Any]]:
+    return [
+        trial(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
+        for name, mean in means.items()
+        for features in ("mfcc", "stft")
+        for seed in range(3)
+    ]
+
+
+def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
+    assert claims.best_spotter(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.HOLDS
+    assert claims.best_spotter(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.DOES_NOT
+    assert claims.best_spotter(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.UNKNOWN
+    assert claims.best_spotter(spotters(ds_cnn=90, cnn=90)).verdict == claims.UNKNOWN
+
+
+def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    report = [trial("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
+    others = [
+        trial(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
+    ]
+    return report, others
+
+
+def test_a_learning_rate_must_pass_and_be_better() -> None:
+    assert claims.learning_rate(*rates(92, 88)).verdict == claims.HOLDS
+    assert claims.learning_rate(*rates(92, 93)).verdict == claims.IN_PART
+    assert claims.learning_rate(*rates(85, 84)).verdict == claims.DOES_NOT
+
+
+def test_nothing_is_told_without_results(tmp_path: Path) -> None:
+    empty = Place(tmp_path, tmp_path, tmp_path)
+    assert {claim.verdict for claim in claims.claims(empty)} == {claims.UNKNOWN}
+    assert findings.seeds_markdown(empty).count("\n") == 2  # a header alone
+
+
+def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
+    place = Place(tmp_path, tmp_path, tmp_path)
+    trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
+    place.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
+    lines = findings.seeds_markdown(place).splitlines()
+    (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
+    assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
+    assert "| 2 of 4 |" in accuracy  # better than the report's 90.88
+    assert "> 90: 3 of 4 runs" in accuracy
