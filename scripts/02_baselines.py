@@ -6,8 +6,9 @@
   features      kws_a on STFT
   quantisation  kws_a and kws_c without the quantisation of weights, kws_b with it
 
-A run that stands is not made again, so an interrupted study goes on where it stopped. Models and cards go to
-models/local/STUDY/seed-N, a line a run to results/local/seeds-STUDY.jsonl. The five versions themselves, with several
+A run that stands is not made again, so an interrupted study goes on where it stopped, and several may run side by side,
+each for versions of its own. Models and cards go to models/local/STUDY/seed-N, a line a run to
+results/local/seeds-STUDY.jsonl. The five versions themselves, with several
 seeds: 14_seeds.py.
 """
 
@@ -23,7 +24,8 @@ from pipeline.report import SEED, reference
 
 EXAMPLES = """\
   python scripts/02_baselines.py
-  python scripts/02_baselines.py forecasters --seeds 3"""
+  python scripts/02_baselines.py forecasters --seeds 3
+  python scripts/02_baselines.py spotters --versions ds_cnn_mfcc ds_cnn_stft"""
 KWS_A, KWS_B, KWS_C = (load_version(name).recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
 
 
@@ -89,13 +91,20 @@ def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
     options.add_argument("--seeds", type=int, metavar="N", help="seeds 1 to N (default: each study's own)")
+    names = [version.name for members, _ in STUDIES.values() for version in members]
+    options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="these alone")
     cli.add_sources(options)
     arguments = options.parse_args()
-    cli.import_tensorflow()
+    chosen = []
     for name in arguments.studies or STUDIES:
         members, seeds = STUDIES[name]
-        if arguments.seeds:
-            seeds = range(1, arguments.seeds + 1)
+        members = tuple(v for v in members if not arguments.versions or v.name in arguments.versions)
+        if members:
+            chosen.append((name, members, range(1, arguments.seeds + 1) if arguments.seeds else seeds))
+    if not chosen:
+        options.error(f"no such version in {', '.join(arguments.studies)}")
+    cli.import_tensorflow()
+    for name, members, seeds in chosen:
         path = study.run(name, members, name, seeds, cli.sources(arguments))
         print("\n".join(study.summary_lines(path)))
 

@@ -181,3 +181,24 @@ def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> 
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
     assert "| 2 of 4 |" in accuracy  # better than the report's 90.88
     assert "> 90: 3 of 4 runs" in accuracy
+
+
+def test_an_interrupted_bench_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    write_bench = runpy.run_path(str(files_root / "scripts" / "13_bench.py"))["write_bench"]
+    path = tmp_path / "bench.json"
+    done: list[str] = []
+
+    def once() -> int:
+        done.append("once")
+        return 1
+
+    def cut() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bench(path, {"speed": {"a": once, "b": cut}})
+    write_bench(path, {"speed": {"a": once, "b": lambda: 2}})
+    assert (done, json.loads(path.read_text())["speed"]) == (["once"], {"a": 1, "b": 2})
+    path.write_text(path.read_text().replace('"code": "', '"code": "other'))
+    write_bench(path, {"speed": {"a": lambda: 3}})
+    assert json.loads(path.read_text())["speed"] == {"a": 3}

@@ -8,6 +8,8 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files, measure, study
+from pipeline.claims import claims_markdown
+from pipeline.findings import splits_markdown
 from pipeline.place import PUBLISHED, Place
 from pipeline.recipe import METRICS, RECIPES, VERSIONS, load_version
 from pipeline.report import markdown_table, reference, reported, rows, versions_markdown
@@ -23,6 +25,8 @@ def filled(text: str) -> str:
     """
     tables = {
         "versions": versions_markdown(rows(None), with_here=False),
+        "claims": claims_markdown(),
+        "splits": splits_markdown(),
         "improved": improved_markdown(),
         "levers": levers_markdown(),
         "bytes": bytes_markdown(),
