@@ -12,7 +12,6 @@ results/local/seeds-STUDY.jsonl. The five versions themselves, with several
 seeds: 14_seeds.py.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from device.artifact import FORECASTING, SPOTTING
@@ -52,7 +51,7 @@ def versions(name: str, recipes: dict[str, Recipe]) -> tuple[Version, ...]:
     return tuple(Version(key, SPOTTING, (), {name: recipe}) for key, recipe in recipes.items())
 
 
-STUDIES: dict[str, tuple[tuple[Version, ...], Sequence[int]]] = {  # each with its seeds: as many as its claim needs
+STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds: as many as its claim needs
     "forecasters": (
         tuple(forecaster(network, row[0]) for network in ("mlp", "cnn") for row in reference()["ablation"][network]),
         range(1, 6),
@@ -82,7 +81,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], Sequence[int]]] = {  # each with i
                 "kws_c_float": replace(KWS_C, quantise=False),
             },
         ),
-        (SEED,),  # so the weights are those of the published versions, before or after
+        range(SEED, SEED + 1),  # so the weights are those of the published versions, before or after
     ),
 }
 
@@ -90,7 +89,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], Sequence[int]]] = {  # each with i
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    options.add_argument("--seeds", type=int, metavar="N", help="seeds 1 to N (default: each study's own)")
+    options.add_argument("--seeds", type=int, metavar="N", help="up to seed N (default: each study's own)")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="these alone")
     cli.add_sources(options)
@@ -99,10 +98,12 @@ def main() -> None:
     for name in arguments.studies or STUDIES:
         members, seeds = STUDIES[name]
         members = tuple(v for v in members if not arguments.versions or v.name in arguments.versions)
-        if members:
-            chosen.append((name, members, range(1, arguments.seeds + 1) if arguments.seeds else seeds))
+        if arguments.seeds:
+            seeds = range(seeds.start, arguments.seeds + 1)
+        if members and seeds:
+            chosen.append((name, members, seeds))
     if not chosen:
-        options.error(f"no such version in {', '.join(arguments.studies)}")
+        options.error("no study has such versions and seeds")
     cli.import_tensorflow()
     for name, members, seeds in chosen:
         path = study.run(name, members, name, seeds, cli.sources(arguments))
