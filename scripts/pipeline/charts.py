@@ -13,7 +13,7 @@ from pipeline.place import Place
 from pipeline.plots import OTHERS, OURS, RECIPE_STYLE, REPORT
 from pipeline.recipe import METRICS, VERSIONS, Constraint, load_version
 from pipeline.report import reference, reported
-from pipeline.study import row_name
+from pipeline.study import BY_SPEAKER, row_name
 
 WIDTH = 4.7  # inches
 FORECASTERS = tuple(name for name in VERSIONS if name.startswith("th"))
@@ -190,7 +190,7 @@ def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Seque
 
 def split_chart(place: Place) -> Chart | None:
     """Accuracy of the report's spotters by the course's lists and on unknown speakers."""
-    studies = {"the course's lists": "report", "unknown speakers": "report-by-speaker"}
+    studies = {"the course's lists": "report", "unknown speakers": "report" + BY_SPEAKER}
     sides = {
         title: {name: values(of(place.trials(study), name), "accuracy_pct") for name in SPOTTERS}
         for title, study in studies.items()

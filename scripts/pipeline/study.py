@@ -13,6 +13,7 @@ from pipeline.data import Sources
 from pipeline.recipe import METRICS, VERSIONS, Version
 from pipeline.statistics import mean_interval
 
+BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
 QUALITY = ("t_mae_c", "rh_mae_pct", "accuracy_pct")
 
 
