@@ -1,7 +1,7 @@
 """Make versions with several seeds, to tell what a recipe does from what luck does.
 
-A study is one of the version scripts' recipes (report, improved, smallest), or such a recipe for the spotters alone with
-no speaker both in training and in test, which the course's lists do not see to (report-by-speaker and so on).
+A study is one of the version scripts' recipes (report, improved, smallest), or such a recipe for the spotters alone, no
+speaker both in training and in test, which the course's lists do not see to (report-by-speaker and so on).
 
 A run that stands is not made again, so an interrupted study goes on where it stopped, and several may run side by side,
 each for versions of its own. Models and cards go to models/local/STUDY/seed-N, a line a run to

@@ -90,7 +90,7 @@ def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run, script
 
 
 def test_a_study_over_seeds_goes_on_where_it_stopped(made: Path, run: Run, project: Path) -> None:
-    command = ("14_seeds.py", "--recipe", "improved", "--versions", "th_b", *STANDIN)
+    command = ("14_seeds.py", "improved", "--versions", "th_b", *STANDIN)
     assert run(*command, "--seeds", "1").returncode == 0
     again = run(*command, "--seeds", "2")
     assert "improved/seed-1/th_b.json is up to date" in again.stdout
@@ -106,6 +106,7 @@ def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, p
     assert done.returncode == 0, done.stderr
     assert "STAND-IN" in done.stdout
     text = (project / "results" / "standin" / "versions.md").read_text()
+    assert "STAND-IN DATA" in (project / "results" / "standin" / "index.html").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == 14
     assert all(row.rstrip(" |").endswith(("STAND-IN", "–")) for row in rows)
