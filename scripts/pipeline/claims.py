@@ -143,7 +143,9 @@ def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
             low, high = (f"{v:.{shown.digits}f}" for v in (min(seen), max(seen)))
             chance = _p(further_run(seen, theirs[c.metric]))
             parts.append(f"median {np.median(seen):.{shown.digits}f} ({low} to {high}) {shown.unit}, {chance}")
-    return Claim(text, f"{'; '.join(parts)}; {share(met, len(own))} keep all limits", _often(met, len(own)))
+    return Claim(
+        text, f"{'; '.join(parts)}; {share(met, len(own))} keep the limits on quality and size", _often(met, len(own))
+    )
 
 
 def best_spotter(trials: Sequence[Trial]) -> Claim:

@@ -24,6 +24,7 @@ from pipeline.speech import LABELS
 from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
 
 Array = NDArray[np.float32]
+MADE_WITH = "<!-- made with: python scripts/09_report.py --publish -->"
 DAY = 144  # readings
 WORDS = 6
 FRAME, BANDS = 512, 64  # of the spectrogram
@@ -53,7 +54,8 @@ def write_examples(place: Place, sources: Sources) -> None:
     for name, draw in (("th_a", forecast_svg), ("kws_a", heard_svg)):
         if card := place.card("improved", name):
             content = artifact.load(place.models / "improved", name)[1]
-            files.write_text(place.results / KEPT[name][0], draw(card, content, sources))
+            drawn = draw(card, content, sources)
+            files.write_text(place.results / KEPT[name][0], f"{MADE_WITH}\n{drawn}")
 
 
 def kept(place: Place) -> list[Chart]:
