@@ -1,8 +1,10 @@
-"""Two drawings of the models at work on test data: a day's forecasts over the readings, and what was heard in a sound.
+"""The models at work on test data, drawn: a day's forecasts over the readings, and what was heard in a sound.
 
-They are drawn where the data are, and kept as SVG among the results: the page itself needs no data.
+They are drawn where the data are, and kept among the results: the page itself needs no data.
 """
 
+import json
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -19,55 +21,39 @@ from pipeline.charts import IMPROVED, WIDTH, Chart, legend
 from pipeline.data import Sources, load_speech, load_weather
 from pipeline.place import Place
 from pipeline.plots import REPORT
-from pipeline.recipe import METRICS
 from pipeline.speech import LABELS
 from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
 
 Array = NDArray[np.float32]
-MADE_WITH = "<!-- made with: python scripts/09_report.py --publish -->"
+KEPT = "examples.json"
+SIZE = WIDTH, 3.2
 DAY = 144  # readings
-WORDS = 6
-FRAME, BANDS = 512, 64  # of the spectrogram
+WORDS = 4
 SEED = 0  # of the choice of clips
-KEPT = {  # by version: the file's name, and what stands for it where it can't be seen
-    "th_a": (
-        "example-forecast.svg",
-        "A day's forecasts over the readings",
-        "Temperature and humidity of the test day whose forecasts are as good as the median day's: the forecasts of "
-        "improved/th_a, one each hour for the next, lie over the readings.",
-    ),
-    "kws_a": (
-        "example-heard.svg",
-        "Test clips drawn at random, and what the live listener heard",
-        "Spectrogram of six words with pauses; above each the word that was said, below it what improved/kws_a heard "
-        "after it, with its probability.",
-    ),
-}
+FRAME, BANDS = 512, 64  # of the spectrogram
 
 
 def write_examples(place: Place, sources: Sources) -> None:
-    """Draw both with our own th_a and kws_a of `place`, where these stand.
+    """Draw them with our own th_a and kws_a of `place`, where these stand.
 
     Raises:
         UserError: bad data, or none.
     """
-    for name, draw in (("th_a", forecast_svg), ("kws_a", heard_svg)):
+    charts: list[Chart] = []
+    for name, draw in (("th_a", forecast_charts), ("kws_a", heard_charts)):
         if card := place.card("improved", name):
-            content = artifact.load(place.models / "improved", name)[1]
-            drawn = draw(card, content, sources)
-            files.write_text(place.results / KEPT[name][0], f"{MADE_WITH}\n{drawn}")
+            charts += draw(card, artifact.load(place.models / "improved", name)[1], sources)
+    content = {"made_with": "python scripts/09_report.py --publish", "charts": [asdict(chart) for chart in charts]}
+    files.write_json(place.results / KEPT, content)
 
 
 def kept(place: Place) -> list[Chart]:
     """The drawings that stand among the results."""
-    return [
-        Chart(title, words, path.read_text(encoding="utf-8"))
-        for name, title, words in KEPT.values()
-        if (path := place.results / name).exists()
-    ]
+    path = place.results / KEPT
+    return [Chart(**c) for c in json.loads(path.read_text(encoding="utf-8"))["charts"]] if path.exists() else []
 
 
-def forecast_svg(card: artifact.Card, content: bytes, sources: Sources) -> str:
+def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
     """The test day whose forecasts are as good as those of the median day: its readings, a forecast each hour."""
     weather = load_weather(sources)
     starts = weather.windows("test")
@@ -79,40 +65,46 @@ def forecast_svg(card: artifact.Card, content: bytes, sources: Sources) -> str:
     days = np.flatnonzero(starts[DAY:] - starts[:-DAY] == DAY)[::DAY]  # windows from which a whole day goes on
     by_day = np.array([errors[day : day + DAY].mean() for day in days])
     day = int(days[np.argsort(by_day)[len(days) // 2]])
-    panels = [
-        partial(_day, column=column, truth=truth[day : day + DAY, 0], forecasts=forecasts[day : day + DAY])
-        for column in (0, 1)
-    ]
-    return plots.svg((2 * WIDTH, 3.4), *panels, inline=True)
-
-
-def _day(axis: Axes, column: int, truth: Array, forecasts: Array) -> None:
-    hours = (np.arange(len(truth)) + 1) / 6
-    metric = METRICS[("t_mae_c", "rh_mae_pct")[column]]
-    axis.plot(hours, truth[:, column], color=REPORT, label="read")
-    for at in range(0, len(truth) - OUTPUT_STEPS, OUTPUT_STEPS):
-        label = None if at else "forecast, each hour for the next"
-        axis.plot(
-            hours[at : at + OUTPUT_STEPS], forecasts[at, :, column], ".-", color=IMPROVED, markersize=3, label=label
+    seen, ahead = truth[day : day + DAY, 0], forecasts[day : day + DAY]
+    off = np.abs(ahead - truth[day : day + DAY]).mean(axis=(0, 1))
+    charts = []
+    for column, (what, unit) in enumerate((("temperature", "°C"), ("relative humidity", "%"))):
+        words = (
+            f"The test day whose forecasts by improved/{card.name} are as good as the median day's: readings from "
+            f"{seen[:, column].min():.1f} to {seen[:, column].max():.1f} {unit}, and a forecast each hour for the next, "
+            f"on average {off[column]:.2f} {unit} off."
         )
+        fill = partial(_day, title=f"{what}, {unit}", seen=seen[:, column], forecasts=ahead[:, :, column])
+        charts.append(Chart(f"A day's forecasts over the readings: {what}", words, plots.svg(SIZE, fill, inline=True)))
+    return charts
+
+
+def _day(axis: Axes, title: str, seen: Array, forecasts: Array) -> None:
+    hours = (np.arange(len(seen)) + 1) / 6
+    axis.plot(hours, seen, color=REPORT, label="read")
+    for at in range(0, len(seen) - OUTPUT_STEPS, OUTPUT_STEPS):
+        ahead, label = hours[at : at + OUTPUT_STEPS], None if at else "forecast, each hour for the next"
+        axis.plot(ahead, forecasts[at], ".-", color=IMPROVED, markersize=3, label=label)
     axis.set_xlabel("hours")
-    axis.set_ylabel({"°C": "temperature, °C", "%": "relative humidity, %"}[metric.unit])
+    axis.set_ylabel(title)
     legend(axis, 0.16, 2)
 
 
-def heard_svg(card: artifact.Card, content: bytes, sources: Sources) -> str:
+def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
     """Test clips drawn at random, one after the other: spectrogram, what was said, what the live listener heard."""
-    speech = load_speech(sources)
-    audio, label = speech.subset("test")
+    audio, label = load_speech(sources).subset("test")
     rng = np.random.default_rng(SEED)
     chosen = rng.choice(len(audio), WORDS, replace=False)
     pause = rng.normal(0, 1e-3, RATE // 2).astype(np.float32)
     sound = np.concatenate([pause, pause, *(part for clip in audio[chosen] for part in (clip, pause))])
     listener = Listener(card, content, Settings())
     chunks = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
-    heard = [word for chunk in chunks if (word := listener.hear(chunk))]
+    heard = [found for chunk in chunks if (found := listener.hear(chunk))]
     said = [(1 + 1.5 * at, LABELS[index]) for at, index in enumerate(label[chosen])]
-    return plots.svg((2 * WIDTH, 3.2), partial(_spectrogram, sound=sound, said=said, heard=heard), inline=True)
+    caught = ", ".join(f"{found.word} ({100 * found.confidence:.0f} %)" for found in heard)
+    words = f"Said: {', '.join(word for _, word in said)}. Heard by improved/{card.name}: {caught}."
+    drawn = plots.svg(SIZE, partial(_spectrogram, sound=sound, said=said, heard=heard), inline=True)
+    return [Chart("Test clips drawn at random, and what the live listener heard", words, drawn)]
 
 
 def _spectrogram(axis: Axes, sound: Array, said: list[tuple[float, str]], heard: list[Heard]) -> None:
@@ -124,11 +116,11 @@ def _spectrogram(axis: Axes, sound: Array, said: list[tuple[float, str]], heard:
         loudness, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-100, vmax=-30, interpolation="none"
     )
     for start, word in said:
-        axis.annotate(f"said: {word}", (start + 0.5, 7300), ha="center", color="white", fontsize=8)
+        axis.annotate(f"said: {word}", (start + 0.5, 7400), ha="center", color="white", fontsize=7)
     for found in heard:
         axis.axvline(found.time, color="tab:cyan", linewidth=1)
         text = f"heard: {found.word} {100 * found.confidence:.0f} %"
-        axis.annotate(text, (found.time - 0.05, 6500), ha="right", color="tab:cyan", fontsize=8)
+        axis.annotate(text, (found.time - 0.05, 6600), ha="right", color="tab:cyan", fontsize=7)
     axis.set_xlabel("seconds")
     axis.set_ylabel("Hz")
     axis.grid(visible=False)

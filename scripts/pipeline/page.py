@@ -42,14 +42,14 @@ def page(place: Place, table: Sequence[Row]) -> str:
     drawn, numbers = _charts(place), count()
 
     def figures(match: re.Match[str]) -> str:
-        found = "\n".join(_figure(chart, next(numbers)) for chart in drawn[match[2]])
-        return f'<div class="{match[1]}">\n{found}\n</div>'
+        found = "\n".join(_figure(chart, next(numbers)) for chart in drawn[match[1]])
+        return f'<div class="charts">\n{found}\n</div>'
 
     return Template(FRAME.read_text(encoding="utf-8")).substitute(
         title=html.escape(TITLE),
         notice=STAND_IN_NOTICE if place == STAND_IN else "",
         contents=converter.toc,
-        body=re.sub("<!-- (charts|broad): (.*) -->", figures, body),
+        body=re.sub("<!-- charts: (.*) -->", figures, body),
     )
 
 
