@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 import pytest
 from conftest import files_root
 
-from pipeline import page
-from pipeline.place import Place
+from pipeline import examples, page
+from pipeline.data import Sources
+from pipeline.place import PUBLISHED, Place
 
 PAGE = files_root / "results" / "index.html"
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -80,6 +81,14 @@ def test_every_chart_is_told_in_words(elements: Elements) -> None:
 def test_every_chart_is_well_formed() -> None:
     for drawing in re.findall(r"<svg .*?</svg>", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         ElementTree.fromstring(drawing)
+
+
+def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_data: Sources) -> None:
+    place = Place(PUBLISHED.models, tmp_path, tmp_path)
+    examples.write_examples(place, real_data)
+    found, published = examples.kept(place), examples.kept(PUBLISHED)
+    assert [(c.title, c.words) for c in found] == [(c.title, c.words) for c in published], "run make publish"
+    assert len(found) == 3
 
 
 def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:

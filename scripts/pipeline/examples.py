@@ -70,9 +70,9 @@ def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> li
     charts = []
     for column, (what, unit) in enumerate((("temperature", "°C"), ("relative humidity", "%"))):
         words = (
-            f"The test day whose forecasts by improved/{card.name} are as good as the median day's: readings from "
-            f"{seen[:, column].min():.1f} to {seen[:, column].max():.1f} {unit}, and a forecast each hour for the next, "
-            f"on average {off[column]:.2f} {unit} off."
+            f"The test day whose forecasts by improved/{card.name} are as good as the median day's: "
+            f"readings from {seen[:, column].min():.1f} to {seen[:, column].max():.1f} {unit}, "
+            f"and a forecast each hour for the next, on average {off[column]:.2f} {unit} off."
         )
         fill = partial(_day, title=f"{what}, {unit}", seen=seen[:, column], forecasts=ahead[:, :, column])
         charts.append(Chart(f"A day's forecasts over the readings: {what}", words, plots.svg(SIZE, fill, inline=True)))
