@@ -198,7 +198,7 @@ def slow_quantisation(place: Place) -> Claim:
         spread = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
         on_host = f", {spread} times as long on the host" if ratio else ""
         parts.append(f"{name} {factor:.2f} times the instructions{on_host}")
-    return Claim(text, "; ".join(parts), _verdict(slower))
+    return Claim(text, f"with the runtime of today: {'; '.join(parts)}", _verdict(slower))
 
 
 def _counts(place: Place, name: str) -> dict[str, Any] | None:
