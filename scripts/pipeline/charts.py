@@ -142,8 +142,9 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
         if inside:
             x, y = zip(*inside, strict=True)
             axis.scatter(x, y, color=colour, s=14, label=f"{label} recipe, here", zorder=3)
-        for outside in (p for p in points if p[1] > top):
-            axis.annotate(f"{outside[1]:.1f} ↑", (outside[0], top), ha="right", va="top", fontsize=7)
+        for at, name in zip(places, limits, strict=True):
+            if failed := [f"{value:.1f}" for value in side[name] if value > top]:
+                axis.annotate(f"{', '.join(failed)} ↑", (at + offset, top), ha="center", va="top", fontsize=7)
     axis.set_xticks(places, list(limits))
     axis.set_ylabel(f"{shown.title} on test, {shown.unit}")
     if np.isfinite(top):
@@ -164,10 +165,10 @@ def study_charts(place: Place) -> list[Chart]:
         rows = reference()["ablation"][network]
         own = [of(place.trials("forecasters"), row_name(network, row[0])) for row in rows]
         if all(own):
+            medians = [[np.median(values(seen, metric)) for metric in ("t_mae_c", "rh_mae_pct")] for seen in own]
             words = [
-                f"{row[0]}: report {row[1]:.2f} °C, {row[2]:.2f} %, "
-                f"ours {np.mean(values(seen, 't_mae_c')):.2f} °C, {np.mean(values(seen, 'rh_mae_pct')):.2f} %"
-                for row, seen in zip(rows, own, strict=True)
+                f"{row[0]}: report {row[1]:.2f} °C, {row[2]:.2f} %, ours, median {median[0]:.2f} °C, {median[1]:.2f} %"
+                for row, median in zip(rows, medians, strict=True)
             ]
             fills = [partial(_techniques, rows=rows, own=own, column=column) for column in (1, 2)]
             title = f"{network.upper()}: one technique at a time, and together"
@@ -177,9 +178,13 @@ def study_charts(place: Place) -> list[Chart]:
 
 def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Sequence[Trial]], column: int) -> None:
     metric = ("t_mae_c", "rh_mae_pct")[column - 1]
+    most = 1.1 * max(row[column] for row in rows)
     points = [(value, -at) for at, seen in enumerate(own) for value in values(seen, metric)]
-    x, y = zip(*points, strict=True)
+    x, y = zip(*(point for point in points if point[0] <= most), strict=True)
     axis.scatter(x, y, s=9, color=OURS, label="ours, a dot a seed", zorder=3)
+    for value, at in (point for point in points if point[0] > most):  # a failed run would flatten all others
+        axis.annotate(f"{value:.0f} →", (most, at), ha="right", va="center", fontsize=7)
+    axis.set_xlim(right=most)
     places = [-at for at in range(len(rows))]
     axis.scatter([row[column] for row in rows], places, s=24, marker="s", color=REPORT, label="the report")
     axis.set_xlabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")

@@ -83,21 +83,19 @@ def _chance(p: float) -> str:
 
 
 def study_markdown(network: str, place: Place = PUBLISHED) -> str:
-    """The report's study of one network, theirs beside ours: means over seeds, ± their standard deviation."""
+    """The report's study of one network, theirs beside ours: medians and ranges over seeds, mean sizes."""
     trials = place.trials("forecasters")
     lines = []
     for technique, *theirs in reference()["ablation"][network]:
         own = of(trials, row_name(network, technique))
+        if not own:
+            continue
         cells = [technique]
-        for metric, figure in zip(("t_mae_c", "rh_mae_pct", "size_kb"), theirs, strict=True):
-            cells.append(f"{figure:.2f}")
-            if own:
-                seen = values(own, metric)
-                spread = f" ± {np.std(seen, ddof=1):.2f}" if len(own) > 1 and metric != "size_kb" else ""
-                cells.append(f"{np.mean(seen):.2f}{spread}")
-            else:
-                cells.append("–")
-        cells.append(f"{np.mean([t['converted_bytes'] for t in own]) / KB:.2f}" if own else "–")
+        for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
+            seen = values(own, metric)
+            cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
+        converted = np.mean([trial["converted_bytes"] for trial in own]) / KB
+        cells += [f"{theirs[-1]:.2f}", f"{np.mean(values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
         lines.append(cells)
     header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
     return markdown_table([*header, "ours, not slimmed"], lines)
