@@ -184,7 +184,7 @@ def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Seque
     axis.scatter(x, y, s=9, color=OURS, label="ours, a dot a seed", zorder=3)
     for value, at in (point for point in points if point[0] > most):  # a failed run would flatten all others
         axis.annotate(f"{value:.0f} →", (most, at), ha="right", va="center", fontsize=7)
-    axis.set_xlim(right=most)
+    axis.set_xlim(0.95 * min(x), most)
     places = [-at for at in range(len(rows))]
     axis.scatter([row[column] for row in rows], places, s=24, marker="s", color=REPORT, label="the report")
     axis.set_xlabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
