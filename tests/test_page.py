@@ -93,7 +93,7 @@ def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_dat
 
 def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
     empty = page.page(Place(tmp_path, tmp_path, tmp_path), [])
-    assert "No result here" in empty
+    assert "No result here yet" in empty
     assert "can't be told" in empty
 
 
