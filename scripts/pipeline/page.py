@@ -21,7 +21,7 @@ from pipeline.report import Row, rows, versions_markdown
 TITLE = "Five small models under hard budgets: does the report hold?"
 TEXT, FRAME = (Path(__file__).with_name(name) for name in ("page.md", "page.html"))
 STAND_IN_NOTICE = '<p class="stand-in">STAND-IN DATA: these figures say nothing about the report.</p>'
-ABSENT = "*No result here yet:* `make all`, `make study` *and* `make seeds RECIPE=improved` *make what this page shows.*"
+ABSENT = "*No result here yet:* `make all`, `make study`, `make seeds RECIPE=improved` *make what this page shows.*"
 
 
 def page(place: Place, table: Sequence[Row]) -> str:
