@@ -1,6 +1,7 @@
 """What our own recipes are made of: changed clips, the linear forecaster, the choice among trials."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,17 @@ def test_copies_are_made_once(data_folder: Path) -> None:
     np.testing.assert_array_equal(augmented(speech, front_end, Augmentation(copies=2, mixup=0.3)), first)
     assert path.stat().st_mtime_ns == stamp  # mixing is done in training
     augmented(speech, front_end, Augmentation(copies=2, gain_db=1))
+    assert len(list(data_folder.rglob("augmented-*.npy"))) == 2
+
+
+def test_another_split_has_copies_of_its_own(data_folder: Path) -> None:
+    speech = standin.make_speech(3)
+    turned = replace(speech, split=speech.split[::-1].copy(), identity=replace(speech.identity, split="turned"))
+    few = Augmentation(copies=1)
+    for each in (speech, turned):
+        clips = each.subset("train")[0]
+        copy = augmented(each, Mfcc(coefficients=4), few)
+        assert copy.shape[1] == len(clips)
     assert len(list(data_folder.rglob("augmented-*.npy"))) == 2
 
 
