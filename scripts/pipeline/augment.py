@@ -27,7 +27,8 @@ def augmented(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -
     precision holds them to 1e-3, far below what the changes themselves do.
     """
     on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are made anew in each epoch
-    made_from = [to_dict(front_end), asdict(on_clips), speech.identity.digest, files.code_digest(CODE)]
+    identity = speech.identity
+    made_from = [to_dict(front_end), asdict(on_clips), identity.digest, identity.split, files.code_digest(CODE)]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("standin" if speech.identity.stand_in else "real") / f"augmented-{key}.npy"
     if not path.exists():
