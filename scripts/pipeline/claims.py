@@ -162,7 +162,11 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
         better.append(lead.value > 0 and lead.p < CHANCE)
         worse.append(lead.value < 0 and lead.p < CHANCE)
         beside = f"{_signed(lead, 'points', 2)} on the {second.upper()}, {_p(lead.p)}"
-        parts.append(f"{features.upper()}: {np.mean(ours):.2f} %, {beside}, {len(ours)} seeds")
+        sizes = [np.mean(values(of(trials, f"{n}_{features}"), "size_kb")) for n in ("ds_cnn", second)]
+        parts.append(
+            f"{features.upper()}: {np.mean(ours):.2f} % in {sizes[0]:,.0f} kB, {beside}, in {sizes[1]:,.0f} kB; "
+            f"{len(ours)} seeds"
+        )
     verdict = HOLDS if all(better) else DOES_NOT if all(worse) else IN_PART if any(better) else UNKNOWN
     return Claim(text, "; ".join(parts), verdict)
 
@@ -195,7 +199,7 @@ def slow_quantisation(place: Place) -> Claim:
         factor = int8["inference"] / in_float["inference"]
         ratio = timed.get(name, {}).get("ratio")
         slower.append(factor > HUGE)
-        spread = f"{ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})" if ratio else ""
+        spread = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ""
         on_host = f", {spread} times as long on the host" if ratio else ""
         parts.append(f"{name} {factor:.2f} times the instructions{on_host}")
     return Claim(text, f"with the runtime of today: {'; '.join(parts)}", _verdict(slower))
