@@ -18,7 +18,13 @@ KB = 1024
 NARROW = 5  # inches: what a phone still shows readably
 INK = "#010101"  # stands for the colour of the text around a plot
 STYLE = {"svg.hashsalt": "models-under-budget", "svg.fonttype": "path", "font.size": 9, "axes.grid": True}
-STYLE |= {"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+STYLE |= {
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
 INKED = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     "svg.fonttype": "none",
