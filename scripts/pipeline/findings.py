@@ -130,7 +130,7 @@ def splits_markdown(place: Place = PUBLISHED) -> str:
             passed = sum(meets(trial, version.constraints) for trial in side)
             cells += [mean_of(side, "accuracy_pct"), share(passed, len(side))]
         clips = sides[1][0]["clips"]
-        cells += [f"{lost.value:.2f} ({lost.low:.2f}–{lost.high:.2f})", f"{clips:,}"]
+        cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
         lines.append(cells)
     header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
     header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
