@@ -1,6 +1,5 @@
 """Where models and results stand: what is published, and what this machine made beside it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,7 @@ class Place:
 
     def trials(self, study: str) -> list[dict[str, Any]]:
         """The trials of a study; none if there are none."""
-        path = self.trials_path(study)
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        return files.read_json_lines(self.trials_path(study))
 
 
 PUBLISHED = Place(files.MODELS, files.RESULTS, files.RESULTS / "latency")

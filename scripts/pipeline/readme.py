@@ -83,7 +83,7 @@ def levers_markdown() -> str:
         return ", ".join(filter(None, (quality, size)))
 
     verdicts = {True: "paid", False: "did not pay"}
-    rows = [json.loads(line) for line in (files.RESULTS / "levers.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = files.read_json_lines(files.RESULTS / "levers.jsonl")
     lines = [
         [
             row["task"].replace("_", " "),

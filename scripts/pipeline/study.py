@@ -111,7 +111,7 @@ def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summ
 def summary_lines(path: Path) -> list[str]:
     """For a terminal: a line a version and metric of a result."""
     lines = []
-    trials = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    trials = files.read_json_lines(path)
     for name in dict.fromkeys(t["version"] for t in trials):
         for metric in next((t["test"] for t in trials if t["version"] == name), ()):
             found = summary(trials, name, metric)
