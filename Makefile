@@ -1,4 +1,4 @@
-# The front door. `make help` lists what it does.
+# `make help` lists what it does.
 
 PYTHON ?= python3
 DATA ?= auto
@@ -12,9 +12,12 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved baselines seeds study measure pi emulated report publish readme test test-pi bench lock clean help
+.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
+  publish render test test-pi lock clean help
 
-all: data $(VERSIONS) measure report ## set up, get the data, make the five versions, time them, print the table
+all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
+	@$(RUN) scripts/08_measure.py --versions
+	@$(RUN) scripts/09_results.py
 
 setup: ## install the pinned packages into .venv
 	@$(PYTHON) scripts/00_setup.py
@@ -22,32 +25,36 @@ setup: ## install the pinned packages into .venv
 data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py
 
-th_a: setup ## one version: train, prune, quantise, compress, evaluate
+th_a: setup ## build one version: train, prune, quantise, compress, evaluate
 	@$(RUN) scripts/03_th_a.py
-th_b: setup ##
+th_b: setup ## likewise
 	@$(RUN) scripts/04_th_b.py
-kws_a: setup ##
+kws_a: setup ## likewise
 	@$(RUN) scripts/05_kws_a.py
-kws_b: setup ##
+kws_b: setup ## likewise
 	@$(RUN) scripts/06_kws_b.py
-kws_c: setup ##
+kws_c: setup ## likewise
 	@$(RUN) scripts/07_kws_c.py
 
-improved: setup ## our own recipes: the same budgets, smaller and better
+improved: setup ## our own recipes: smaller and better models under the same limits
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
 
-seeds: setup ## a recipe with several seeds: make seeds RECIPE=improved SEEDS=5
+smallest: setup ## our smallest spotter above 90 %
+	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
+
+seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
 
 baselines: setup ## what the report compares its versions with: unoptimised networks, its study of techniques
 	@$(RUN) scripts/02_baselines.py
 
-study: $(VERSIONS) ## does the report hold? ten seeds, baselines, unknown speakers, all claims: hours; goes on where it stopped
+study: ## every input of every claim: ten seeds, baselines, our recipes, unknown speakers, counts, bench: hours; resumes
+	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=report
 	@$(RUN) scripts/14_seeds.py report --seeds 10
 	@$(RUN) scripts/02_baselines.py
-	@$(RUN) scripts/14_seeds.py report-by-speaker
-	@$(RUN) scripts/08_measure.py
-	@$(RUN) scripts/09_report.py
+	@for study in improved smallest report-by-speaker improved-by-speaker smallest-by-speaker; do \
+	  $(RUN) scripts/14_seeds.py $$study || exit 1; done
+	@$(MAKE) --no-print-directory measure emulated bench results
 
 measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py
@@ -56,17 +63,20 @@ pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspber
 	@test -n "$(HOST)" || { echo "error: say which Pi: make pi HOST=pi@raspberrypi.local" >&2; exit 1; }
 	@$(RUN) scripts/08_measure.py --host "$(HOST)" --verify
 
-emulated: setup ## count the models' instructions on an emulated Pi (wants qemu-system-arm and openssh-client)
+emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-system-arm and openssh-client)
 	@$(RUN) scripts/08_measure.py --emulated
 
-report: setup ## report, published run, this machine's run, constraints: a table, and a page to open
-	@$(RUN) scripts/09_report.py
+results: setup ## the report, the published run and this machine's run in one table, and a page to open
+	@$(RUN) scripts/09_results.py
 
-publish: setup ## maintainers: make this machine's run the published one
-	@$(RUN) scripts/09_report.py --publish
+bench: setup ## time our training, front ends and models beside what others use
+	@$(RUN) scripts/13_bench.py
 
-readme: setup ## maintainers: write the README's tables, the plots and the page from the published results
-	@$(RUN) scripts/09_report.py --readme
+publish: setup ## for maintainers: copy this machine's models and results to the published ones
+	@$(RUN) scripts/15_publish.py
+
+render: setup ## for maintainers: write the README, docs, plots and page from the published results
+	@$(RUN) scripts/16_render.py
 
 test: ## set up, check style and types, run the tests
 	@$(PYTHON) scripts/00_setup.py --tests
@@ -75,24 +85,20 @@ test: ## set up, check style and types, run the tests
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest
 
-test-pi: ## the whole way to a Pi, on an emulated one (wants qemu-system-arm and openssh-client)
+test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm and openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pytest tests/pi
 
-bench: setup ## our training and front ends timed beside the usual ones
-	@$(RUN) scripts/13_bench.py
-
-lock: ## maintainers: pin all that requirements.txt needs in turn (wants uv)
+lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" requirements.txt tests/requirements.txt -o requirements.lock
 
 clean: ## remove what runs on this machine made; keeps downloads, .venv and all that is published
-	rm -rf models/local models/standin results/local results/standin data/real data/standin
+	rm -rf models/local models/synthetic results/local results/synthetic data/real data/synthetic
 
 help: ## this list
-	@echo "make all    does everything; make test checks everything. One thing at a time:"; echo
-	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 16
-	@echo; echo "  kws_a, kws_b, kws_c, th_b: as th_a"; echo
-	@echo "variables: DATA=auto|real|standin  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
-	@echo "           RECIPE=report|improved  SEEDS=5  PYTHON=python3"
+	@echo "make all    does everything; make test checks everything. All targets:"; echo
+	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
+	@echo "           RECIPE=report|improved|smallest  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"

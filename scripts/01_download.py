@@ -1,12 +1,12 @@
 """Get the data, check them, and keep them as arrays under data/.
 
 Real data come from a mirror folder if one is named, else from the official hosts; where neither can be had, a
-stand-in is generated and named so. See data/README.md.
+synthetic is generated and named so. See data/README.md.
 """
 
 from device.cli import parser, run
 from pipeline import cli
-from pipeline.data import load_speech, load_weather
+from pipeline.data.sources import load_speech, load_weather
 
 EXAMPLES = """\
   python scripts/01_download.py

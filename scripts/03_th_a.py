@@ -1,36 +1,10 @@
-"""th_a: forecast temperature and humidity an hour ahead, T MAE < 0.5 °C, Rh MAE < 1.8 %, in less than 2 kB."""
+"""Build th_a: train, prune, quantise, compress, evaluate.
 
-from device.artifact import FORECASTING
-from pipeline.cli import version_main
-from pipeline.recipe import Constraint, Pruning, Recipe, Rounding, Version
+Its limits and recipes are in scripts/pipeline/versions/th_a.py.
+"""
 
-VERSION = Version(
-    name="th_a",
-    task=FORECASTING,
-    constraints=(Constraint("t_mae_c", 0.5), Constraint("rh_mae_pct", 1.8), Constraint("size_kb", 2)),
-    recipes={
-        "report": Recipe(
-            architecture="mlp",  # has the smaller humidity error, the harder one to reduce
-            width=0.25,  # 32 units a layer
-            learning_rate=1e-3,
-            epochs=20,
-            pruning=Pruning(final_sparsity=0.90),
-            quantise=True,  # reaches the 32 x 32 layer alone: smaller tensors stay float
-        ),
-        "improved": Recipe(
-            architecture="residual",  # what changes in an hour is small beside what stays
-            width=2,  # 32 units a layer: the error is what counts, and 2 kB are enough for it
-            learning_rate=0.01,
-            epochs=100,
-            batch_size=1024,  # an epoch takes a tenth of a second
-            cosine=True,
-            normalise=False,  # the grid suits differences in °C and %
-            rounding=Rounding(step=0.15, bias_step=1 / 32, epochs=40),  # coarser ones cost accuracy
-            quantise=True,
-            tight=True,
-        ),
-    },
-)
+from pipeline.versions.main import version_main
+from pipeline.versions.th_a import VERSION
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

@@ -1,40 +1,10 @@
-"""kws_b: eight spoken words at an accuracy above 90 % in less than 35 kB, an inference in less than 1.5 ms."""
+"""Build kws_b: train, prune, quantise, compress, evaluate.
 
-from device.artifact import SPOTTING
-from device.frontend import Mfcc
-from pipeline.cli import version_main
-from pipeline.recipe import Augmentation, Constraint, Recipe, Rounding, Version
+Its limits and recipes are in scripts/pipeline/versions/kws_b.py.
+"""
 
-VERSION = Version(
-    name="kws_b",
-    task=SPOTTING,
-    constraints=(Constraint("accuracy_pct", 90), Constraint("size_kb", 35), Constraint("inference_ms", 1.5)),
-    recipes={
-        "report": Recipe(
-            architecture="ds_cnn",
-            front_end=Mfcc(),
-            width=0.22,  # 56 filters: narrow instead of quantised, since quantised weights slow inference
-            learning_rate=0.03,  # to reach 90 % in 20 epochs at this width
-            epochs=20,
-        ),
-        "improved": Recipe(
-            architecture="temporal",
-            width=0.625,  # 40 filters
-            blocks=(3, 3),
-            stride=2,  # half the frames: half the time
-            front_end=Mfcc(high=7600, coefficients=16, lifter=30),  # "stop" and "yes" live above 4 kHz
-            learning_rate=6e-3,
-            epochs=300,
-            batch_size=128,
-            cosine=True,
-            label_smoothing=0.1,
-            augmentation=Augmentation(mixup=0.1),
-            rounding=Rounding(step=0.35, epochs=25),  # size is no matter here
-            quantise=True,
-            tight=True,
-        ),
-    },
-)
+from pipeline.versions.kws_b import VERSION
+from pipeline.versions.main import version_main
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

@@ -1,41 +1,10 @@
-"""kws_c: eight spoken words at an accuracy above 90 % in less than 45 kB, sound to word in less than 40 ms."""
+"""Build kws_c: train, prune, quantise, compress, evaluate.
 
-from device.artifact import SPOTTING
-from device.frontend import Mfcc, Stft
-from pipeline.cli import version_main
-from pipeline.recipe import Augmentation, Constraint, Recipe, Rounding, Version
+Its limits and recipes are in scripts/pipeline/versions/kws_c.py.
+"""
 
-VERSION = Version(
-    name="kws_c",
-    task=SPOTTING,
-    constraints=(Constraint("accuracy_pct", 90), Constraint("size_kb", 45), Constraint("total_ms", 40)),
-    recipes={
-        "report": Recipe(
-            architecture="ds_cnn",
-            front_end=Stft(),  # less to compute than MFCC, and the front end takes most of the time
-            width=0.52,  # 133 filters, to make up for the coarser features
-            learning_rate=0.01,
-            epochs=30,
-            quantise=True,
-        ),
-        "improved": Recipe(
-            architecture="temporal",
-            width=1.25,  # 80 filters: accuracy is what counts
-            blocks=(2, 2, 2),
-            front_end=Mfcc(high=7600, coefficients=16, lifter=30),  # "stop" and "yes" live above 4 kHz
-            learning_rate=6e-3,
-            epochs=200,
-            batch_size=128,
-            cosine=True,
-            label_smoothing=0.1,
-            dropout=0.1,
-            augmentation=Augmentation(mixup=0.3),
-            rounding=Rounding(step=0.3, epochs=25),  # size is no matter here
-            quantise=True,
-            tight=True,
-        ),
-    },
-)
+from pipeline.versions.kws_c import VERSION
+from pipeline.versions.main import version_main
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

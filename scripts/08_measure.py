@@ -1,21 +1,23 @@
-"""Time every model in models/, on this machine or, with --host, on a Raspberry Pi over SSH.
+"""Time models on this machine or, with --host, on a Raspberry Pi over SSH: all in models/, or the five of make all.
 
-By the course's protocol: 100 passes over one second of random 48 kHz audio after 10 to warm up, 0.1 s apart, one
+The protocol is the course's: 100 passes over one second of random 48 kHz audio after 10 to warm up, 0.1 s apart, one
 thread. Total: resample to 16 kHz, features, set, invoke, get. Inference: invoke and get. Also measured: the steady
-state without pauses on 1 to 4 threads, a cold start, peak memory. Models that were measured on the device before are
-skipped; remove its file in results/local/latency/ to measure them again.
+state without pauses on 1 to 4 threads, a cold start, peak memory. A model that was measured on the
+device before is skipped; remove its file in results/local/latency/ to measure them again.
 
 On a Pi it uses your own OpenSSH (configuration, agent, keys; never a password), works in one private folder under
 ~/.cache, installs the pinned runtime there, and sets the performance governor if sudo allows, for as long as it runs.
 
---emulated counts instructions on an emulated Cortex-A72, which repeat. They rank models; they are no times.
+--emulated counts instructions on an emulated Cortex-A72. The counts repeat and rank models; they are not times.
 """
 
 from typing import Any
 
 from device.cli import parser, run
 from pipeline import cli, files
-from pipeline.measure import measure_here, read_latency
+from pipeline.measure.host import measure_here, model_files, read_latency
+from pipeline.store import latest_path
+from pipeline.versions.catalogue import VERSIONS
 
 EXAMPLES = """\
   python scripts/08_measure.py
@@ -30,28 +32,35 @@ def main() -> None:
     options.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the ssh command, with options if need be")
     options.add_argument("--wheels", action="store_true", help="fetch its packages here: for a Pi without internet")
     options.add_argument("--verify", action="store_true", help="run the test split there too, and compare")
+    options.add_argument("--versions", action="store_true", help="only the five versions that make all built here")
     options.add_argument("--emulated", action="store_true", help="count instructions on an emulated Pi (wants QEMU)")
     cli.add_sources(options)
     arguments = options.parse_args()
     if arguments.host and arguments.emulated:
         options.error("--host and --emulated: one of them")
     if arguments.emulated:
-        from pipeline.remote import count_emulated
+        from pipeline.measure.remote import count_emulated
 
         path = count_emulated()
     elif arguments.host:
-        from pipeline.remote import TIMING, measure_there
+        from pipeline.measure.remote import TIMING, measure_there
 
         check = cli.sources(arguments) if arguments.verify else None
         path = measure_there(arguments.host, arguments.ssh, TIMING, arguments.wheels, check)
     else:
-        path = measure_here()
+        paths = model_files()
+        if arguments.versions:
+            made = [latest_path(name, arguments.data) for name in VERSIONS]
+            paths = [path for path in made if path]
+        path = measure_here(paths)
     result = read_latency(path)
     device = result["device"]
     for entry in result["models"].values():
         print(_line(entry))
         if not entry["xnnpack"]:
-            print("  without XNNPACK: other kernels than usual, other times, outputs that differ in the last digits")
+            print(
+                "  without XNNPACK: other kernels than usual, so other times, and outputs that differ in the last digits"
+            )
         if "verified" in entry:
             print(f"  the same inputs here: {entry['verified']}")
     print(f"on {device['model']} ({device['kind']}); in full: {path.relative_to(files.ROOT)}")

@@ -16,7 +16,7 @@ from device import artifact
 from device.audio import RATE, Audio, read_wav
 from device.cli import parser, run
 from device.errors import UserError
-from device.listen import HOP, Heard, Listener, Settings
+from device.listen import HOP, Detection, KeywordDetector, Settings
 
 EXAMPLES = """\
   python scripts/10_listen.py
@@ -43,7 +43,7 @@ def main() -> None:
     card, content = artifact.load_file(arguments.model)
     if card.front_end is None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
-    listener = Listener(card, content, settings)
+    listener = KeywordDetector(card, content, settings)
     if arguments.wav:
         chunks = from_wav(arguments.wav)
     elif arguments.raw:
@@ -51,11 +51,11 @@ def main() -> None:
     else:
         chunks = from_microphone()
     for chunk in chunks:
-        if heard := listener.hear(chunk):
+        if heard := listener.process(chunk):
             show(heard, arguments.json)
 
 
-def show(heard: Heard, as_json: bool) -> None:
+def show(heard: Detection, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(heard)), flush=True)
     else:

@@ -15,10 +15,10 @@ from device import artifact
 from device.artifact import FORECASTING, SPOTTING
 from device.cli import parser, run
 from device.errors import UserError
-from device.frontend import KINDS
+from device.frontend import FRONT_ENDS
 from pipeline import cli
-from pipeline.data import load_speech, load_weather
-from pipeline.speech import LABELS
+from pipeline.data.sources import load_speech, load_weather
+from pipeline.data.speech import LABELS
 
 EXAMPLES = """\
   python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
@@ -31,7 +31,7 @@ def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("file", type=Path, help="a .tflite or .tflite.zlib file")
     options.add_argument("--task", choices=(FORECASTING, SPOTTING), help="for a model without a card")
-    options.add_argument("--front-end", choices=sorted(KINDS), default="mfcc", help="of a spotter (default: mfcc)")
+    options.add_argument("--front-end", choices=sorted(FRONT_ENDS), default="mfcc", help="of a spotter (default: mfcc)")
     options.add_argument(
         "--labels", type=lambda text: tuple(text.split(",")), default=LABELS, help="of a spotter, in its order"
     )
@@ -43,10 +43,10 @@ def main() -> None:
     path: Path = arguments.file
     content = artifact.read_model(path)
     cli.import_tensorflow()
-    from pipeline.forecasting import Forecasting
-    from pipeline.spotting import Spotting
-    from pipeline.task import Task, prepare_for
-    from pipeline.version import evaluate
+    from pipeline.build import evaluate
+    from pipeline.train.forecasting import Forecasting
+    from pipeline.train.spotting import Spotting
+    from pipeline.train.task import Task, prepare_for
 
     sources = cli.sources(arguments)
     task: Task
@@ -57,7 +57,7 @@ def main() -> None:
         card, content = artifact.load(path.parent, name)
         task = prepare_for(card, sources)
     elif arguments.task == SPOTTING:
-        task = Spotting(load_speech(sources), KINDS[arguments.front_end](), arguments.labels)
+        task = Spotting(load_speech(sources), FRONT_ENDS[arguments.front_end](), arguments.labels)
     else:
         if (arguments.mean is None) != (arguments.std is None):
             raise UserError("--mean and --std go together: give both or neither")

@@ -1,46 +1,36 @@
-"""Our training and front ends timed beside the usual ones, side by side in this very run, with their ratios.
+"""Time our training, front ends and models side by side with what others use, in one run, and print the ratios.
 
-Training: an optimiser step of each forecaster's recipe, ours against the plain Keras loop
-(timeseries_dataset_from_array, fit with tfmot's callback). Front ends: a clip, ours against eager tf.signal;
-from 48 kHz sound to word, ours against SciPy's resampler and eager tf.signal.
-Quantisation: an inference with and without it. Memory: the peak that each version's run recorded; a version that was
-not made on this machine is made first. An interrupted bench goes on where it stopped.
+Training: an optimiser step of each forecaster's recipe, ours beside Keras' loop (timeseries_dataset_from_array, fit with
+tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word, ours
+beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each
+version's run recorded; a version that was not built on this machine is built first. An interrupted bench resumes.
 """
 
-import json
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from device import artifact
-from device.audio import RATE, resampler
 from device.cli import parser, run
-from device.frontend import FrontEnd, Mfcc, Stft, extractor
-from device.latency import MICROPHONE_RATE
-from device.probe import probe
-from device.runtime import Model
-from pipeline import cli, files, measure
-from pipeline.data import Sources, load_weather
-from pipeline.place import HERE, STAND_IN
-from pipeline.recipe import RECIPES, VERSIONS, load_version
-from pipeline.report import latest
-from pipeline.weather import INPUT_STEPS, OUTPUT_STEPS
-
-ROUNDS = 5  # each side in turn; the median ratio is printed
-CLIPS = 50  # a round
-INFERENCES = 2000  # a round
-KERAS_STEPS = 400  # a round; the loop costs milliseconds a step
+from device.frontend import FrontEnd, Mfcc, Stft
+from pipeline import cli, files
+from pipeline.data.sources import load_weather
+from pipeline.measure.bench import (
+    bench_front_end,
+    bench_inference,
+    bench_memory,
+    bench_quantisation,
+    bench_total,
+    bench_training,
+    spotters,
+    write_bench,
+)
+from pipeline.store import store_of
+from pipeline.versions import baselines
+from pipeline.versions.catalogue import FORECASTERS, VERSIONS
 
 
 def main() -> None:
-    options = parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data standin")
+    options = parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data synthetic")
     cli.add_sources(options)
     arguments = options.parse_args()
     sources = cli.sources(arguments)
@@ -52,231 +42,11 @@ def main() -> None:
             **{str(path.relative_to(files.MODELS)): partial(bench_total, path) for path in spotters()},
             "kws_b": partial(bench_inference, "kws_b"),
         },
-        "quantisation": {name: partial(bench_quantisation, name) for name in measure.PAIRS},
-        "training": {name: partial(bench_training, name, sources) for name in ("th_a", "th_b")},
+        "quantisation": {name: partial(bench_quantisation, name) for name in baselines.INT8_FLOAT_PAIRS},
+        "training": {name: partial(bench_training, name, sources) for name in FORECASTERS},
         "memory": {name: partial(bench_memory, name, arguments.data) for name in VERSIONS},
     }
-    place = STAND_IN if load_weather(sources).identity.stand_in else HERE
-    write_bench(place.results / "bench.json", parts)
-
-
-def write_bench(path: Path, parts: dict[str, dict[str, Callable[[], Any]]]) -> None:
-    """Do what is not done yet, and write it down row by row: an interrupted bench goes on where it stopped."""
-    under = {"made_with": "make bench", "code": files.code_digest((files.ROOT / "scripts").glob("**/*.py"))}
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    done = before if before.get("code") == under["code"] else {**under, "device": probe()}
-    for part, rows in parts.items():
-        for name, bench in rows.items():
-            if name not in done.setdefault(part, {}):
-                done[part][name] = bench()
-                files.write_json(path, done)
-
-
-def side_by_side(title: str, ours: Callable[[], float], theirs: Callable[[], float], aim: int | None) -> dict[str, Any]:
-    """Time both sides in turn; print and return the medians in milliseconds, and of the ratios round by round."""
-    pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
-    ratios = sorted(b / a for a, b in pairs)
-    mine, other = (round(1000 * statistics.median(side), 4) for side in zip(*pairs, strict=True))
-    median = statistics.median(ratios)
-    spread = f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
-    aimed = f"; aim {aim}" if aim else ""
-    print(f"{title}: {mine} ms, the other side {other} ms: {median:.1f} times faster ({spread}{aimed})", flush=True)
-    ratio = {"median": round(median, 2), "low": round(ratios[0], 2), "high": round(ratios[-1], 2)}
-    return {"what": title, "ours_ms": mine, "theirs_ms": other, "ratio": ratio, "aim": aim}
-
-
-def eager(front_end: FrontEnd) -> Callable[[Any], Any]:
-    """The course's way to such features: eager tf.signal, a clip at a time (without a lifter, which adds nothing)."""
-    import tensorflow as tf
-
-    p = front_end
-    if isinstance(p, Stft):
-
-        def stft(clip: Any) -> Any:
-            return tf.image.resize(tf.abs(tf.signal.stft(clip, p.frame, p.step, p.frame))[..., None], p.shape[:2])
-
-        return stft
-    mel = tf.signal.linear_to_mel_weight_matrix(p.mel_bins, p.frame // 2 + 1, RATE, p.low, p.high)
-
-    def mfcc(clip: Any) -> Any:
-        log_mel = tf.math.log(tf.tensordot(tf.abs(tf.signal.stft(clip, p.frame, p.step, p.frame)), mel, 1) + 1e-6)
-        return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., : p.coefficients, None]
-
-    return mfcc
-
-
-def seconds_each(function: Callable[[Any], Any], inputs: Any) -> float:
-    """Mean seconds of a call."""
-    started = time.perf_counter()
-    for each in inputs:
-        function(each)
-    return (time.perf_counter() - started) / len(inputs)
-
-
-def bench_front_end(title: str, front_end: FrontEnd) -> dict[str, Any]:
-    """A clip through our front end and through the course's eager one."""
-    clips = np.random.default_rng(0).uniform(-1, 1, (CLIPS, RATE)).astype(np.float32)
-    ours, theirs = extractor(front_end), eager(front_end)
-    seconds_each(ours, clips), seconds_each(theirs, clips)  # warm-up
-    return side_by_side(
-        f"{title} of a clip", lambda: seconds_each(ours, clips), lambda: seconds_each(theirs, clips), aim=40
-    )
-
-
-def spotters() -> list[Path]:
-    """The published spotters, by the report's recipes and by ours."""
-    return [path for recipe in RECIPES for path in sorted((files.MODELS / recipe).glob("kws_*.tflite.zlib"))]
-
-
-def bench_inference(name: str) -> dict[str, Any]:
-    """An inference (invoke and get) of the improved model beside one by the report's recipe."""
-    improved, report = (_inference(files.MODELS / recipe, name) for recipe in ("improved", "report"))
-    return side_by_side(f"inference of improved/{name}, beside report/{name}", improved, report, aim=2)
-
-
-def bench_quantisation(name: str) -> dict[str, Any]:
-    """An inference in float beside one with quantised weights; the weights were the same before."""
-    quantised, plain = (
-        _inference(files.MODELS / ("report" if model in VERSIONS else measure.TWINS), model)
-        for model in measure.PAIRS[name]
-    )
-    return side_by_side(f"inference of {name} in float, beside quantised", plain, quantised, aim=None)
-
-
-def _inference(folder: Path, name: str) -> Callable[[], float]:
-    """Warmed up; gives the mean seconds of many."""
-    model = Model(artifact.load(folder, name)[1], name)
-
-    def seconds() -> float:
-        model.set(np.zeros(model.input_shape, np.float32))
-        started = time.perf_counter()
-        for _ in range(INFERENCES):
-            model.invoke()
-            model.get()
-        return (time.perf_counter() - started) / INFERENCES
-
-    seconds()
-    return seconds
-
-
-def bench_memory(name: str, data: str) -> int:
-    """Peak MiB of making a version, by its card; it is made if it does not stand."""
-    script = Path(__file__).with_name(VERSIONS[name])
-    subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.DEVNULL)
-    card = latest(name, data)
-    assert card is not None  # it was made just now
-    peak: int = card.content["peak_memory_mib"]
-    print(f"{name}: peak memory {peak} MiB (aim: under 2048)")
-    return peak
-
-
-def bench_total(path: Path) -> dict[str, Any]:
-    """Sound at 48 kHz to word with a published model: our path, and SciPy's resampler with eager tf.signal."""
-    import scipy.signal
-
-    card, content = artifact.load_file(path)
-    name = f"{path.parent.name}/{card.name}"
-    assert card.front_end is not None  # the callers name spotters
-    model, extract, course = Model(content, card.name), extractor(card.front_end), eager(card.front_end)
-    sounds = np.random.default_rng(0).uniform(-1, 1, (CLIPS, MICROPHONE_RATE)).astype(np.float32)
-
-    resample = resampler(MICROPHONE_RATE, sounds.shape[1])
-
-    def word(x: Any) -> int:
-        model.set(x)
-        model.invoke()
-        return int(model.get().argmax())
-
-    def ours(sound: Any) -> int:
-        return word(extract(resample(sound)))
-
-    def theirs(sound: Any) -> int:
-        return word(course(scipy.signal.resample_poly(sound, 1, MICROPHONE_RATE // RATE)).numpy())
-
-    seconds_each(ours, sounds), seconds_each(theirs, sounds)  # warm-up
-    return side_by_side(
-        f"48 kHz sound to word, {name}",
-        lambda: seconds_each(ours, sounds),
-        lambda: seconds_each(theirs, sounds),
-        aim=20,
-    )
-
-
-def bench_training(name: str, sources: Sources) -> dict[str, Any]:
-    """A step of the version's report recipe, ours and Keras'; then both trained in full, and their MAE."""
-    import tf_keras as keras
-    from tensorflow_model_optimization.sparsity import keras as sparsity
-
-    from pipeline import models, training
-    from pipeline.forecasting import Forecasting
-
-    recipe = load_version(name).recipes["report"]
-    pruning = recipe.pruning
-    assert pruning is not None  # both forecasters are pruned
-    weather = load_weather(sources)
-    task = Forecasting(weather)
-    samples = len(weather.windows("train"))
-    steps = -(-samples // recipe.batch_size)
-
-    def keras_model() -> Any:
-        schedule = sparsity.PolynomialDecay(
-            pruning.initial_sparsity, pruning.final_sparsity, steps * pruning.begin_epoch, steps * pruning.end_epoch
-        )
-        network = models.build(recipe, (INPUT_STEPS, 2), (OUTPUT_STEPS, 2))
-        model = sparsity.prune_low_magnitude(network, pruning_schedule=schedule)
-        model.compile(keras.optimizers.Adam(recipe.learning_rate), "mse")
-        return model
-
-    def dataset() -> Any:
-        """Keras' own windows, a gap-free stretch at a time, shuffled as well as its tools do."""
-        starts = weather.windows("train")
-        mean, std = (np.array(v, np.float32) for v in task.card()["normalisation"].values())
-        whole = None
-        for stretch in np.split(starts, np.flatnonzero(np.diff(starts) != 1) + 1):
-            rows = weather.values[stretch[0] : stretch[-1] + INPUT_STEPS + OUTPUT_STEPS]
-            part = keras.utils.timeseries_dataset_from_array(
-                rows,
-                None,
-                sequence_length=INPUT_STEPS + OUTPUT_STEPS,
-                batch_size=recipe.batch_size,
-                shuffle=True,
-                seed=22,
-            )
-            whole = part if whole is None else whole.concatenate(part)
-        assert whole is not None
-        split = whole.map(lambda window: ((window[:, :INPUT_STEPS] - mean) / std, window[:, INPUT_STEPS:]))
-        return split.cache().shuffle(steps)
-
-    def fit(model: Any, data: Any, epochs: int) -> float:
-        started = time.perf_counter()
-        model.fit(data, epochs=epochs, verbose=0, callbacks=[sparsity.UpdatePruningStep()])
-        return time.perf_counter() - started
-
-    def mae(model: Any) -> tuple[float, float]:
-        metrics = task.metrics(model.predict(task.inputs("test"), batch_size=4096, verbose=0), "test")
-        return metrics["t_mae_c"], metrics["rh_mae_pct"]
-
-    mine: list[tuple[float, float]] = []
-
-    def ours() -> float:
-        """Seconds a step of a whole training, building and compiling its graph included."""
-        seed = 22 + len(mine)
-        training.seed_everything(seed)
-        started = time.perf_counter()
-        model = task.train(recipe, seed)
-        seconds = (time.perf_counter() - started) / (recipe.epochs * steps)
-        mine.append(mae(model))
-        return seconds
-
-    data, warm = dataset(), keras_model()
-    fit(warm, data, 1)  # builds the graph, fills the cache: left out on this side
-    few = data.take(KERAS_STEPS)
-    row = side_by_side(f"optimiser step of {name}", ours, lambda: fit(warm, few, 1) / KERAS_STEPS, aim=20)
-    model = keras_model()
-    fit(model, data, recipe.epochs)
-    theirs = mae(sparsity.strip_pruning(model))
-    print(f"{name}, test MAE (°C, %) before conversion: Keras' loop {theirs}; ours, a seed each: {mine}", flush=True)
-    return {**row, "mae": {"seeds": ROUNDS, "ours": mine, "keras": theirs}}
+    write_bench(store_of(load_weather(sources).identity).bench_path, parts)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""Make versions with several seeds, to tell what a recipe does from what luck does.
+"""Build versions with several seeds, to tell the effect of a recipe from luck.
 
-A study is one of the version scripts' recipes (report, improved, smallest), or such a recipe for the spotters alone, no
-speaker both in training and in test, which the course's lists do not see to (report-by-speaker and so on).
+A study is one of the recipes (report, improved, smallest), or a recipe for the spotters alone with the clips split by
+speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
 
-A run that stands is not made again, so an interrupted study goes on where it stopped, and several may run side by side,
-each for versions of its own. Models and cards go to models/local/STUDY/seed-N, a line a run to
-results/local/seeds-STUDY.jsonl.
+A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its own
+versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
 """
 
 from dataclasses import replace
 
 from device.artifact import SPOTTING
 from device.cli import parser, run
-from pipeline import cli, study
-from pipeline.recipe import RECIPES, VERSIONS, load_version
-from pipeline.study import BY_SPEAKER
+from pipeline import cli
+from pipeline.study import runs, trials
+from pipeline.study.trials import BY_SPEAKER
+from pipeline.versions.catalogue import RECIPES, VERSIONS
 
 EXAMPLES = """\
   python scripts/14_seeds.py improved
@@ -33,15 +33,14 @@ def main() -> None:
     arguments = options.parse_args()
     recipe = arguments.study.removesuffix(BY_SPEAKER)
     sources = replace(cli.sources(arguments), by_speaker=recipe != arguments.study)
-    versions = [load_version(name) for name in arguments.versions]
+    versions = [VERSIONS[name] for name in arguments.versions]
     if sources.by_speaker:
         versions = [version for version in versions if version.task == SPOTTING]
     versions = [version for version in versions if recipe in version.recipes]
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
-    cli.import_tensorflow()
-    path = study.run(arguments.study, versions, recipe, range(1, arguments.seeds + 1), sources)
-    print("\n".join(study.summary_lines(path)))
+    path = runs.run(arguments.study, versions, recipe, range(1, arguments.seeds + 1), sources)
+    print("\n".join(trials.summary_lines(path)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fixtures: a tiny project on stand-in data, the real data where they can be had, and files to be refused."""
+"""Fixtures: a tiny project on synthetic data, the real data where they can be had, and files to be refused."""
 
 import io
 import os
@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import files
-from pipeline.data import Sources
+from pipeline.data.sources import Sources
 
 files_root = Path(__file__).parents[1]
 
@@ -38,8 +38,8 @@ def real_data() -> Sources:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a tiny stand-in as its data: what its scripts write stays in there."""
-    from pipeline import data, standin
+    """A copy of the project with a tiny synthetic as its data: what its scripts write stays in there."""
+    from pipeline.data import sources, synthetic
 
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(files_root / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
@@ -50,8 +50,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
     shutil.copyfile(files_root / "README.md", root / "README.md")
     origin = {"path": None, "own": False}
-    data.save(standin.make_weather(8000), root / "data" / "standin" / "weather.npz", origin)
-    data.save(standin.make_speech(40), root / "data" / "standin" / "speech.npz", origin)
+    sources.save(synthetic.make_weather(8000), root / "data" / "synthetic" / "weather.npz", origin)
+    sources.save(synthetic.make_speech(40), root / "data" / "synthetic" / "speech.npz", origin)
     return root
 
 

@@ -1,3 +1,5 @@
+"""TODO."""
+
 import io
 from typing import Any
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from device.errors import UserError
-from pipeline import fetch
-from pipeline.fetch import Remote, UnreachableError
+from pipeline.data import fetch
+from pipeline.data.fetch import DownloadableFile, UnreachableError
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -53,13 +53,13 @@ def server() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/whole", "/cut", "/plain", "/busy"])
 def test_downloads_whole_whatever_happens(server: str, tmp_path: Path, path: str) -> None:
-    got = fetch.fetch(Remote("file.zip", (server + path,), ()), None, tmp_path)
+    got = fetch.fetch(DownloadableFile("file.zip", (server + path,), ()), None, tmp_path)
     assert got.read_bytes() == CONTENT
     assert [p.name for p in tmp_path.iterdir()] == ["file.zip"]
 
 
 def test_resumes_where_it_broke_off(server: str, tmp_path: Path) -> None:
-    fetch.fetch(Remote("file.zip", (server + "/cut",), ()), None, tmp_path)
+    fetch.fetch(DownloadableFile("file.zip", (server + "/cut",), ()), None, tmp_path)
     first, second = Handler.requests
     assert first is None and second is not None
     assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= len(CONTENT) // 2
@@ -67,19 +67,19 @@ def test_resumes_where_it_broke_off(server: str, tmp_path: Path) -> None:
 
 def test_resumes_an_earlier_run(server: str, tmp_path: Path) -> None:
     (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
-    assert fetch.fetch(Remote("file.zip", (server + "/whole",), ()), None, tmp_path).read_bytes() == CONTENT
+    assert fetch.fetch(DownloadableFile("file.zip", (server + "/whole",), ()), None, tmp_path).read_bytes() == CONTENT
     assert Handler.requests == ["bytes=1000-"]
 
 
 def test_a_second_address_serves_where_the_first_fails(server: str, tmp_path: Path) -> None:
-    remote = Remote("file.zip", (server + "/missing", server + "/whole"), ())
+    remote = DownloadableFile("file.zip", (server + "/missing", server + "/whole"), ())
     Handler.requests = [None]
     assert fetch.fetch(remote, None, tmp_path).read_bytes() == CONTENT
 
 
 def test_a_missing_file_is_unreachable(server: str, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match=r"file.zip can't be downloaded \(404"):
-        fetch.fetch(Remote("file.zip", (server + "/missing",), ()), None, tmp_path)
+        fetch.fetch(DownloadableFile("file.zip", (server + "/missing",), ()), None, tmp_path)
 
 
 def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,9 @@ def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytes
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
         started = time.monotonic()
         with pytest.raises(UnreachableError, match="does not answer"):
-            fetch.fetch(Remote("file.zip", (url, url), ()), None, tmp_path)  # the second address is the same host
+            fetch.fetch(
+                DownloadableFile("file.zip", (url, url), ()), None, tmp_path
+            )  # the second address is the same host
     assert time.monotonic() - started < 30
     assert fetch.PATIENCE < 30
 
@@ -98,7 +100,7 @@ def test_the_mirror_goes_first_and_is_left_alone(tmp_path: Path) -> None:
     mirror.mkdir()
     (mirror / "b.zip").write_bytes(b"b")
     (mirror / "c.zip").write_bytes(b"c")
-    remote = Remote("a.zip", (), ("a.zip", "b.zip", "c.zip"))
+    remote = DownloadableFile("a.zip", (), ("a.zip", "b.zip", "c.zip"))
     assert fetch.fetch(remote, mirror, tmp_path / "downloads") == mirror / "b.zip"
     assert not (tmp_path / "downloads").exists()
     with pytest.raises(UserError, match="not a folder"):

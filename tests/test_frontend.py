@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.frontend import FrontEnd, Mfcc, Stft, Stream, extractor, from_dict, to_dict
-from pipeline.data import Sources
+from pipeline.data.sources import Sources
 
 MEL = tf.signal.linear_to_mel_weight_matrix(40, 321, 16_000, 20.0, 4000.0, dtype=tf.float64)
 
@@ -56,7 +56,7 @@ def test_equals_tf_signal_on_silence(front_end: FrontEnd, reference: Any) -> Non
 
 @BOTH
 def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference: Any, real_data: Sources) -> None:
-    from pipeline.data import load_speech
+    from pipeline.data.sources import load_speech
 
     for audio in np.array_split(load_speech(real_data).subset("test")[0], 8):
         np.testing.assert_allclose(features(front_end, audio), reference(audio), atol=1e-4)

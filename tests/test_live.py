@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from device import artifact
 from device.errors import UserError
 from device.forecast import Forecast, Forecaster, Notice, Reading, readings
-from device.listen import HOP, Listener, Settings
-from pipeline.data import Sources, load_speech, load_weather
-from pipeline.speech import LABELS
+from device.listen import HOP, KeywordDetector, Settings
+from pipeline.data.sources import Sources, load_speech, load_weather
+from pipeline.data.speech import LABELS
 
 PUBLISHED = files_root / "models" / "report"
 RATE = 16_000
@@ -57,8 +57,8 @@ def count(heard: list[tuple[float, str]], words: list[tuple[float, str]]) -> dic
 @pytest.mark.parametrize("name", ["report/kws_a", "report/kws_b", "report/kws_c", "improved/kws_a", "smallest/kws_a"])
 def test_hears_the_words_of_a_long_recording(name: str, real_data: Sources) -> None:
     sound, words = recording(real_data, 100)
-    listener = Listener(*artifact.load_file(files_root / "models" / f"{name}.tflite.zlib"), Settings())
-    heard = [h for c in sound[: len(sound) // HOP * HOP].reshape(-1, HOP) if (h := listener.hear(c))]
+    listener = KeywordDetector(*artifact.load_file(files_root / "models" / f"{name}.tflite.zlib"), Settings())
+    heard = [h for c in sound[: len(sound) // HOP * HOP].reshape(-1, HOP) if (h := listener.process(c))]
     counts = count([(h.time, h.word) for h in heard], words)
     print(name, f"{len(sound) / RATE:.0f} s", counts)
     assert counts["hit"] >= 70
@@ -68,9 +68,9 @@ def test_hears_the_words_of_a_long_recording(name: str, real_data: Sources) -> N
 
 @pytest.mark.parametrize("level", [0.0, 1e-4, 0.05])
 def test_hears_nothing_in_silence_and_steady_noise(level: float) -> None:
-    listener = Listener(*artifact.load(PUBLISHED, "kws_a"), Settings())
+    listener = KeywordDetector(*artifact.load(PUBLISHED, "kws_a"), Settings())
     noise = np.random.default_rng(0).normal(0, level, 30 * RATE).astype(np.float32)
-    assert not [h for c in noise.reshape(-1, HOP) if (h := listener.hear(c))]
+    assert not [h for c in noise.reshape(-1, HOP) if (h := listener.process(c))]
 
 
 def test_wav_and_raw_are_heard_alike(tmp_path: Path, real_data: Sources) -> None:
@@ -114,7 +114,7 @@ def log(minutes: list[int], temperature: float = 5.0) -> str:
 @pytest.mark.parametrize("name", ["report/th_a", "improved/th_a", "improved/th_b"])
 def test_forecasts_as_the_pipeline_does(name: str, real_data: Sources) -> None:
     """The live program's forecast for test windows against the pipeline's outputs for them."""
-    from pipeline.task import prepare_for
+    from pipeline.train.task import prepare_for
 
     card, content = artifact.load_file(files_root / "models" / f"{name}.tflite.zlib")
     weather = load_weather(real_data)

@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 import pytest
 from conftest import files_root
 
-from pipeline import examples, page
-from pipeline.data import Sources
-from pipeline.place import PUBLISHED, Place
+from pipeline.data.sources import Sources
+from pipeline.report import examples, page
+from pipeline.store import PUBLISHED, ResultStore
 
 PAGE = files_root / "results" / "index.html"
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -84,7 +84,7 @@ def test_every_chart_is_well_formed() -> None:
 
 
 def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_data: Sources) -> None:
-    place = Place(PUBLISHED.models, tmp_path, tmp_path)
+    place = ResultStore(PUBLISHED.models, tmp_path, tmp_path)
     examples.write_examples(place, real_data)
     found, published = examples.kept(place), examples.kept(PUBLISHED)
     assert [(c.title, c.words) for c in found] == [(c.title, c.words) for c in published], "run make publish"
@@ -92,7 +92,7 @@ def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_dat
 
 
 def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
-    empty = page.page(Place(tmp_path, tmp_path, tmp_path), [])
+    empty = page.page(ResultStore(tmp_path, tmp_path, tmp_path), [])
     assert "No result here yet" in empty
     assert "can't be told" in empty
 

@@ -7,12 +7,12 @@ import pytest
 from conftest import files_root
 
 from device import artifact
-from pipeline import readme, study
-from pipeline.data import Sources
-from pipeline.place import PUBLISHED
-from pipeline.recipe import RECIPES, VERSIONS
-from pipeline.task import prepare_for
-from pipeline.version import evaluate
+from pipeline.build import evaluate
+from pipeline.data.sources import Sources
+from pipeline.report import readme
+from pipeline.store import PUBLISHED
+from pipeline.train.task import prepare_for
+from pipeline.versions.catalogue import RECIPES, VERSIONS
 
 ALL = [path for recipe in RECIPES for path in sorted((files_root / "models" / recipe).glob("*.tflite.zlib"))]
 
@@ -46,7 +46,7 @@ def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> No
         card = artifact.load_file(path)[0]
         own = [trial for trial in trials if trial["version"] == card.name]
         assert len(own) >= 5
-        assert study.chosen(own)["sha256"] == card.sha256
+        assert chosen(own)["sha256"] == card.sha256
         for trial in own:
             if trial["sha256"] == card.sha256:
                 assert all(card.content["test"][metric] == value for metric, value in trial["test"].items())
@@ -64,6 +64,6 @@ def test_no_data_in_git() -> None:
     names = tracked.stdout.splitlines()
     assert [n for n in names if n.startswith("data/")] == ["data/README.md"]
     assert not [
-        n for n in names if n.startswith(("models/local", "models/standin", "results/local", "results/standin"))
+        n for n in names if n.startswith(("models/local", "models/synthetic", "results/local", "results/synthetic"))
     ]
     assert not [n for n in names if n.endswith((".wav", ".npz", ".npy", ".xz", ".zip"))]

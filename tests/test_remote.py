@@ -1,4 +1,4 @@
-"""The way to a Pi without one: a stand-in for ssh that runs commands here, or fails as OpenSSH does."""
+"""The way to a Pi without one: synthetic data for ssh that runs commands here, or fails as OpenSSH does."""
 
 import json
 import shutil
@@ -11,9 +11,9 @@ from conftest import clean_environment, files_root
 
 from device.errors import UserError
 from device.probe import probe
-from pipeline import data, standin
-from pipeline.remote import check_fit
-from pipeline.ssh import Connection, LostError
+from pipeline.data import sources, synthetic
+from pipeline.measure.remote import check_fit
+from pipeline.measure.ssh import Connection, LostError
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_32_bit_system_fits_with_its_own_runtime() -> None:
 @pytest.mark.parametrize(("name", "stages"), [("th_b", 3), ("kws_b", 5)])
 def test_counts_add_up(name: str, stages: int) -> None:
     """Off an emulated machine the counts are nanoseconds; that they repeat is shown by two runs of make emulated."""
-    command = [sys.executable, "-m", "device.count", str(files_root / "models" / "report" / f"{name}.tflite.zlib")]
+    command = [sys.executable, "-m", "device.instructions", str(files_root / "models" / "report" / f"{name}.tflite.zlib")]
     done = subprocess.run(command, cwd=files_root / "scripts", capture_output=True, text=True, check=True)
     counts = json.loads(done.stdout)["instructions"]
     assert len(counts["stages"]) == stages
@@ -118,10 +118,10 @@ def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     (root / "models" / "report").mkdir(parents=True)
     for name in ("th_b.json", "th_b.tflite.zlib"):
         shutil.copyfile(files_root / "models" / "report" / name, root / "models" / "report" / name)
-    for name, made in (("weather", standin.make_weather(3000)), ("speech", standin.make_speech(5))):
-        data.save(made, root / "data" / "standin" / f"{name}.npz", {"path": None, "own": False})
+    for name, made in (("weather", synthetic.make_weather(3000)), ("speech", synthetic.make_speech(5))):
+        sources.save(made, root / "data" / "synthetic" / f"{name}.npz", {"path": None, "own": False})
     command = [sys.executable, str(root / "scripts" / "08_measure.py"), "--host", "pi", "--ssh", fake_ssh]
-    command += ["--verify", "--data", "standin"]
+    command += ["--verify", "--data", "synthetic"]
 
     def measure() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=300)

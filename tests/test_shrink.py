@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from device.errors import UserError
 from device.frontend import Mfcc, Stft
 from device.runtime import Model
-from pipeline import models, pack, shrink, training
+from pipeline.export import convert, deflate, flatbuffer, quantise
 from pipeline.recipe import Recipe
+from pipeline.train import loop, networks
 
 RECIPES = {
     "th_a": (Recipe("mlp", 0.25, 1e-3, 1), (6, 2), (6, 2)),
@@ -30,11 +31,11 @@ EACH = pytest.mark.parametrize("name", RECIPES)
 @pytest.fixture(scope="module")
 def networks() -> dict[Any, Any]:
     """Untrained networks with random biases and batch-norm statistics, so that no tensor is trivial."""
-    training.seed_everything(3)
+    loop.seed_everything(3)
     made = {}
     rng = np.random.default_rng(3)
     for name, (recipe, input_shape, output_shape) in RECIPES.items():
-        model = models.build(recipe, input_shape, output_shape)
+        model = networks.build(recipe, input_shape, output_shape)
         model.set_weights([w if w.ndim > 1 else (w + rng.uniform(0.1, 0.5, w.shape)) for w in model.get_weights()])
         made[name] = model
     return made
@@ -51,26 +52,26 @@ def unpack(content: bytes) -> schema.ModelT:
 @EACH
 @pytest.mark.parametrize("quantise", [False, True])
 def test_slimming_is_bit_equal(networks: dict[Any, Any], name: str, quantise: bool) -> None:
-    converted = shrink.convert(networks[name])
+    converted = convert.convert(networks[name])
     if quantise:
-        converted = shrink.quantise_weights(converted)
-    slimmed = shrink.slim(converted)
+        converted = quantise.quantise_weights(converted)
+    slimmed = flatbuffer.slim(converted)
     x = inputs(networks[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
     assert len(slimmed) < len(converted)
-    assert shrink.slim(slimmed) == slimmed
+    assert flatbuffer.slim(slimmed) == slimmed
     assert tf.lite.Interpreter(model_content=slimmed) is not None  # TensorFlow's own runtime reads it too
 
 
 @EACH
 def test_slimmed_files_hold_nothing_but_the_model(networks: dict[Any, Any], name: str) -> None:
-    slimmed = shrink.slim(shrink.convert(networks[name]))
+    slimmed = flatbuffer.slim(convert.convert(networks[name]))
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
     used = {tensor.buffer for tensor in model.subgraphs[0].tensors}
     assert used == set(range(len(model.buffers)))
-    parts = shrink.bytes_by_part(slimmed)
+    parts = flatbuffer.bytes_by_part(slimmed)
     assert parts["weights"] + parts["structure"] == len(slimmed)
 
 
@@ -78,7 +79,7 @@ def test_slimmed_files_hold_nothing_but_the_model(networks: dict[Any, Any], name
 def test_conversion_is_keras(networks: dict[Any, Any], name: str) -> None:
     x = inputs(networks[name])
     expected = networks[name].predict(x, verbose=0)
-    np.testing.assert_allclose(Model(shrink.convert(networks[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(Model(convert.convert(networks[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
 @EACH
@@ -96,7 +97,7 @@ def test_int8_weights_equal_the_converters(networks: dict[Any, Any], name: str) 
             if t.type == schema.TensorType.INT8
         }
 
-    theirs, ours = int8(converter.convert()), int8(shrink.quantise_weights(shrink.convert(networks[name])))
+    theirs, ours = int8(converter.convert()), int8(quantise.quantise_weights(convert.convert(networks[name])))
     assert theirs.keys() == ours.keys()  # the same tensors are large enough
     assert len(ours) == {"th_a": 1, "th_b": 0, "kws_a": 1, "kws_c": 4}[name]
     for shape, (integers, scale) in theirs.items():
@@ -109,23 +110,23 @@ def test_quantised_outputs_stay_close(networks: dict[Any, Any], name: str) -> No
     """Also for depthwise weights above 1024 elements (kws_c), where one scale a tensor fails in the runtime."""
     x = inputs(networks[name])
     expected = networks[name].predict(x, verbose=0)
-    outputs = Model(shrink.quantise_weights(shrink.convert(networks[name])), name).predict(x)
+    outputs = Model(quantise.quantise_weights(convert.convert(networks[name])), name).predict(x)
     assert np.abs(outputs - expected).mean() < 0.05 * expected.std()
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3), elements=st.floats(-100, 100, width=32)))
 def test_quantisation_is_off_by_half_a_step_at_most(weights: NDArray[Any]) -> None:
-    integers, scale = shrink.quantise(weights)
+    integers, scale = quantise.quantise(weights)
     assert np.abs(integers.astype(int)).max() <= 127
     assert np.abs(integers * np.float64(scale) - weights).max() <= 0.5001 * scale
-    np.testing.assert_array_equal(shrink.quantise(-weights)[0], -integers)
+    np.testing.assert_array_equal(quantise.quantise(-weights)[0], -integers)
 
 
 def test_compression_is_plain_zlib() -> None:
     content = bytes(range(256)) * 40
-    for compressed in (shrink.compress(content), pack.compress(content)):
+    for compressed in (deflate.zlib_compress(content), deflate.zopfli_compress(content)):
         assert zlib.decompress(compressed) == content
-    assert len(pack.compress(content)) <= len(shrink.compress(content))
+    assert len(deflate.zopfli_compress(content)) <= len(deflate.zlib_compress(content))
 
 
 @given(
@@ -136,7 +137,7 @@ def test_weights_on_a_grid_are_stored_exactly(steps: NDArray[Any], step: float) 
     weights = steps.astype(np.float32) * np.float32(step)
     smallest = np.abs(steps[steps != 0].astype(int)).min(initial=127)
     try:
-        integers, scale = shrink.integers(weights)
+        integers, scale = quantise.exact_int8(weights)
     except UserError:
         assert smallest > 4  # else its grid is found
     else:
@@ -145,7 +146,7 @@ def test_weights_on_a_grid_are_stored_exactly(steps: NDArray[Any], step: float) 
 
 def test_weights_on_no_grid_are_refused() -> None:
     with pytest.raises(UserError, match="on no grid"):
-        shrink.integers(np.random.default_rng(0).normal(size=(20, 20)).astype(np.float32))
+        quantise.exact_int8(np.random.default_rng(0).normal(size=(20, 20)).astype(np.float32))
 
 
 ROUNDED = {
@@ -158,32 +159,32 @@ ROUNDED = {
 def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     """int8 behind DEQUANTIZE, another layout, no reshapes: all of it changes no bit of the runtime's outputs."""
     recipe, input_shape, output_shape = ROUNDED[name]
-    training.seed_everything(4)
-    model = models.folded(models.build(recipe, input_shape, output_shape), recipe)
+    loop.seed_everything(4)
+    model = networks.fold_batch_norm(networks.build(recipe, input_shape, output_shape), recipe)
     rng = np.random.default_rng(4)
     trainable = {id(v) for v in model.trainable_variables}
     for variable in model.variables:
         if id(variable) in trainable:
             variable.assign(rng.integers(-9, 10, variable.shape) / 16)
     x = inputs(model)
-    converted = shrink.convert(model)
-    quantised = shrink.quantise_weights(converted, rounded=True)
-    slimmed = shrink.slim(quantised)
-    tight = pack.tighten(slimmed)
+    converted = convert.convert(model)
+    quantised = quantise.quantise_weights(converted, on_grid=True)
+    slimmed = flatbuffer.slim(quantised)
+    tight = deflate.lay_out_for_deflate(slimmed)
     expected = Model(converted, name).predict(x)
     np.testing.assert_allclose(expected, model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(Model(quantised, name).predict(x), expected)
     np.testing.assert_array_equal(Model(tight, name).predict(x).ravel(), expected.ravel())
-    assert len(pack.compress(tight)) < len(pack.compress(slimmed))
+    assert len(deflate.zopfli_compress(tight)) < len(deflate.zopfli_compress(slimmed))
     kinds = {t.type for t in unpack(tight).subgraphs[0].tensors if unpack(tight).buffers[t.buffer].data is not None}
     assert schema.TensorType.INT8 in kinds
-    assert pack.tighten(tight) == tight
+    assert deflate.lay_out_for_deflate(tight) == tight
 
 
 def test_a_linear_forecaster_is_one_operator() -> None:
-    model = models.build(Recipe("linear", 1, 0, 0), (6, 2), (6, 2))
-    tight = pack.tighten(shrink.slim(shrink.convert(model)))
+    model = networks.build(Recipe("linear", 1, 0, 0), (6, 2), (6, 2))
+    tight = deflate.lay_out_for_deflate(flatbuffer.slim(convert.convert(model)))
     (op,) = unpack(tight).subgraphs[0].operators
-    assert shrink.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
+    assert flatbuffer.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
     x = inputs(model)
     np.testing.assert_allclose(Model(tight, "x").predict(x), model.predict(x, verbose=0).reshape(-1, 12), atol=1e-5)

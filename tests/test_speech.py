@@ -1,3 +1,5 @@
+"""TODO."""
+
 import gzip
 import io
 import tarfile
@@ -10,9 +12,9 @@ import pytest
 from conftest import wav_bytes
 
 from device.errors import UserError
-from pipeline import speech
-from pipeline.data import Sources, load_speech
-from pipeline.speech import LABELS, read_speech
+from pipeline.data import speech
+from pipeline.data.sources import Sources, load_speech
+from pipeline.data.speech import LABELS, read_speech
 
 CLIPS = {
     f"{word}/0000000{i}_nohash_0.wav": wav_bytes(np.full(12_000, 0.1 * i), rate=16_000)
@@ -158,12 +160,12 @@ def test_real_clips_are_the_official_ones_in_the_courses_split(real_data: Source
 def test_standin_is_named_and_kept_apart(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pipeline import standin
+    from pipeline.data import synthetic
 
-    tiny = standin.make_speech(5)
-    monkeypatch.setattr(standin, "make_speech", lambda: tiny)
-    clips = load_speech(Sources(data="standin"))
-    assert clips.identity.stand_in
-    assert "STAND-IN" in capsys.readouterr().out
+    tiny = synthetic.make_speech(5)
+    monkeypatch.setattr(synthetic, "make_speech", lambda: tiny)
+    clips = load_speech(Sources(data="synthetic"))
+    assert clips.identity.synthetic
+    assert "SYNTHETIC" in capsys.readouterr().out
     assert not (data_folder / "real").exists()
-    assert (data_folder / "standin" / "speech.npz").exists()
+    assert (data_folder / "synthetic" / "speech.npz").exists()

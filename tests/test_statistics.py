@@ -1,8 +1,10 @@
+"""TODO."""
+
 import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline.statistics import block_bootstrap, difference, further_run, mean_interval, wilson
+from pipeline.intervals import block_bootstrap, difference, mean_interval, prediction_p_value, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])
@@ -39,17 +41,17 @@ VALUES = [90.5, 91.0, 89.25, 90.0, 92.0]
 def test_a_figure_at_the_edge_of_the_prediction_interval_has_a_chance_of_one_in_twenty() -> None:
     n, mean, deviation = len(VALUES), np.mean(VALUES), np.std(VALUES, ddof=1)
     edge = scipy.stats.t.ppf(0.975, n - 1) * deviation * np.sqrt(1 + 1 / n)
-    assert further_run(VALUES, float(mean + edge)) == pytest.approx(0.05)
-    assert further_run(VALUES, float(mean - edge)) == pytest.approx(0.05)
-    assert further_run(VALUES, float(mean)) == pytest.approx(1)
-    assert further_run([90.0, 90.0], 91.0) == 0
+    assert prediction_p_value(VALUES, float(mean + edge)) == pytest.approx(0.05)
+    assert prediction_p_value(VALUES, float(mean - edge)) == pytest.approx(0.05)
+    assert prediction_p_value(VALUES, float(mean)) == pytest.approx(1)
+    assert prediction_p_value([90.0, 90.0], 91.0) == 0
     with pytest.raises(ValueError, match="two"):
-        further_run([90.0], 90.0)
+        prediction_p_value([90.0], 90.0)
 
 
 def test_the_chance_of_a_further_run_is_uniform_where_runs_are_alike() -> None:
     drawn = np.random.default_rng(0).normal(90, 1, (4000, 6))
-    chances = [further_run(list(runs[:-1]), float(runs[-1])) for runs in drawn]
+    chances = [prediction_p_value(list(runs[:-1]), float(runs[-1])) for runs in drawn]
     assert scipy.stats.kstest(chances, "uniform").pvalue > 0.01
 
 

@@ -11,16 +11,19 @@ import tf_keras as keras
 from conftest import Run, files_root
 
 from device.frontend import Mfcc, Stft
-from pipeline import claims, findings, models, standin
-from pipeline.data import Sources, load_speech
-from pipeline.place import Place
-from pipeline.recipe import Recipe, load_version
-from pipeline.report import reference
-from pipeline.speech import SPLITS, Speech, by_speaker
-from pipeline.study import row_name
+from pipeline.data import synthetic
+from pipeline.data.sources import Sources, load_speech
+from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.recipe import Recipe
+from pipeline.reference import load_reference, row_name
+from pipeline.report import tables
+from pipeline.store import ResultStore
+from pipeline.study import claims
+from pipeline.train import networks
+from pipeline.versions.catalogue import VERSIONS
 
 STUDIES = runpy.run_path(str(files_root / "scripts" / "02_baselines.py"))["STUDIES"]
-STANDIN = ("--data", "standin")
+SYNTHETIC = ("--data", "synthetic")
 
 
 def recipe(study: str, name: str) -> Recipe:
@@ -30,19 +33,19 @@ def recipe(study: str, name: str) -> Recipe:
 
 
 def test_every_row_of_the_reports_study_is_made() -> None:
-    rows = [row_name(n, row[0]) for n in ("mlp", "cnn") for row in reference()["ablation"][n]]
+    rows = [row_name(n, row[0]) for n in ("mlp", "cnn") for row in load_reference()["ablation"][n]]
     assert len(set(rows)) == 22
     assert [version.name for version in STUDIES["forecasters"][0]] == rows
 
 
 @pytest.mark.parametrize(("network", "version"), [("mlp", "th_a"), ("cnn", "th_b")])
 def test_the_last_row_of_each_network_is_the_reports_version(network: str, version: str) -> None:
-    last = row_name(network, reference()["ablation"][network][-1][0])
-    assert recipe("forecasters", last) == load_version(version).recipes["report"]
+    last = row_name(network, load_reference()["ablation"][network][-1][0])
+    assert recipe("forecasters", last) == VERSIONS[version].recipes["report"]
 
 
 def count(of: Recipe, shape: tuple[int, ...], out: tuple[int, ...]) -> int:
-    parameters: int = models.build(of, shape, out).count_params()
+    parameters: int = networks.build(of, shape, out).count_params()
     keras.backend.clear_session()
     return parameters
 
@@ -75,7 +78,7 @@ def shared(speech: Speech) -> int:
 
 
 def test_no_speaker_is_in_two_splits() -> None:
-    speech = by_speaker(standin.make_speech(40))
+    speech = by_speaker(synthetic.make_speech(40))
     train, validation, test = speakers(speech)
     assert not train & validation
     assert not train & test
@@ -93,13 +96,13 @@ def test_the_courses_lists_share_speakers_and_the_hash_does_not(real_data: Sourc
 
 
 def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
-    arguments = ("14_seeds.py", "report-by-speaker", "--seeds", "1", "--versions", "kws_b", *STANDIN)
+    arguments = ("14_seeds.py", "report-by-speaker", "--seeds", "1", "--versions", "kws_b", *SYNTHETIC)
     first = run(*arguments)
     assert first.returncode == 0, first.stderr[-2000:]
     assert "run 1 of 1" in first.stdout
     again = run(*arguments)
     assert "up to date" in again.stdout
-    (line,) = (project / "results" / "standin" / "seeds-report-by-speaker.jsonl").read_text().splitlines()
+    (line,) = (project / "results" / "synthetic" / "seeds-report-by-speaker.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["version"], found["seed"], found["split"]) == ("kws_b", 1, "speaker hash 80/10/10")
     assert found["made_with"] == "python scripts/14_seeds.py report-by-speaker --seeds 1 --versions kws_b"
@@ -119,21 +122,21 @@ def verdict_of_th_a(met: int, runs: int) -> str:
 
 
 def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
-    assert verdict_of_th_a(10, 10) == claims.HOLDS
-    assert verdict_of_th_a(6, 10) == claims.IN_PART
-    assert verdict_of_th_a(0, 10) == claims.DOES_NOT
-    assert claims.version_claim("th_a", []).verdict == claims.UNKNOWN
+    assert verdict_of_th_a(10, 10) == claims.REPRODUCED
+    assert verdict_of_th_a(6, 10) == claims.PARTLY
+    assert verdict_of_th_a(0, 10) == claims.NOT_REPRODUCED
+    assert claims.version_claim("th_a", []).verdict == claims.INCONCLUSIVE
 
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
     rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
     large = [trial(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
-    assert claims.no_single_technique(large).verdict == claims.HOLDS
+    assert claims.no_single_technique(large).verdict == claims.REPRODUCED
     assert claims.no_single_technique([*large, trial(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
-        claims.IN_PART
+        claims.PARTLY
     )
     combined = trial(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
-    assert claims.no_single_technique([*large, combined]).verdict == claims.HOLDS
+    assert claims.no_single_technique([*large, combined]).verdict == claims.REPRODUCED
 
 
 def spotters(**means: float) -> list[dict[str, Any]]:
@@ -146,10 +149,10 @@ def spotters(**means: float) -> list[dict[str, Any]]:
 
 
 def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
-    assert claims.best_spotter(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.HOLDS
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.DOES_NOT
-    assert claims.best_spotter(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.UNKNOWN
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=90)).verdict == claims.UNKNOWN
+    assert claims.best_spotter(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.REPRODUCED
+    assert claims.best_spotter(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.NOT_REPRODUCED
+    assert claims.best_spotter(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.INCONCLUSIVE
+    assert claims.best_spotter(spotters(ds_cnn=90, cnn=90)).verdict == claims.INCONCLUSIVE
 
 
 def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -161,22 +164,22 @@ def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def test_a_learning_rate_must_pass_and_be_better() -> None:
-    assert claims.learning_rate(*rates(92, 88)).verdict == claims.HOLDS
-    assert claims.learning_rate(*rates(92, 93)).verdict == claims.IN_PART
-    assert claims.learning_rate(*rates(85, 84)).verdict == claims.DOES_NOT
+    assert claims.learning_rate(*rates(92, 88)).verdict == claims.REPRODUCED
+    assert claims.learning_rate(*rates(92, 93)).verdict == claims.PARTLY
+    assert claims.learning_rate(*rates(85, 84)).verdict == claims.NOT_REPRODUCED
 
 
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
-    empty = Place(tmp_path, tmp_path, tmp_path)
-    assert {claim.verdict for claim in claims.claims(empty)} == {claims.UNKNOWN}
-    assert findings.seeds_markdown(empty).count("\n") == 2  # a header alone
+    empty = ResultStore(tmp_path, tmp_path, tmp_path)
+    assert {claim.verdict for claim in claims.claims(empty)} == {claims.INCONCLUSIVE}
+    assert tables.seeds_markdown(empty).count("\n") == 2  # a header alone
 
 
 def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path, tmp_path)
+    place = ResultStore(tmp_path, tmp_path, tmp_path)
     trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
     place.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
-    lines = findings.seeds_markdown(place).splitlines()
+    lines = tables.seeds_markdown(place).splitlines()
     (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
     assert "| 2 of 4 |" in accuracy  # better than the report's 90.88

@@ -1,3 +1,5 @@
+"""TODO."""
+
 from typing import Any
 
 import numpy as np
@@ -5,18 +7,18 @@ import pytest
 import tensorflow as tf
 
 from device.frontend import Mfcc, Stft
-from pipeline import models, training
-from pipeline.recipe import Pruning, Recipe, Rounding
+from pipeline.recipe import QAT, Pruning, Recipe
+from pipeline.train import loop, networks
 
 RECIPE = Recipe("mlp", width=0.25, learning_rate=1e-3, epochs=4, pruning=Pruning(0.9, begin_epoch=1, end_epoch=3))
 
 
 def fit(recipe: Recipe, samples: int = 3205, xla: bool = True, seed: int = 22) -> Any:
     """A model of y = x on random windows; 3205 samples leave a last batch of 5."""
-    training.seed_everything(seed)
+    loop.seed_everything(seed)
     x = tf.constant(np.random.default_rng(0).normal(size=(samples, 6, 2)).astype(np.float32))
-    return training.train(
-        models.build(recipe, (6, 2), (6, 2)),
+    return loop.train(
+        networks.build(recipe, (6, 2), (6, 2)),
         recipe,
         samples,
         lambda indices: (tf.gather(x, indices), tf.gather(x, indices)),
@@ -47,15 +49,15 @@ def test_equals_the_plain_keras_loop() -> None:
     """Without shuffling to tell them apart: one full batch an epoch, the same start, Adam and loss."""
     recipe = Recipe("mlp", 0.25, 1e-2, epochs=5, batch_size=500)
     x = np.random.default_rng(0).normal(size=(500, 6, 2)).astype(np.float32)
-    training.seed_everything(1)
-    theirs = models.build(recipe, (6, 2), (6, 2))
+    loop.seed_everything(1)
+    theirs = networks.build(recipe, (6, 2), (6, 2))
     start = theirs.get_weights()
     theirs.compile(tf.keras.optimizers.Adam(1e-2), "mse")
     theirs.fit(x, x, batch_size=500, epochs=5, verbose=0)
-    ours = models.build(recipe, (6, 2), (6, 2))
+    ours = networks.build(recipe, (6, 2), (6, 2))
     ours.set_weights(start)
     xs = tf.constant(x)
-    training.train(
+    loop.train(
         ours, recipe, 500,
         lambda i: (tf.gather(xs, i), tf.gather(xs, i)), lambda t, o: tf.reduce_mean(tf.square(t - o)), seed=0, xla=True,
     )  # fmt: skip
@@ -73,8 +75,8 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
 
     recipe = Recipe("mlp", 0.25, 1e-3, epochs=4)
     x = tf.constant(np.random.default_rng(0).normal(size=(64, 6, 2)).astype(np.float32))
-    model = training.train(
-        models.build(recipe, (6, 2), (6, 2)), recipe, 64,
+    model = loop.train(
+        networks.build(recipe, (6, 2), (6, 2)), recipe, 64,
         lambda i: (tf.gather(x, i), tf.gather(x, i)), lambda t, o: tf.reduce_mean(tf.square(t - o)), 1, score=score,
     )  # fmt: skip
     for kept, best in zip(model.get_weights(), seen[1], strict=True):
@@ -94,25 +96,25 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
 def test_architectures_have_the_reports_size(
     recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], parameters: int
 ) -> None:
-    model = models.build(recipe, input_shape, output_shape)
+    model = networks.build(recipe, input_shape, output_shape)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == parameters
     assert model.output_shape[1:] == output_shape
 
 
 def test_strides_follow_the_front_end() -> None:
-    mfcc = models.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Mfcc()), (49, 10, 1), (8,))
-    stft = models.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Stft()), (32, 32, 1), (8,))
+    mfcc = networks.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Mfcc()), (49, 10, 1), (8,))
+    stft = networks.build(Recipe("ds_cnn", 0.1, 1e-3, 1, Stft()), (32, 32, 1), (8,))
     assert mfcc.layers[0].output_shape[1:3] == (24, 8)
     assert stft.layers[0].output_shape[1:3] == (15, 15)
 
 
 def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -> None:
     recipe = Recipe("residual", 1, 1e-2, epochs=3, batch_size=64, cosine=True)
-    training.seed_everything(1)
+    loop.seed_everything(1)
     x = np.random.default_rng(0).normal(size=(2000, 6, 2)).astype(np.float32)
     y = x[:, -1:] + (np.arange(1, 7, dtype=np.float32)[:, None] / 6) * (x[:, -1:] - x[:, :1])
     inputs, targets = tf.constant(x), tf.constant(y)
-    model = models.build(recipe, (6, 2), (6, 2))
+    model = networks.build(recipe, (6, 2), (6, 2))
 
     def batch(i: Any) -> Any:
         return tf.gather(inputs, i), tf.gather(targets, i)
@@ -123,17 +125,17 @@ def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -
     def error() -> float:
         return float(np.abs(model.predict(x, verbose=0) - y).mean())
 
-    training.train(model, recipe, len(x), batch, loss, 1, xla=True)
+    loop.train(model, recipe, len(x), batch, loss, 1, xla=True)
     fixed = [v.numpy() for v in model.non_trainable_variables]
     before = [v.numpy() for v in model.trainable_variables]
-    rounding = Rounding(step=0.3, epochs=8, bias_step=1 / 8)
+    rounding = QAT(step=0.3, epochs=8, bias_step=1 / 8)
     grids = [0.3 * np.sqrt(np.mean(w**2)) if w.ndim > 1 else 1 / 8 for w in before]
     for v, w, g in zip(model.trainable_variables, before, grids, strict=True):
         v.assign(np.round(w / g) * g)
     only_rounded = error()
     for v, w in zip(model.trainable_variables, before, strict=True):
         v.assign(w)
-    training.train_rounded(model, rounding, 64, len(x), batch, loss, 1, xla=True)
+    loop.train_qat(model, rounding, 64, len(x), batch, loss, 1, xla=True)
     for v, g in zip(model.trainable_variables, grids, strict=True):
         steps = v.numpy() / g
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
@@ -145,10 +147,10 @@ def test_rounded_training_leaves_all_weights_on_their_grids_and_still_learns() -
 
 def test_folding_changes_nothing() -> None:
     recipe = Recipe("temporal", 0.25, 1e-3, 1, Mfcc(), blocks=(2, 1), stride=2, dropout=0.2)
-    model = models.build(recipe, (49, 10, 1), (8,))
+    model = networks.build(recipe, (49, 10, 1), (8,))
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.uniform(0.1, 0.5, w.shape) for w in model.get_weights()])
-    folded = models.folded(model, recipe)
+    folded = networks.fold_batch_norm(model, recipe)
     x = rng.normal(size=(20, 49, 10, 1)).astype(np.float32)
     np.testing.assert_allclose(folded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     assert not [layer for layer in folded.layers if "norm" in layer.name or "dropout" in layer.name]

@@ -1,4 +1,4 @@
-"""The scripts, end to end, as a user runs them: on a tiny stand-in in a copy of the project."""
+"""The scripts, end to end, as a user runs them: on a tiny synthetic in a copy of the project."""
 
 import json
 import re
@@ -14,29 +14,30 @@ from conftest import Run, clean_environment, files_root
 from device import artifact
 from device.errors import UserError
 from pipeline import files
-from pipeline.recipe import VERSIONS, Constraint
+from pipeline.metrics import Constraint
+from pipeline.versions.catalogue import VERSIONS
 
-STANDIN = ("--data", "standin")
+SYNTHETIC = ("--data", "synthetic")
 
 
 @pytest.fixture(scope="module")
 def made(project: Path) -> Path:
-    """models/standin/report with all five versions; the scripts' output beside it."""
+    """models/synthetic/report with all five versions; the scripts' output beside it."""
     for name, script in VERSIONS.items():
         done = subprocess.run(
-            [sys.executable, str(project / "scripts" / script), *STANDIN],
+            [sys.executable, str(project / "scripts" / script), *SYNTHETIC],
             capture_output=True, text=True, env=clean_environment(), timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
-        assert f"*** STAND-IN {'weather' if name.startswith('th') else 'speech'}" in done.stdout
-        assert "STAND-IN DATA" in done.stdout
-    return project / "models" / "standin" / "report"
+        assert f"*** SYNTHETIC {'weather' if name.startswith('th') else 'speech'}" in done.stdout
+        assert "SYNTHETIC DATA" in done.stdout
+    return project / "models" / "synthetic" / "report"
 
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_each_version_makes_a_model_that_its_card_describes(made: Path, name: str) -> None:
     card = artifact.load(made, name)[0].content
-    assert card["made_from"]["data"]["source"] == "stand-in"
+    assert card["made_from"]["data"]["source"] == "synthetic"
     assert card["made_from"]["seed"] == 22
     assert card["file"]["slimmed_bytes"] < card["file"]["converted_bytes"]
     assert card["parity"]["value"] <= card["parity"]["allowed"]
@@ -64,13 +65,13 @@ def test_pruned_versions_are_as_sparse_as_the_report_says(made: Path) -> None:
 
 def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None:
     before = (made / "th_b.json").read_text()
-    again = run("04_th_b.py", *STANDIN)
+    again = run("04_th_b.py", *SYNTHETIC)
     assert "is up to date" in again.stdout
     assert (made / "th_b.json").read_text() == before
-    other = run("04_th_b.py", *STANDIN, "--seed", "5")
+    other = run("04_th_b.py", *SYNTHETIC, "--seed", "5")
     assert other.returncode == 0
     assert json.loads((made / "th_b.json").read_text())["made_from"]["seed"] == 5
-    assert run("04_th_b.py", *STANDIN).returncode == 0
+    assert run("04_th_b.py", *SYNTHETIC).returncode == 0
     assert json.loads((made / "th_b.json").read_text())["file"] == json.loads(before)["file"]  # a seed repeats itself
 
 
@@ -78,7 +79,7 @@ def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None
 def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run, script: str, recipe: str) -> None:
     name = script[3:-3]
     before = (made / f"{name}.json").read_text()
-    done = run(script, *STANDIN, "--recipe", recipe)
+    done = run(script, *SYNTHETIC, "--recipe", recipe)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (made / f"{name}.json").read_text() == before
     card, _ = artifact.load(made.parent / recipe, name)
@@ -90,26 +91,26 @@ def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run, script
 
 
 def test_a_study_over_seeds_goes_on_where_it_stopped(made: Path, run: Run, project: Path) -> None:
-    command = ("14_seeds.py", "improved", "--versions", "th_b", *STANDIN)
+    command = ("14_seeds.py", "improved", "--versions", "th_b", *SYNTHETIC)
     assert run(*command, "--seeds", "1").returncode == 0
     again = run(*command, "--seeds", "2")
     assert "improved/seed-1/th_b.json is up to date" in again.stdout
     assert "over 2 seeds" in again.stdout
-    lines = (project / "results" / "standin" / "seeds-improved.jsonl").read_text().splitlines()
+    lines = (project / "results" / "synthetic" / "seeds-improved.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [1, 2]
 
 
 def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
     published = {p: p.read_bytes() for p in (project / "models" / "report").iterdir()}
     readme = (project / "README.md").read_bytes()
-    done = run("09_report.py", *STANDIN)
+    done = run("09_report.py", *SYNTHETIC)
     assert done.returncode == 0, done.stderr
-    assert "STAND-IN" in done.stdout
-    text = (project / "results" / "standin" / "versions.md").read_text()
-    assert "STAND-IN DATA" in (project / "results" / "standin" / "index.html").read_text()
+    assert "SYNTHETIC" in done.stdout
+    text = (project / "results" / "synthetic" / "versions.md").read_text()
+    assert "SYNTHETIC DATA" in (project / "results" / "synthetic" / "index.html").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == 14
-    assert all(row.rstrip(" |").endswith(("STAND-IN", "–")) for row in rows)
+    assert all(row.rstrip(" |").endswith(("SYNTHETIC", "–")) for row in rows)
     assert not (project / "results" / "local").exists()
     assert not (project / "results" / "versions.md").exists()
     assert {p: p.read_bytes() for p in (project / "models" / "report").iterdir()} == published
@@ -124,14 +125,14 @@ def test_standin_models_are_not_published(made: Path, run: Run) -> None:
 
 
 def test_any_model_is_evaluated(made: Path, run: Run) -> None:
-    own = run("12_evaluate.py", str(made / "kws_a.tflite.zlib"), *STANDIN, "--json")
+    own = run("12_evaluate.py", str(made / "kws_a.tflite.zlib"), *SYNTHETIC, "--json")
     card = artifact.load(made, "kws_a")[0].content
     assert json.loads(own.stdout.splitlines()[-1])["correct"] == card["test"]["correct"]
     plain = made.parent / "anyone.tflite"
     plain.write_bytes(artifact.load(made, "kws_a")[1])
     labels = ("--labels", ",".join(card["labels"]))
     theirs = run(
-        "12_evaluate.py", str(plain), "--task", "keyword_spotting", "--front-end", "mfcc", *labels, *STANDIN, "--json"
+        "12_evaluate.py", str(plain), "--task", "keyword_spotting", "--front-end", "mfcc", *labels, *SYNTHETIC, "--json"
     )
     assert json.loads(theirs.stdout.splitlines()[-1])["confusion"] == card["test"]["confusion"]
     for arguments, message in (
@@ -140,7 +141,7 @@ def test_any_model_is_evaluated(made: Path, run: Run) -> None:
         (("--task", "keyword_spotting", "--labels", "a,b"), "labels a,b"),
         (("--task", "forecasting", "--mean", "1,2"), "--mean and --std go together"),
     ):
-        done = run("12_evaluate.py", str(plain), *arguments, *STANDIN)
+        done = run("12_evaluate.py", str(plain), *arguments, *SYNTHETIC)
         assert done.returncode == 1
         (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert re.search(message, line)
@@ -149,7 +150,7 @@ def test_any_model_is_evaluated(made: Path, run: Run) -> None:
 
 def test_ctrl_c_in_the_middle_of_training(made: Path, project: Path) -> None:
     before = {p.name: p.read_bytes() for p in made.iterdir()}
-    command = [sys.executable, str(project / "scripts" / "07_kws_c.py"), *STANDIN, "--seed", "9"]
+    command = [sys.executable, str(project / "scripts" / "07_kws_c.py"), *SYNTHETIC, "--seed", "9"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
     ) as process:
@@ -199,7 +200,10 @@ def test_help_explains_with_examples(run: Run, script: str) -> None:
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("earlier")
-    with pytest.raises(UserError, match=r"card.json: the disk is full"), files.whole(tmp_path / "card.json") as partial:
+    with (
+        pytest.raises(UserError, match=r"card.json: the disk is full"),
+        files.atomic_write(tmp_path / "card.json") as partial,
+    ):
         partial.write_text("half")
         with Path("/dev/full").open("w") as full:  # every write to it fails as on a full disk
             full.write("more")

@@ -1,3 +1,5 @@
+"""TODO."""
+
 import gzip
 import io
 import lzma
@@ -13,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from pipeline.data import Sources
-from pipeline.forecasting import Forecasting
-from pipeline.identity import Identity
-from pipeline.weather import SPLITS, Weather, read_weather
+from pipeline.data.identity import Identity
+from pipeline.data.sources import Sources
+from pipeline.data.weather import SPLITS, Weather, read_weather
+from pipeline.train.forecasting import Forecasting
 
 IDENTITY = Identity("local", "made up", "", "")
 
@@ -153,7 +155,7 @@ def test_refuses_a_wrong_official_file(tmp_path: Path) -> None:
 
 def test_real_test_split_is_the_reports(real_data: Sources) -> None:
     """Persistence on the last tenth of the official file, as measured elsewhere (results/reference.json)."""
-    from pipeline.data import load_weather
+    from pipeline.data.sources import load_weather
 
     weather = load_weather(real_data)
     rows = weather.values[weather.split == 2]

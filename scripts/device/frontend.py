@@ -55,7 +55,7 @@ class Mfcc:
 
 FrontEnd = Stft | Mfcc
 Extract = Callable[[Audio], Features]
-KINDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc}
+FRONT_ENDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc}
 
 
 def to_dict(front_end: FrontEnd) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def from_dict(fields: dict[str, Any]) -> FrontEnd:
         UserError: an unknown kind or parameter, or a value out of range.
     """
     fields = dict(fields)
-    kind = KINDS.get(fields.pop("kind", ""))
+    kind = FRONT_ENDS.get(fields.pop("kind", ""))
     try:
         if kind is None:
             raise TypeError("its kind is neither stft nor mfcc")

@@ -27,7 +27,7 @@ MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
-class Passes:
+class TimingProtocol:
     """How often, after how many to warm up, and how many seconds apart."""
 
     passes: int
@@ -35,7 +35,7 @@ class Passes:
     pause_s: float
 
 
-COURSE, STEADY = Passes(100, 10, 0.1), Passes(200, 20, 0.0)
+COURSE, STEADY = TimingProtocol(100, 10, 0.1), TimingProtocol(200, 20, 0.0)
 PROTOCOL = {"course": {**asdict(COURSE), "threads": 1}, "steady": {**asdict(STEADY), "threads": f"1 to {MOST_THREADS}"}}
 STAGES = ("resample", "features", "set", "invoke", "get")
 
@@ -84,7 +84,7 @@ def passes(
     model: Model,
     extract: Callable[[Any], Any] | None,
     window: NDArray[np.float32],
-    protocol: Passes,
+    protocol: TimingProtocol,
 ) -> dict[str, Milliseconds]:
     """Milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
     sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)

@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Detection:
     """A word, the second of the sound at which it was known, its probability, and the milliseconds it took."""
 
     time: float
@@ -44,7 +44,7 @@ class Heard:
     latency_ms: float
 
 
-class Listener:
+class KeywordDetector:
     """Hears words in chunks of HOP samples at 16 kHz."""
 
     def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
@@ -58,7 +58,7 @@ class Listener:
         self._steps = 0
         self._quiet_until = 0.0
 
-    def hear(self, audio: Audio) -> Heard | None:
+    def process(self, audio: Audio) -> Detection | None:
         """Take in audio [HOP]; a word if one was just heard."""
         started = time.perf_counter()
         self._model.set(self._stream.push(audio))
@@ -73,7 +73,7 @@ class Listener:
         if not loud or now < self._quiet_until or smoothed[best] < self._settings.threshold:
             return None
         self._quiet_until = now + self._settings.refractory
-        return Heard(now, self._labels[best], float(smoothed[best]), 1000 * (time.perf_counter() - started))
+        return Detection(now, self._labels[best], float(smoothed[best]), 1000 * (time.perf_counter() - started))
 
     def _is_loud(self, audio: Audio) -> bool:
         """Whether the middle of the last second, where a word should be, stands out from the background.

@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from device.cli import parser, run
-from pipeline.data import Sources
-from pipeline.recipe import Version
+from pipeline.data.sources import Sources
 
-DATA_CHOICES = ("auto", "real", "standin")
+DATA_CHOICES = ("auto", "real", "synthetic")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -32,7 +30,7 @@ def add_data(options: argparse._ActionsContainer) -> None:
         type=one_of(DATA_CHOICES),
         default=os.environ.get("DATA") or DATA_CHOICES[0],
         metavar="{" + ",".join(DATA_CHOICES) + "}",
-        help="auto: real data, or the generated stand-in where none can be had; real refuses the stand-in",
+        help="auto: real data, or synthetic data where none can be had; real refuses synthetic data",
     )
 
 
@@ -69,37 +67,3 @@ def import_tensorflow() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def version_main(version: Version, doc: str | None) -> None:
-    """The main function of a version script."""
-
-    def main() -> None:
-        options = parser(doc or "", _VERSION_EXAMPLES.format(script=Path(sys.argv[0]).name))
-        options.add_argument(
-            "--recipe",
-            type=one_of(version.recipes),
-            default=os.environ.get("RECIPE") or "report",
-            metavar="{" + ",".join(version.recipes) + "}",
-            help="which of the version's recipes (default: $RECIPE, or report)",
-        )
-        options.add_argument(
-            "--seed", type=int, default=os.environ.get("SEED") or "22", help="of all randomness (default: $SEED, or 22)"
-        )
-        add_sources(options)
-        arguments = options.parse_args()
-        import_tensorflow()  # after the options are known to be good: it takes seconds
-        from pipeline.show import card_lines
-        from pipeline.version import make
-
-        path = make(version, arguments.recipe, arguments.seed, sources(arguments))
-        print("\n".join(card_lines(path)))
-
-    run(main)
-
-
-_VERSION_EXAMPLES = """\
-  python scripts/{script}
-  python scripts/{script} --seed 7
-  python scripts/{script} --mirror ~/downloads
-  python scripts/{script} --data standin"""

@@ -1,10 +1,9 @@
 """Where things live, and how they are written: whole or not at all."""
 
 import errno
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,14 @@ from typing import Any
 from device.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
 DATA = ROOT / "data"
 MODELS = ROOT / "models"
 RESULTS = ROOT / "results"
 
 
-def code_digest(paths: Iterable[Path]) -> str:
-    """Digest of source files: what a result was made with."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:16]
-
-
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name once the block has succeeded, and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -40,7 +35,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -1,49 +1,15 @@
-"""A version and its recipes as data: what a version script holds, and what a card repeats in full."""
+"""What an exercise version and its recipes are, as data. The cards of models repeat a recipe in full."""
 
 import json
-import runpy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from device import frontend
 from device.frontend import FrontEnd
+from pipeline.metrics import METRICS, Constraint
 
-
-@dataclass(frozen=True)
-class Metric:
-    """How a figure is named, shown and judged."""
-
-    title: str
-    unit: str
-    digits: int
-    more_is_better: bool = False
-
-    def interval(self, value: float, low: float, high: float) -> str:
-        """A value with its interval, for a person."""
-        return f"{value:.{self.digits}f} ({low:.{self.digits}f}–{high:.{self.digits}f}) {self.unit}"
-
-
-METRICS = {
-    "t_mae_c": Metric("T MAE", "°C", 3),
-    "rh_mae_pct": Metric("Rh MAE", "%", 3),
-    "accuracy_pct": Metric("accuracy", "%", 2, more_is_better=True),
-    "size_kb": Metric("size", "kB", 2),
-    "inference_ms": Metric("inference", "ms", 3),
-    "total_ms": Metric("total latency", "ms", 3),
-}
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A strict limit on one of METRICS; a size in kB of 1024 bytes, as in the report."""
-
-    metric: str
-    limit: float
-
-    def met_by(self, value: float) -> bool:
-        return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
+Loss = Literal["cross_entropy", "mse", "mae"]
 
 
 @dataclass(frozen=True)
@@ -58,16 +24,16 @@ class Pruning:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Spotters: copies of the training clips, each changed at random, of which every sample draws one.
+    """Offline augmentation of spotters: `copies` random variants of each clip; each sample picks one at random.
 
     Attributes:
-        copies: how many; their features are made once and kept (see pipeline/augment.py).
+        copies: the number of variants; their features are computed once and kept (see pipeline/train/augment.py).
         speed: range of playing speeds.
         shift_s: seconds earlier or later at most.
         noise_db: range of signal-to-noise ratios of coloured noise.
         gain_db: louder or softer at most.
-        time_mask: up to so many frames of the features are zeroed, anew for each sample.
-        mixup: up to this share of another clip is mixed in, into features and label.
+        time_mask: at most this many frames of the features are set to zero, drawn again for each sample.
+        mixup: at most this share of another clip is mixed into features and label.
     """
 
     copies: int = 24
@@ -80,14 +46,14 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Rounding:
-    """Training on with the weights rounded (quantisation-aware): few distinct integers, which deflate packs well.
+class QAT:
+    """Quantisation-aware training after the recipe's own epochs: few distinct integers, which deflate packs well.
 
     Attributes:
-        step: of the grid of each kernel, as a share of the root mean square of its weights.
-        bias_step: of the grid of all biases.
-        epochs: of training on, after the recipe's own.
-        learning_rate: in steps of the grid; it falls to 0 along a cosine.
+        step: the grid step of each kernel, as a share of the root mean square of its weights.
+        epochs: the number of epochs, which follow the recipe's own.
+        bias_step: the grid step of all biases.
+        learning_rate: in grid steps; it falls to 0 along a cosine.
     """
 
     step: float
@@ -97,12 +63,12 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class Sparse:
-    """A linear map fitted to few bytes (see pipeline/linear.py).
+class RateDistortion:
+    """A linear map fitted for error and bytes together (see pipeline/train/rate_distortion.py).
 
     Attributes:
         step: all coefficients are multiples of it.
-        rate: how much relative error a byte is worth.
+        rate: how much relative error one byte is worth.
     """
 
     step: float
@@ -111,46 +77,51 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is made.
+    """How a model is made. Every field means one thing.
 
     Attributes:
-        architecture: see pipeline/models.py.
+        architecture: a network of pipeline/train/networks.py.
         width: multiplies the units or filters of each hidden layer: structured pruning.
         front_end: spotters only.
         pruning: magnitude pruning, or None.
-        quantise: int8 weights after training (see pipeline/shrink.py).
-        blocks: of "temporal", how many between one halving of time and the next.
-        stride: of the first convolution of "temporal".
-        cosine: the learning rate warms up for a twentieth of the training and falls to 0 along a cosine; the last
-            epoch is kept. Otherwise it stays, and spotters keep the epoch with the best validation accuracy.
-        normalise: forecasters: z-score the inputs, and mean squared error; otherwise °C and % as they are, and mean
-            absolute error, both columns alike.
-        label_smoothing: spotters.
-        dropout: before the last layer of "temporal".
-        tight: lay out the file for deflate, and search its stream with zopfli (see pipeline/pack.py).
+        quantise: int8 weights after training (see pipeline/export/quantise.py).
+        loss: "cross_entropy" (spotters), "mse" or "mae" (forecasters: of both columns in °C and %, for "mae" each divided
+            by the error of repeating the last reading).
+        schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
+            along a cosine.
+        keep: which epoch is kept: the "last", or the "best" by validation accuracy (spotters).
+        blocks: for "ds_tc_resnet", the number of blocks between one halving of time and the next.
+        stride: of the first convolution of "ds_tc_resnet".
+        normalise: for forecasters: z-score the inputs; otherwise the network takes °C and % as they are.
+        label_smoothing: for spotters: this share of each label is spread over all words.
+        dropout: before the last layer of "ds_tc_resnet".
+        deflate_layout: lay out the file for deflate, and search for its shortest stream with zopfli (see
+            pipeline/export/deflate.py).
     """
 
     architecture: str
     width: float
     learning_rate: float
     epochs: int
+    loss: Loss
     front_end: FrontEnd | None = None
     pruning: Pruning | None = None
     quantise: bool = False
     batch_size: int = 32
     blocks: tuple[int, ...] = ()
     stride: int = 1
-    cosine: bool = False
+    schedule: Literal["constant", "cosine"] = "constant"
+    keep: Literal["last", "best"] = "last"
     normalise: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
     augmentation: Augmentation | None = None
-    rounding: Rounding | None = None
-    sparse: Sparse | None = None
-    tight: bool = False
+    qat: QAT | None = None
+    rate_distortion: RateDistortion | None = None
+    deflate_layout: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON would give it back."""
+        """Return the recipe as JSON would give it back."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
         plain: dict[str, Any] = json.loads(json.dumps(fields))
         return plain
@@ -165,20 +136,11 @@ class Version:
     constraints: tuple[Constraint, ...]
     recipes: Mapping[str, Recipe]
 
+    @property
+    def offline_constraints(self) -> tuple[Constraint, ...]:
+        """The constraints that the file itself decides: all but those on latency, which need a device."""
+        return tuple(c for c in self.constraints if not METRICS[c.metric].is_latency)
 
-VERSIONS = {  # the version scripts: the one place where a version's numbers stand
-    "th_a": "03_th_a.py",
-    "th_b": "04_th_b.py",
-    "kws_a": "05_kws_a.py",
-    "kws_b": "06_kws_b.py",
-    "kws_c": "07_kws_c.py",
-}
-
-
-RECIPES = ("report", "improved", "smallest")  # by which models are published, each in a folder of its name
-
-
-def load_version(name: str) -> Version:
-    """The version that a version script holds."""
-    version: Version = runpy.run_path(str(Path(__file__).parents[1] / VERSIONS[name]))["VERSION"]
-    return version
+    def limit(self, metric: str) -> float | None:
+        """Return the limit on a metric, or None where this version has none."""
+        return next((c.limit for c in self.constraints if c.metric == metric), None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import guest
+from pipeline.measure import emulator
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("th_b", "kws_b")
@@ -21,12 +21,12 @@ MODELS = ("th_b", "kws_b")
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    missing = guest.missing_tools()
+    missing = emulator.missing_tools()
     if missing:
         pytest.skip(f"no emulated Pi: {', '.join(missing)} missing (apt install qemu-system-arm openssh-client)")
     folder = tmp_path_factory.mktemp("guest")
     try:
-        guest.build(folder)
+        emulator.build(folder)
     except subprocess.CalledProcessError as failed:
         if "apt-get" in failed.cmd:
             pytest.skip("no emulated Pi: Debian's arm64 packages can't be fetched")
@@ -37,13 +37,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(work: Path) -> Iterator[Path]:
     """A booted guest, called `pi` in this OpenSSH configuration."""
-    with guest.booted(work) as config:
+    with emulator.booted(work) as config:
         yield config
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with two models, its data (the stand-in where there are no others) and no results."""
+    """The project with two models, its data (synthetic data where there are no others) and no results."""
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements-pi.txt", "requirements.lock"):

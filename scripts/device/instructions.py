@@ -1,0 +1,51 @@
+"""How many instructions a model takes, from sound to word; run as `python -m device.instructions NAME.tflite.zlib`.
+
+Only for an emulated machine whose clock advances by 1 ns an instruction (QEMU's -icount shift=0): there the stages'
+nanoseconds are instructions, and repeat. They rank models and front ends; they are no times. Prints one JSON object.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device import artifact
+from device.cli import run
+from device.frontend import extractor
+from device.latency import TimingProtocol, passes
+from device.runtime import Model
+
+COUNTED = TimingProtocol(passes=30, warm_up_passes=10, pause_s=0.0)
+PROTOCOL = {"counted": {**asdict(COUNTED), "threads": 1, "unit": "instructions on an emulated Cortex-A72"}}
+PER_MS = 1_000_000
+
+
+def count(path: Path) -> dict[str, Any]:
+    """Median instructions of each stage, of inference (invoke and get) and in total, for the model in `path`.
+
+    Raises:
+        UserError: a bad model or card.
+    """
+    card, content = artifact.load_file(path)
+    model = Model(content, card.name)
+    extract = extractor(card.front_end) if card.front_end else None
+    window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
+    stages = passes(model, extract, window, COUNTED)
+    median = {name: round(float(np.median(values)) * PER_MS) for name, values in stages.items()}
+    return {
+        "name": card.name,
+        "sha256": card.sha256,
+        "xnnpack": model.xnnpack,
+        "instructions": {
+            "stages": median,
+            "inference": median["invoke"] + median["get"],
+            "total": sum(median.values()),
+        },
+    }
+
+
+if __name__ == "__main__":
+    run(lambda: print(json.dumps(count(Path(sys.argv[1])))))

@@ -1,0 +1,1 @@
+"""Get, check and split the data."""

@@ -1,0 +1,143 @@
+"""Files from a mirror folder or from the network: resumed, retried, and given up on in good time."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm import tqdm
+from urllib3 import Retry
+
+from device.errors import UserError
+
+PATIENCE = 25.0  # seconds for a host to answer at all, DNS and every one of its addresses included
+STALL = 20.0  # seconds without a byte before a transfer is resumed
+RESUMES = 5
+
+
+class UnreachableError(Exception):
+    """No source of a file answers."""
+
+
+@dataclass(frozen=True)
+class DownloadableFile:
+    """A file, the addresses it can be had from, and the names it goes by in a mirror folder (best first)."""
+
+    name: str
+    urls: tuple[str, ...]
+    mirror_names: tuple[str, ...]
+
+
+def fetch(remote: DownloadableFile, mirror: Path | None, downloads: Path) -> Path:
+    """The local path of `remote`: in the mirror, downloaded earlier, or downloaded now.
+
+    Raises:
+        UnreachableError: no mirror holds it and no host that has it answers.
+        UserError: the named mirror is no folder.
+    """
+    found = in_mirror(remote, mirror)
+    if found is not None:
+        return found
+    target = downloads / remote.name
+    if not target.exists():
+        downloads.mkdir(parents=True, exist_ok=True)
+        _download(remote, target)
+    return target
+
+
+def in_mirror(remote: DownloadableFile, mirror: Path | None) -> Path | None:
+    """The path of `remote` in a mirror folder, if one is named and has it.
+
+    Raises:
+        UserError: the named mirror is no folder.
+    """
+    if mirror is None:
+        return None
+    if not mirror.is_dir():
+        raise UserError(f"{mirror}: DATA_MIRROR is not a folder: correct or unset it")
+    return next((mirror / name for name in remote.mirror_names if (mirror / name).is_file()), None)
+
+
+def _download(remote: DownloadableFile, target: Path) -> None:
+    """Download to `target`; an interrupted transfer stays as `target.part` and is taken up again."""
+    partial = target.with_name(target.name + ".part")
+    problem: Exception = UnreachableError(f"{remote.name}: no address is known")
+    silent: set[str | None] = set()
+    for url in remote.urls:
+        host = urlsplit(url).hostname
+        if host in silent:
+            continue
+        for _ in range(RESUMES):
+            try:
+                _transfer(url, partial)
+                partial.replace(target)
+                return
+            except UnreachableError as error:
+                silent.add(host)
+                problem = error
+                break
+            except requests.HTTPError as error:
+                problem = error
+                break
+            except requests.RequestException as error:  # a transfer broke off: resume it
+                problem = error
+            except OSError as error:
+                raise UserError(
+                    f"{partial}: can't be written ({error.strerror}): free some space and run again"
+                ) from None
+    raise UnreachableError(f"{remote.name} can't be downloaded ({problem})")
+
+
+def _transfer(url: str, partial: Path) -> None:
+    """One request that appends to `partial` what is missing of it."""
+    have = partial.stat().st_size if partial.exists() else 0
+    response = _answer(url, {"Range": f"bytes={have}-"} if have else {})
+    with response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            partial.unlink()
+            raise requests.ConnectionError("the partial file does not match: starting over")
+        response.raise_for_status()
+        if response.status_code != requests.codes.partial_content:
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with (
+            partial.open("ab" if have else "wb") as out,
+            tqdm(desc=partial.stem, total=total, initial=have, unit="B", unit_scale=True) as bar,
+        ):
+            for chunk in response.iter_content(1 << 16):
+                bar.update(out.write(chunk))
+    if total is not None and partial.stat().st_size < total:
+        raise requests.ConnectionError("the transfer broke off")
+
+
+def _answer(url: str, headers: dict[str, str]) -> requests.Response:
+    """The response's headers, within `PATIENCE` seconds.
+
+    requests bounds each address of a host on its own, and DNS not at all; a thread bounds them together.
+    """
+    outcome: list[requests.Response | requests.RequestException] = []
+
+    def ask() -> None:
+        session = requests.Session()
+        retry = Retry(total=2, connect=0, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504))
+        session.mount("https://", HTTPAdapter(max_retries=retry))
+        session.mount("http://", HTTPAdapter(max_retries=retry))
+        identity = {"Accept-Encoding": "identity", **headers}  # so that byte ranges count what is on disk
+        try:
+            outcome.append(session.get(url, headers=identity, stream=True, timeout=(10, STALL)))
+        except requests.RequestException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    match outcome:
+        case [requests.Response() as response]:
+            return response
+        case [requests.RequestException() as error]:
+            raise UnreachableError(f"{urlsplit(url).hostname} does not answer: {type(error).__name__}")
+        case _:
+            raise UnreachableError(f"{urlsplit(url).hostname} does not answer within {PATIENCE:.0f} s")

@@ -1,0 +1,40 @@
+"""What data a result was made from."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Identity of a data set, kept on every card made from it.
+
+    Attributes:
+        source: "official", "local" or "synthetic".
+        description: for a person.
+        digest: SHA-256 of the content, whatever container it came in.
+        split: the rule that split it.
+    """
+
+    source: str
+    description: str
+    digest: str
+    split: str
+
+    @property
+    def synthetic(self) -> bool:
+        return self.source == SYNTHETIC
+
+
+def digest_arrays(*arrays: NDArray[Any]) -> str:
+    """SHA-256 over shape, type and bytes of each array."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""One door to the data: real if it can be had, synthetic data otherwise, kept as arrays under data/."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from device.errors import UserError
+from pipeline import files
+from pipeline.data import speech, synthetic, weather
+from pipeline.data.fetch import DownloadableFile, UnreachableError, fetch, in_mirror
+from pipeline.data.identity import Identity
+from pipeline.data.speech import Speech
+from pipeline.data.weather import Weather
+
+DataSet = TypeVar("DataSet", Weather, Speech)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the user wants data to come from.
+
+    Attributes:
+        data: "auto" (real, else synthetic data), "real" or "synthetic".
+        mirror: a folder to look in before the network.
+        jena, speech: the user's own files in place of the official ones.
+        ask_again: in "auto", try the real sources again though synthetic data is there.
+        by_speaker: split the clips by speaker, not by the course's lists.
+    """
+
+    data: str = "auto"
+    mirror: Path | None = None
+    jena: Path | None = None
+    speech: Path | None = None
+    ask_again: bool = False
+    by_speaker: bool = False
+
+
+def load_weather(sources: Sources) -> Weather:
+    """The weather readings.
+
+    Raises:
+        UserError: bad data, or none where DATA=real.
+    """
+
+    def read(path: Path) -> Weather:
+        return weather.read_weather(path, user=sources.jena is not None)
+
+    return _obtain(Weather, "JENA", weather.OFFICIAL, sources.jena, sources, read, synthetic.make_weather)
+
+
+def load_speech(sources: Sources) -> Speech:
+    """The spoken words.
+
+    Raises:
+        UserError: bad data, or none where DATA=real.
+    """
+
+    def lists() -> speech.Lists | None:
+        try:
+            return tuple(
+                speech.read_list(fetch(remote, sources.mirror, files.DATA / "downloads"), digest)
+                for remote, digest in speech.LISTS.items()
+            )
+        except UnreachableError as error:
+            print(f"the course's split can't be had ({error}): speakers are split by their hash instead")
+            return None
+
+    def read(path: Path) -> Speech:
+        return speech.read_speech(path, lists, user=sources.speech is not None)
+
+    clips = _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, synthetic.make_speech)
+    return speech.by_speaker(clips) if sources.by_speaker else clips
+
+
+def _obtain(
+    kind: type[DataSet],
+    variable: str,
+    remote: DownloadableFile,
+    own: Path | None,
+    sources: Sources,
+    read: Callable[[Path], DataSet],
+    make: Callable[[], DataSet],
+) -> DataSet:
+    """Load the arrays that are kept, or make them from the best source that can be had."""
+    name = kind.__name__.lower()
+    real, generated = (files.DATA / folder / f"{name}.npz" for folder in ("real", "synthetic"))
+    if own is not None and not own.exists():
+        raise UserError(f"{own}: no such file or folder: correct the path ({variable})")
+    if sources.data != "synthetic":
+        origin = _stamp(own or in_mirror(remote, sources.mirror), own is not None)
+        kept = _read_origin(real)
+        if kept is not None and (kept == origin if origin["path"] else not kept["own"]):
+            return _load(kind, real)
+        if sources.data == "real" or origin["path"] or sources.ask_again or not generated.exists():
+            try:
+                value = read(own or fetch(remote, sources.mirror, files.DATA / "downloads"))
+                save(value, real, origin)
+                return value
+            except UnreachableError as error:
+                remedy = f"set DATA_MIRROR=folder or {variable}=file, or run with DATA=synthetic"
+                if sources.data == "real":
+                    raise UserError(f"{error}: {remedy}") from None
+                print(f"{error}")
+    if not generated.exists():
+        save(make(), generated, _stamp(None, False))
+    print(
+        f"*** SYNTHETIC {name}: generated, not real. Figures made from it say nothing about the report. ***", flush=True
+    )
+    return _load(kind, generated)
+
+
+def _stamp(path: Path | None, own: bool) -> dict[str, Any]:
+    """What tells one source from another, as make does: path, size and time of change (of all files of a folder)."""
+    if path is None:
+        return {"path": None, "own": own}
+    parts = [p.stat() for p in ([path] if path.is_file() else path.glob("**/*.wav"))]
+    newest = max((p.st_mtime_ns for p in parts), default=0)
+    return {
+        "path": str(path.resolve()),
+        "own": own,
+        "size": [len(parts), sum(p.st_size for p in parts)],
+        "time": newest,
+    }
+
+
+def _read_origin(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    with _open(path) as arrays:
+        origin: dict[str, Any] = json.loads(str(arrays["origin"]))
+        return origin
+
+
+def save(value: Weather | Speech, path: Path, origin: dict[str, Any]) -> None:
+    """Keep a data set as arrays in `path`, with the stamp of the source that it came from."""
+    content = {f.name: getattr(value, f.name) for f in fields(value)}
+    content["identity"] = json.dumps(asdict(value.identity))
+    with files.atomic_write(path) as partial, partial.open("wb") as out:
+        np.savez(out, origin=json.dumps(origin), **content)
+
+
+def _load(kind: type[DataSet], path: Path) -> DataSet:
+    with _open(path) as arrays:
+        content = {f.name: arrays[f.name] for f in fields(kind)}
+    content["identity"] = Identity(**json.loads(str(content["identity"])))
+    return kind(**content)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{path}: damaged: remove it and run again") from None

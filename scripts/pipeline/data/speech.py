@@ -1,0 +1,195 @@
+"""Mini Speech Commands: reading a folder or an archive, checking it, splitting it.
+
+Nothing is ever unpacked to disk: an archive's members are read one by one into memory, so no path in it matters.
+"""
+
+import gzip
+import hashlib
+import io
+import lzma
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio import fit, read_wav
+from device.errors import UserError
+from pipeline.data.fetch import DownloadableFile
+from pipeline.data.identity import Identity
+from pipeline.progress import progress_bar
+
+LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
+SPLITS = ("train", "validation", "test")
+LARGEST_CLIP = 1 << 20  # bytes
+MOST_CLIPS = 200_000
+
+OFFICIAL = DownloadableFile(
+    "mini_speech_commands.zip",
+    ("https://storage.googleapis.com/download.tensorflow.org/data/mini_speech_commands.zip",),
+    ("mini_speech_commands.zip", "mini_speech_commands.tar.xz", "mini_speech_commands.tar.gz"),
+)
+OFFICIAL_DIGEST = "d9ff4abe94da5cac3e5c10048cfdd0f277b0de2f549e283f3944d81d36cafe48"
+
+_COPIES = (
+    "https://raw.githubusercontent.com/MatteoM95/MachineLearning4IOT/ca76016f2ebcb0de5e807c52af022a20142f0595/HW2/",
+    "https://raw.githubusercontent.com/lucabnf/ml4iot/9abb43336bd4382a3e8c665bb144c2b71b3459ff/hw2/ex2/",
+)
+LISTS = {  # the course's split lists: (where, SHA-256 with LF line ends), in the order of SPLITS
+    DownloadableFile(name, tuple(copy + name for copy in _COPIES), (name,)): digest
+    for name, digest in (
+        ("kws_train_split.txt", "f42a7ae04228b205a868e0ccfc33dc4e03b097ff7dea88ace4c275dd231dcfd8"),
+        ("kws_val_split.txt", "e1c660a1de7ff6fe764d70cf5e5e9dba67301e5d12ba245d1109619fa8449dc0"),
+        ("kws_test_split.txt", "b6728d58431ff3314938c27e7d396e2432f4ddc875404459cd7899ca3d332d30"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Clips ordered by name: audio [n, 16000] int16, label [n] (into LABELS), split [n] (into SPLITS), name [n]."""
+
+    audio: NDArray[np.int16]
+    label: NDArray[np.int32]
+    split: NDArray[np.int8]
+    name: NDArray[np.str_]
+    identity: Identity
+
+    def subset(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Audio [n, 16000] in [-1, 1) and labels [n] of one split.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        chosen = self.split == SPLITS.index(split)
+        if not chosen.any():
+            raise UserError(f"{self.identity.description}: the {split} split is empty: give more clips")
+        return self.audio[chosen].astype(np.float32) / 32768, self.label[chosen]
+
+
+Lists = tuple[frozenset[str], ...]
+
+
+def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Speech:
+    """Read clips `<word>/<file>.wav` from a folder, a zip or a tar archive.
+
+    Args:
+        lists: gives the course's split as names per split, or None where it can't be had; called for official content.
+        user: the clips are the user's own, not the official ones or a mirror's.
+
+    Raises:
+        UserError: unreadable archive or clip, a word without clips, or content that is not the official one.
+    """
+    clips: dict[str, NDArray[np.int16]] = {}
+    lines = []
+    for name, content in progress_bar(_members(path), f"reading {path.name}", "clips"):
+        if len(clips) >= MOST_CLIPS:
+            raise UserError(f"{path}: more than {MOST_CLIPS:,} clips: this is not Mini Speech Commands")
+        audio = fit(read_wav(io.BytesIO(content), f"{path}: {name}", longest=1.0))
+        clips[name] = np.clip(np.round(audio * 32768), -32768, 32767).astype(np.int16)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n")
+    empty = [word for word in LABELS if not any(name.startswith(word + "/") for name in clips)]
+    if empty:
+        raise UserError(
+            f"{path}: no clips {empty[0]}/*.wav: give a folder or archive with the words {', '.join(LABELS)}"
+        )
+    digest = hashlib.sha256("".join(sorted(lines, key=lambda line: line[66:])).encode()).hexdigest()
+    official = digest == OFFICIAL_DIGEST
+    if not official and not user:
+        raise UserError(
+            f"{path}: not the official Mini Speech Commands: remove it and run again, or give it as SPEECH="
+        )
+    names = sorted(clips)
+    split, rule = split_clips(names, lists() if official else None)
+    description = f"{path.name}, {len(names):,} clips" + (" (the user's own)" if user else "")
+    return Speech(
+        np.stack([clips[name] for name in names]),
+        np.array([LABELS.index(name.split("/")[0]) for name in names], np.int32),
+        split,
+        np.array(names),
+        Identity("official" if official else "local", description, digest, rule),
+    )
+
+
+def split_clips(names: list[str], lists: Lists | None) -> tuple[NDArray[np.int8], str]:
+    """The split of each clip and the rule's name: the course's lists if they name exactly these clips."""
+    if lists is not None and frozenset().union(*lists) == frozenset(names):
+        return np.array(
+            [next(i for i, part in enumerate(lists) if n in part) for n in names], np.int8
+        ), "the course's lists"
+    return np.array([_hash_split(name) for name in names], np.int8), "speaker hash 80/10/10"
+
+
+def by_speaker(speech: Speech) -> Speech:
+    """The same clips, no speaker in two splits."""
+    split, rule = split_clips(list(speech.name), None)
+    return replace(speech, split=split, identity=replace(speech.identity, split=rule))
+
+
+def _hash_split(name: str) -> int:
+    """The rule of the Speech Commands data set's README: all clips of a speaker go to one split, for good."""
+    speaker = re.sub(r"_nohash_.*$", "", Path(name).name)
+    most = 2**27 - 1
+    share = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
+    return SPLITS.index("validation" if share < 10 else "test" if share < 20 else "train")
+
+
+def read_list(path: Path, digest: str) -> frozenset[str]:
+    """Clip names `<word>/<file>` of one of the course's lists, whatever its line ends and slashes.
+
+    Raises:
+        UserError: the content is not the course's.
+    """
+    text = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\\", b"/")
+    if hashlib.sha256(text).hexdigest() != digest:
+        raise UserError(f"{path}: not the course's list (checksum differs): remove it and run again")
+    return frozenset("/".join(line.split("/")[-2:]) for line in text.decode("ascii").split())
+
+
+def _clip_name(path: str) -> str | None:
+    """`<word>/<file>.wav` of a path that ends so, for the eight words alone."""
+    match = re.search(r"(?:^|/)([a-z]+)/([^/.][^/]*\.wav)$", path)
+    return f"{match[1]}/{match[2]}" if match and match[1] in LABELS and "__MACOSX" not in path else None
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the clips in a folder or an archive."""
+    if path.is_dir():
+        for file in sorted(path.glob("**/*.wav")):
+            if name := _clip_name(file.as_posix()):
+                _check_size(path, name, file.stat().st_size)
+                yield name, file.read_bytes()
+        return
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for entry in archive.infolist():
+                    if name := _clip_name(entry.filename):
+                        _check_size(path, name, entry.file_size)
+                        with archive.open(entry) as member:
+                            yield name, member.read(LARGEST_CLIP)
+        else:
+            with tarfile.open(path) as archive:
+                for item in archive:
+                    if item.isfile() and (name := _clip_name(item.name)):
+                        _check_size(path, name, item.size)
+                        stream = archive.extractfile(item)
+                        assert stream is not None  # it is a file
+                        yield name, stream.read()
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        what = str(error).partition("\n")[0] or "it ends too early"
+        raise UserError(
+            f"{path}: not an archive, truncated or damaged ({what}): remove it and fetch it again"
+        ) from None
+
+
+def _check_size(path: Path, name: str, size: int) -> None:
+    if size > LARGEST_CLIP:
+        raise UserError(f"{path}: {name} has {size:,} bytes, too many for one second: remove or replace it")
+    if size == 0:
+        raise UserError(f"{path}: {name} is empty: remove or replace it")

@@ -1,0 +1,85 @@
+"""Intervals for the figures that are reported."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Z95 = 1.959963984540054  # the normal quantile for 95 %
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    share, z2 = successes / trials, Z95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return centre - half, centre + half
+
+
+def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 2000) -> tuple[float, float]:
+    """95 % interval of the mean of a time series, whose neighbours are alike: whole blocks are drawn again.
+
+    Künsch 1989 (doi:10.1214/aos/1176347265), with blocks that do not overlap and a fixed seed.
+
+    Args:
+        values: [n] in order of time.
+        block: how many neighbours stay together.
+    """
+    starts = np.arange(0, len(values), block)
+    sums = np.add.reduceat(values, starts)
+    counts = np.diff(np.append(starts, len(values)))
+    drawn = np.random.default_rng(0).integers(0, len(starts), (resamples, len(starts)))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval, by Student's t; the mean alone, thrice, of a single value."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, mean, mean
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def prediction_p_value(values: Sequence[float], figure: float) -> float:
+    """The probability that a further run lies at least as far from the mean of these, on either side, as `figure`.
+
+    Student's t of a single new value (a two-sided prediction interval turned round: Hahn and Meeker, Statistical
+    Intervals, 1991), with runs taken as normal.
+
+    Raises:
+        ValueError: fewer than two values.
+    """
+    n = len(values)
+    if n < 2:
+        raise ValueError("a spread takes two values")
+    deviation = float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
+    distance = abs(figure - float(np.mean(values)))
+    return float(2 * stats.t.sf(distance / deviation, n - 1)) if deviation else float(distance == 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two means, with its 95 % interval and the probability of one as large by chance."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def difference(left: Sequence[float], right: Sequence[float]) -> Difference:
+    """Mean of `left` less mean of `right`, by Welch's test (1947, doi:10.1093/biomet/34.1-2.28).
+
+    Raises:
+        ValueError: fewer than two values on a side.
+    """
+    if min(len(left), len(right)) < 2:
+        raise ValueError("a spread takes two values")
+    test = stats.ttest_ind(left, right, equal_var=False)
+    low, high = test.confidence_interval()
+    return Difference(float(np.mean(left) - np.mean(right)), float(low), float(high), float(test.pvalue))

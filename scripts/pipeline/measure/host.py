@@ -1,0 +1,121 @@
+"""Time models on this machine, and read latency results: one file per device."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from device import artifact
+from device.errors import UserError
+from device.latency import PROTOCOL
+from device.probe import probe
+from pipeline import files, freshness
+from pipeline.progress import progress_bar
+from pipeline.store import LOCAL
+from pipeline.versions.baselines import QUANTISATION_STUDY
+from pipeline.versions.catalogue import RECIPES
+
+HOST_RESULT = LOCAL.latency / "host.json"
+PI, EMULATED = "Raspberry Pi", "emulated"
+EMULATED_RESULT = "emulated-cortex-a72.json"
+CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
+
+
+def model_files() -> list[Path]:
+    """Return all models, the published ones first.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = [
+        path
+        for folder in (*RECIPES, QUANTISATION_STUDY, "local/*", f"local/{QUANTISATION_STUDY}/*", "synthetic/*")
+        for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))
+    ]
+    if not found:
+        raise UserError("models/: no model to measure: make one first (make th_a, or make all)")
+    return found
+
+
+def protocol(how: dict[str, Any] = PROTOCOL) -> dict[str, Any]:
+    """Return what comparable results share: how they are measured, and the code that runs on the device."""
+    return {**how, "code": freshness.code_digest((files.SCRIPTS / "device").glob("*.py"))}
+
+
+def measure_here(paths: Sequence[Path]) -> Path:
+    """Measure models on this machine unless they were measured here before; return the path of the result.
+
+    Raises:
+        UserError: a model does not match its card.
+    """
+    device = {"kind": "host", **probe()}  # never "Pi" unless it is one
+    under = {"device": device, "protocol": protocol()}
+    present = {artifact.load_file(path)[0].sha256 for path in model_files()}
+    models = {sha256: entry for sha256, entry in _known(under).items() if sha256 in present}
+    missing = [path for path in paths if artifact.load_file(path)[0].sha256 not in models]
+    if not missing:
+        return HOST_RESULT
+    with progress_bar(missing, "timing", "models") as progress:
+        for path in progress:
+            card, _ = artifact.load_file(path)
+            progress.set_postfix_str(f"{path.parent.name}/{card.name}")
+            if card.sha256 not in models:  # two paths may hold the same model
+                models[card.sha256] = _run_here(path)
+                files.write_json(HOST_RESULT, {"made_with": "make measure", **under, "models": models})
+    return HOST_RESULT
+
+
+def _known(under: dict[str, Any]) -> dict[str, Any]:
+    """Return what was measured before under the same protocol, by the same code, on the same device."""
+    before = read_latency(HOST_RESULT)
+
+    def lasting(device: dict[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (device or {}).items() if key not in CHANGING}
+
+    same = before["protocol"] == under["protocol"] and lasting(before["device"]) == lasting(under["device"])
+    return dict(before["models"]) if same else {}
+
+
+def _run_here(path: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "device.latency", str(path)]
+    done = subprocess.run(command, cwd=files.ROOT / "scripts", capture_output=True, text=True, check=False)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def timed(folder: Path, sha256: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the kind of device and the result of a model in the latency files of `folder`, a Raspberry Pi's first.
+
+    Results of emulated devices are left out: emulation does not take the time that hardware takes.
+    """
+    results = [read_latency(path) for path in sorted(folder.glob("*.json"))]
+    found = [(r["device"]["kind"], r["models"][sha256]) for r in results if sha256 in r["models"]]
+    real = [(kind, entry) for kind, entry in found if kind != EMULATED]
+    return min(real, key=lambda pair: pair[0] != PI, default=None)
+
+
+def counted(folder: Path, sha256: str) -> dict[str, Any] | None:
+    """Return the instructions that a model takes on the emulated Cortex-A72, by the result in `folder`."""
+    entry = read_latency(folder / EMULATED_RESULT)["models"].get(sha256)
+    return entry["instructions"] if entry else None
+
+
+def read_latency(path: Path) -> dict[str, Any]:
+    """Read a latency result, empty if there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {key: content[key] for key in ("device", "protocol", "models")}
+    except FileNotFoundError:
+        return {"device": None, "protocol": None, "models": {}}
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: not a latency result: remove it and run make measure") from None

@@ -1,0 +1,49 @@
+"""The metrics that models are judged by, and limits on them."""
+
+from dataclasses import dataclass
+
+from device.artifact import FORECASTING, SPOTTING
+
+KB = 1024  # bytes, as in the report
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a figure is named, shown and judged."""
+
+    title: str
+    unit: str
+    digits: int
+    more_is_better: bool = False
+    is_latency: bool = False
+
+    def interval(self, value: float, low: float, high: float) -> str:
+        """Format a value with its interval."""
+        return f"{value:.{self.digits}f} ({low:.{self.digits}f}–{high:.{self.digits}f}) {self.unit}"
+
+    def limit(self, limit: float) -> str:
+        """Format a strict limit, such as "< 2 kB"."""
+        return f"{'>' if self.more_is_better else '<'} {limit:g} {self.unit}"
+
+
+METRICS = {
+    "t_mae_c": Metric("T MAE", "°C", 3),
+    "rh_mae_pct": Metric("Rh MAE", "%", 3),
+    "accuracy_pct": Metric("accuracy", "%", 2, more_is_better=True),
+    "size_kb": Metric("size", "kB", 2),
+    "inference_ms": Metric("inference", "ms", 3, is_latency=True),
+    "total_ms": Metric("total latency", "ms", 3, is_latency=True),
+}
+TASK_METRICS = {FORECASTING: ("t_mae_c", "rh_mae_pct"), SPOTTING: ("accuracy_pct",)}  # of quality on a split, by task
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A strict limit on one of METRICS; a size in kB of 1024 bytes, as in the report."""
+
+    metric: str
+    limit: float
+
+    def met_by(self, value: float) -> bool:
+        """Tell whether a value keeps the limit."""
+        return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit

@@ -1,0 +1,126 @@
+"""The models at work on test data, drawn: a day's forecasts over the readings, and what was heard in a sound.
+
+They are drawn where the data are, and kept among the results: the page itself needs no data.
+"""
+
+import json
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy import signal
+
+from device import artifact
+from device.audio import RATE
+from device.listen import HOP, Detection, KeywordDetector, Settings
+from device.runtime import Model
+from pipeline import files
+from pipeline.data.sources import Sources, load_speech, load_weather
+from pipeline.data.speech import LABELS
+from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
+from pipeline.report import style
+from pipeline.report.style import IMPROVED, REPORT, WIDTH, Chart, legend
+from pipeline.store import ResultStore
+
+Array = NDArray[np.float32]
+KEPT = "examples.json"
+SIZE = WIDTH, 3.2
+DAY = 144  # readings
+WORDS = 4
+SEED = 0  # of the choice of clips
+FRAME, BANDS = 512, 64  # of the spectrogram
+
+
+def write_examples(place: ResultStore, sources: Sources) -> None:
+    """Draw them with our own th_a and kws_a of `place`, where these stand.
+
+    Raises:
+        UserError: bad data, or none.
+    """
+    charts: list[Chart] = []
+    for name, draw in (("th_a", forecast_charts), ("kws_a", heard_charts)):
+        if card := place.card("improved", name):
+            charts += draw(card, artifact.load(place.models / "improved", name)[1], sources)
+    content = {"made_with": "python scripts/09_report.py --publish", "charts": [asdict(chart) for chart in charts]}
+    files.write_json(place.results / KEPT, content)
+
+
+def kept(place: ResultStore) -> list[Chart]:
+    """The drawings that stand among the results."""
+    path = place.results / KEPT
+    return [Chart(**c) for c in json.loads(path.read_text(encoding="utf-8"))["charts"]] if path.exists() else []
+
+
+def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
+    """The test day whose forecasts are as good as those of the median day: its readings, a forecast each hour."""
+    weather = load_weather(sources)
+    starts = weather.windows("test")
+    readings = weather.values[starts[:, None] + np.arange(INPUT_STEPS)]
+    inputs: Array = ((readings - np.asarray(card.mean)) / np.asarray(card.std)).astype(np.float32)
+    forecasts = Model(content, card.name).predict(inputs).reshape(-1, OUTPUT_STEPS, 2)
+    truth = weather.values[starts[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
+    errors = np.abs(forecasts - truth).mean(axis=1) / np.abs(truth - truth.mean(axis=(0, 1))).mean(axis=(0, 1))
+    days = np.flatnonzero(starts[DAY:] - starts[:-DAY] == DAY)[::DAY]  # windows from which a whole day goes on
+    by_day = np.array([errors[day : day + DAY].mean() for day in days])
+    day = int(days[np.argsort(by_day)[len(days) // 2]])
+    seen, ahead = truth[day : day + DAY, 0], forecasts[day : day + DAY]
+    off = np.abs(ahead - truth[day : day + DAY]).mean(axis=(0, 1))
+    charts = []
+    for column, (what, unit) in enumerate((("temperature", "°C"), ("relative humidity", "%"))):
+        words = (
+            f"The test day whose forecasts by improved/{card.name} are as good as the median day's: "
+            f"readings from {seen[:, column].min():.1f} to {seen[:, column].max():.1f} {unit}, "
+            f"and a forecast each hour for the next, on average {off[column]:.2f} {unit} off."
+        )
+        fill = partial(_day, title=f"{what}, {unit}", seen=seen[:, column], forecasts=ahead[:, :, column])
+        charts.append(Chart(f"A day's forecasts over the readings: {what}", words, style.svg(SIZE, fill, inline=True)))
+    return charts
+
+
+def _day(axis: Axes, title: str, seen: Array, forecasts: Array) -> None:
+    hours = (np.arange(len(seen)) + 1) / 6
+    axis.plot(hours, seen, color=REPORT, label="read")
+    for at in range(0, len(seen) - OUTPUT_STEPS, OUTPUT_STEPS):
+        ahead, label = hours[at : at + OUTPUT_STEPS], None if at else "forecast, each hour for the next"
+        axis.plot(ahead, forecasts[at], ".-", color=IMPROVED, markersize=3, label=label)
+    axis.set_xlabel("hours")
+    axis.set_ylabel(title)
+    legend(axis, 0.16, 2)
+
+
+def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
+    """Test clips drawn at random, one after the other: spectrogram, what was said, what the live listener heard."""
+    audio, label = load_speech(sources).subset("test")
+    rng = np.random.default_rng(SEED)
+    chosen = rng.choice(len(audio), WORDS, replace=False)
+    pause = rng.normal(0, 1e-3, RATE // 2).astype(np.float32)
+    sound = np.concatenate([pause, pause, *(part for clip in audio[chosen] for part in (clip, pause))])
+    listener = KeywordDetector(card, content, Settings())
+    chunks = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
+    heard = [found for chunk in chunks if (found := listener.process(chunk))]
+    said = [(1 + 1.5 * at, LABELS[index]) for at, index in enumerate(label[chosen])]
+    caught = ", ".join(f"{found.word} ({100 * found.confidence:.0f} %)" for found in heard)
+    words = f"Said: {', '.join(word for _, word in said)}. Heard by improved/{card.name}: {caught}."
+    drawn = style.svg(SIZE, partial(_spectrogram, sound=sound, said=said, heard=heard), inline=True)
+    return [Chart("Test clips drawn at random, and what the live listener heard", words, drawn)]
+
+
+def _spectrogram(axis: Axes, sound: Array, said: list[tuple[float, str]], heard: list[Detection]) -> None:
+    _, _, spectrum = signal.stft(sound, RATE, nperseg=FRAME, noverlap=FRAME // 2, boundary=None, padded=False)
+    power = (np.abs(spectrum[:-1]) ** 2).reshape(BANDS, -1, spectrum.shape[1]).mean(axis=1)
+    loudness = 10 * np.log10(power + 1e-12)
+    extent = (0, len(sound) / RATE, 0, RATE / 2)
+    axis.imshow(
+        loudness, aspect="auto", origin="lower", extent=extent, cmap="magma", vmin=-100, vmax=-30, interpolation="none"
+    )
+    for start, word in said:
+        axis.annotate(f"said: {word}", (start + 0.5, 7400), ha="center", color="white", fontsize=7)
+    for found in heard:
+        axis.axvline(found.time, color="tab:cyan", linewidth=1)
+        text = f"heard: {found.word} {100 * found.confidence:.0f} %"
+        axis.annotate(text, (found.time - 0.05, 6600), ha="right", color="tab:cyan", fontsize=7)
+    axis.set_xlabel("seconds")
+    axis.set_ylabel("Hz")
+    axis.grid(visible=False)

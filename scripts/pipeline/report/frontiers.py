@@ -1,0 +1,88 @@
+"""Plots of the results: quality against bytes."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from pipeline.metrics import KB, METRICS
+from pipeline.reference import load_reference, reported
+from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
+from pipeline.store import PUBLISHED, ResultStore
+from pipeline.versions.catalogue import RECIPES
+
+
+def frontiers() -> dict[str, str]:
+    """Each plot's file name in results/ and its content: quality against bytes, of forecasters and of spotters."""
+    errors = [partial(forecaster_frontier, metric=metric, place=PUBLISHED) for metric in ("t_mae_c", "rh_mae_pct")]
+    return {
+        "frontier-th.svg": svg((8.5, 4.8), *errors),
+        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, place=PUBLISHED)),
+    }
+
+
+def forecaster_frontier(axis: Axes, metric: str, place: ResultStore) -> None:
+    """Error against bytes: the report, others, ours."""
+    report = reported()
+    peers = load_reference()["peers"]["forecasting_same_task"]
+    names = ("th_a", "th_b")
+    _scatter(axis, "the report", "s", REPORT, [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names])
+    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
+    _own(axis, names, metric, place)
+    _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
+
+
+def spotter_frontier(axis: Axes, place: ResultStore) -> None:
+    """Accuracy against bytes: the report, others, the literature, ours."""
+    report = reported()
+    names = ("kws_a", "kws_b", "kws_c")
+    points = [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
+    _scatter(axis, "the report", "s", REPORT, points)
+    peers = load_reference()["peers"]
+    for title, marker, colour, key in (
+        ("others, same task", "x", OTHERS, "keyword_spotting_same_task"),
+        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_literature_12_words"),
+    ):
+        _scatter(
+            axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
+        )
+    _own(axis, names, "accuracy_pct", place)
+    axis.axhline(90, color="grey", linewidth=0.8, linestyle=":")
+    _label(axis, "accuracy on test, %")
+
+
+def _own(axis: Axes, names: Sequence[str], metric: str, place: ResultStore) -> None:
+    cards = [card for name in names if (card := place.card("report", name))]
+    points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
+    _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
+    for recipe in RECIPES[1:]:
+        trials = place.trials(recipe)
+        means = [trials.summary(trials, name, metric) for name in names]
+        points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
+        seeds = len({t["seed"] for t in trials})
+        _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
+        for s in filter(None, means):
+            axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)
+
+
+def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tuple[float, float, str]]) -> None:
+    if not points:
+        return
+    x, y, names = zip(*points, strict=True)
+    axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
+    for at_x, at_y, name in zip(x, y, names, strict=True):
+        axis.annotate(name, (at_x, at_y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+
+
+def _label(axis: Axes, quality: str) -> None:
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_xlabel("bytes of the compressed file")
+    axis.set_ylabel(quality)
+    figure = axis.get_figure(root=True)
+    assert figure is not None  # the caller drew it there
+    columns = 2 if figure.get_figwidth() > NARROW else 1
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns)

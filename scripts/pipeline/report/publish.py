@@ -1,0 +1,75 @@
+"""TODO."""
+
+import json
+import shutil
+from pathlib import Path
+
+from device import artifact
+from device.errors import UserError
+from pipeline import files
+from pipeline.measure import host
+from pipeline.reference import SEED
+from pipeline.report.versions import rows, write_results
+from pipeline.store import LOCAL, PUBLISHED
+from pipeline.versions import baselines
+from pipeline.versions.catalogue import RECIPES, VERSIONS
+
+
+def publish() -> None:
+    """Make this machine's runs the published ones: the report's recipes at its seed, of ours the chosen, all studies.
+
+    Raises:
+        UserError: a version is missing, or was not made with the report's recipe and seed.
+    """
+    for name in VERSIONS:
+        card = LOCAL.card("report", name)
+        if card is None:
+            raise UserError(f"{LOCAL.models}/report/{name}.json: no such card: run make all DATA=real first")
+        made = card.content["made_from"]
+        if (made["recipe_name"], made["seed"]) != ("report", SEED):
+            raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
+    bench = LOCAL.results / "bench.json"
+    counts = LOCAL.latency / host.EMULATED_RESULT
+    for path, target in ((host.HOST_RESULT, "make measure"), (counts, "make emulated"), (bench, "make bench")):
+        if not path.exists():
+            raise UserError(f"{path}: no such result: run {target} first")
+    for name in VERSIONS:
+        _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
+    publish_studies()
+    published = {
+        artifact.load_file(path)[0].sha256
+        for recipe in (*RECIPES, baselines.QUANTISATION_STUDY)
+        for path in (PUBLISHED.models / recipe).glob("*.zlib")
+    }
+    for path in LOCAL.latency.glob("*.json"):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
+        files.write_json(PUBLISHED.latency / path.name, result)
+    _copy(bench, PUBLISHED.results / bench.name)
+    write_results(rows(None), PUBLISHED.results, with_here=False)
+
+
+def publish_studies() -> None:
+    """The trials of all studies that ran here, and the models of some.
+
+    Of our own recipes those that validation chooses, and the twins with and without quantisation.
+    """
+    for path in LOCAL.results.glob("seeds-*.jsonl"):
+        study_name = path.stem.removeprefix("seeds-")
+        trials = LOCAL.trials(study_name)
+        _copy(path, PUBLISHED.trials_path(study_name))
+        if study_name not in (*RECIPES[1:], baselines.QUANTISATION_STUDY):
+            continue
+        for version in {trial["version"] for trial in trials}:
+            seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
+            _copy_model(LOCAL.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
+
+
+def _copy_model(source: Path, target: Path, name: str) -> None:
+    for suffix in (".tflite.zlib", ".json"):
+        _copy(source / f"{name}{suffix}", target / f"{name}{suffix}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with files.atomic_write(target) as partial:
+        shutil.copyfile(source, partial)

@@ -1,0 +1,202 @@
+"""The page's charts that set runs beside each other, each with the words that stand for it where it can't be seen."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pipeline import metrics
+from pipeline.metrics import METRICS, Constraint
+from pipeline.reference import load_reference, reported, row_name
+from pipeline.report import frontiers, style
+from pipeline.report.style import IMPROVED, OTHERS, OURS, RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.store import ResultStore
+from pipeline.study.trials import BY_SPEAKER, Trial, metric_values, trials_of
+from pipeline.versions.catalogue import VERSIONS
+
+FORECASTERS = tuple(name for name in VERSIONS if name.startswith("th"))
+SPOTTERS = tuple(name for name in VERSIONS if name.startswith("kws"))
+Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
+
+
+def frontier_charts(place: ResultStore) -> list[Chart]:
+    """Quality against bytes."""
+    charts = []
+    for metric in ("t_mae_c", "rh_mae_pct"):
+        drawn = style.svg((WIDTH, 4.6), partial(frontiers.forecaster_frontier, metric=metric, place=place), inline=True)
+        title = f"{METRICS[metric].title} against bytes"
+        charts.append(Chart(title, _frontier_words(FORECASTERS, metric, place), drawn))
+    drawn = style.svg((WIDTH, 4.9), partial(frontiers.spotter_frontier, place=place), inline=True)
+    return [*charts, Chart("Accuracy against bytes", _frontier_words(SPOTTERS, "accuracy_pct", place), drawn)]
+
+
+def _frontier_words(names: Sequence[str], metric: str, place: ResultStore) -> str:
+    shown, parts = METRICS[metric], []
+    for name in names:
+        theirs = reported()[name]
+        parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {theirs['size_kb'] * metrics.KB:,.0f} bytes")
+        for recipe in ("report", *RECIPE_STYLE):
+            if card := place.card(recipe, name):
+                size = card.content["file"]["compressed_bytes"]
+                figure = f"{card.content['test'][metric]:.{shown.digits}f} {shown.unit}"
+                parts.append(f"{name}, {recipe} recipe here: {figure} in {size:,} bytes")
+    return join_sentence(parts)
+
+
+def budget_chart(place: ResultStore) -> Chart:
+    """Each figure as a share of its limit."""
+    rows: list[Row] = []
+    for name in VERSIONS:
+        figures = {"the report": reported()[name]}
+        for recipe in ("report", "improved"):
+            if card := place.card(recipe, name):
+                figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
+        for constraint in VERSIONS[name].constraints:
+            seen = {who: values.get(constraint.metric) for who, values in figures.items()}
+            shares = {who: _share(constraint, value) for who, value in seen.items() if value is not None}
+            rows.append((f"{name} {METRICS[constraint.metric].title}", shares))
+    parts = [f"{title}: " + ", ".join(f"{who} {share:.2f}" for who, share in shares.items()) for title, shares in rows]
+    drawn = style.svg((WIDTH, 4.8), partial(_budgets, rows=rows), inline=True)
+    return Chart("How much of each limit is used", "Shares of the limit. " + join_sentence(parts), drawn)
+
+
+def _share(constraint: Constraint, value: float) -> float:
+    """Of the limit; for an accuracy, of the errors that it allows."""
+    if METRICS[constraint.metric].more_is_better:
+        return (100 - value) / (100 - constraint.limit)
+    return value / constraint.limit
+
+
+def _budgets(axis: Axes, rows: Sequence[Row]) -> None:
+    for who, marker, colour in (
+        ("the report", "s", REPORT),
+        ("report recipe, here", "v", OURS),
+        ("improved recipe, here", *RECIPE_STYLE["improved"]),
+    ):
+        points = [(shares[who], -at) for at, (_, shares) in enumerate(rows) if who in shares]
+        if points:
+            x, y = zip(*points, strict=True)
+            axis.scatter(x, y, marker=marker, color=colour, label=who, s=28, zorder=3)
+    axis.axvline(1, color="grey", linestyle=":")
+    axis.set_yticks([-at for at in range(len(rows))], [title for title, _ in rows])
+    axis.set_xlabel("share of the limit (accuracy: of the errors allowed)")
+    axis.set_xlim(left=0)
+    legend(axis, 0.12, 2)
+
+
+def seed_charts(place: ResultStore) -> list[Chart]:
+    """Every run of the report's recipes, and of ours, as a dot."""
+    charts = []
+    for metric, names in (("t_mae_c", FORECASTERS), ("rh_mae_pct", FORECASTERS), ("accuracy_pct", SPOTTERS)):
+        shown = METRICS[metric]
+        sides = [
+            {name: metric_values(trials_of(place.trials(recipe), name), metric) for name in names}
+            for recipe in ("report", "improved")
+        ]
+        words = [
+            f"{name}, {recipe} recipe: {len(seen)} runs, {min(seen):.{shown.digits}f} to {max(seen):.{shown.digits}f}"
+            for recipe, side in zip(("report", "improved"), sides, strict=True)
+            for name, seen in side.items()
+            if seen
+        ]
+        if words:
+            limits = {n: next(c.limit for c in VERSIONS[n].constraints if c.metric == metric) for n in names}
+            drawn = style.svg((WIDTH, 3.3), partial(_seeds, metric=metric, sides=sides, limits=limits), inline=True)
+            charts.append(Chart(f"{shown.title} over seeds", join_sentence(words), drawn))
+    return charts
+
+
+def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], limits: dict[str, float]) -> None:
+    shown = METRICS[metric]
+    places = np.arange(len(limits))
+    axis.hlines(list(limits.values()), places - 0.4, places + 0.4, color="grey", linestyle=":", label="limit")
+    theirs = [reported()[name][metric] for name in limits]
+    axis.hlines(theirs, places - 0.4, places + 0.4, color=REPORT, label="the report")
+    # a run that failed altogether is named at the edge: it would flatten all others
+    top = np.inf if shown.more_is_better else 1.25 * max(limits.values())
+    for offset, side, colour, label in zip((-0.17, 0.17), sides, (OURS, IMPROVED), ("report", "improved"), strict=True):
+        points = [p for at, name in zip(places, limits, strict=True) for p in _beside(side[name], at + offset)]
+        inside = [p for p in points if p[1] <= top]
+        if inside:
+            x, y = zip(*inside, strict=True)
+            axis.scatter(x, y, color=colour, s=14, label=f"{label} recipe, here", zorder=3)
+        for at, name in zip(places, limits, strict=True):
+            if failed := [f"{value:.1f}" for value in side[name] if value > top]:
+                axis.annotate(f"{', '.join(failed)} ↑", (at + offset, top), ha="center", va="top", fontsize=7)
+    axis.set_xticks(places, list(limits))
+    axis.set_ylabel(f"{shown.title} on test, {shown.unit}")
+    if np.isfinite(top):
+        axis.set_ylim(top=top)
+    legend(axis, 0.1, 4)
+
+
+def _beside(seen: Sequence[float], at: float) -> list[tuple[float, float]]:
+    """Points of values in order, side by side around `at`."""
+    x = at + (np.linspace(-0.1, 0.1, len(seen)) if len(seen) > 1 else np.zeros(len(seen)))
+    return list(zip(x.tolist(), sorted(seen), strict=True))
+
+
+def study_charts(place: ResultStore) -> list[Chart]:
+    """The report's one figure a row beside ours."""
+    charts = []
+    for network in ("mlp", "cnn"):
+        rows = load_reference()["ablation"][network]
+        own = [trials_of(place.trials("forecasters"), row_name(network, row[0])) for row in rows]
+        if all(own):
+            medians = [[np.median(metric_values(seen, metric)) for metric in ("t_mae_c", "rh_mae_pct")] for seen in own]
+            words = [
+                f"{row[0]}: report {row[1]:.2f} °C, {row[2]:.2f} %, ours, median {median[0]:.2f} °C, {median[1]:.2f} %"
+                for row, median in zip(rows, medians, strict=True)
+            ]
+            fills = [partial(_techniques, rows=rows, own=own, column=column) for column in (1, 2)]
+            title = f"{network.upper()}: one technique at a time, and together"
+            charts.append(Chart(title, join_sentence(words), style.svg((WIDTH, 3.6), *fills, inline=True)))
+    return charts
+
+
+def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Sequence[Trial]], column: int) -> None:
+    metric = ("t_mae_c", "rh_mae_pct")[column - 1]
+    most = 1.1 * max(row[column] for row in rows)
+    points = [(value, -at) for at, seen in enumerate(own) for value in metric_values(seen, metric)]
+    x, y = zip(*(point for point in points if point[0] <= most), strict=True)
+    axis.scatter(x, y, s=9, color=OURS, label="ours, a dot a seed", zorder=3)
+    for value, at in (point for point in points if point[0] > most):  # a failed run would flatten all others
+        axis.annotate(f"{value:.0f} →", (most, at), ha="right", va="center", fontsize=7)
+    axis.set_xlim(0.95 * min(x), most)
+    places = [-at for at in range(len(rows))]
+    axis.scatter([row[column] for row in rows], places, s=24, marker="s", color=REPORT, label="the report")
+    axis.set_xlabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
+    axis.set_yticks(places, [str(row[0]) if column == 1 else "" for row in rows], fontsize=7)
+    if column == 1:
+        legend(axis, 0.14, 1)
+
+
+def split_chart(place: ResultStore) -> Chart | None:
+    """Accuracy of the report's spotters by the course's lists and on unknown speakers."""
+    studies = {"the course's lists": "report", "unknown speakers": "report" + BY_SPEAKER}
+    sides = {
+        title: {name: metric_values(trials_of(place.trials(study), name), "accuracy_pct") for name in SPOTTERS}
+        for title, study in studies.items()
+    }
+    if not all(seen for side in sides.values() for seen in side.values()):
+        return None
+    words = [
+        f"{name}, {title}: mean {np.mean(seen):.2f} %, {min(seen):.2f} to {max(seen):.2f} %"
+        for title, side in sides.items()
+        for name, seen in side.items()
+    ]
+    drawn = style.svg((WIDTH, 3.2), partial(_splits, sides=sides), inline=True)
+    return Chart("Known and unknown speakers, a dot a seed", join_sentence(words), drawn)
+
+
+def _splits(axis: Axes, sides: dict[str, dict[str, list[float]]]) -> None:
+    for offset, colour, (title, side) in zip((-0.15, 0.15), (OURS, OTHERS), sides.items(), strict=True):
+        points = [p for at, seen in enumerate(side.values()) for p in _beside(seen, at + offset)]
+        x, y = zip(*points, strict=True)
+        axis.scatter(x, y, color=colour, s=14, label=title, zorder=3)
+    (limit, *_) = VERSIONS[SPOTTERS[0]].constraints
+    axis.axhline(limit.limit, color="grey", linestyle=":", label="limit")
+    axis.set_xticks(range(len(SPOTTERS)), SPOTTERS)
+    axis.set_ylabel("accuracy on test, %")
+    legend(axis, 0.1, 3)

@@ -1,0 +1,68 @@
+"""The style of all charts, as SVG that is the same whenever it is drawn from the same figures."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 4.7  # inches, of a chart on the page
+NARROW = 5  # inches: what a phone still shows readably
+INK = "#010101"  # stands for the colour of the text around a plot
+STYLE = {
+    "svg.hashsalt": "models-under-budget",
+    "svg.fonttype": "path",
+    "font.size": 9,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+INLINE_STYLE = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    "svg.fonttype": "none",
+}  # the page's own letters
+REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
+RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple")}
+IMPROVED = RECIPE_STYLE["improved"][1]
+Fill = Callable[[Axes], None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A title, a description in words with the main figures, and the drawing as SVG."""
+
+    title: str
+    words: str
+    svg: str
+
+
+def join_sentence(parts: Sequence[str]) -> str:
+    """A sentence of parts."""
+    return "; ".join(parts) + "."
+
+
+def legend(axis: Axes, below: float, columns: int) -> None:
+    """Under the axes, where it hides nothing."""
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -below), ncols=columns)
+
+
+def svg(size: tuple[float, float], *fills: Fill, inline: bool = False) -> str:
+    """An SVG of `size` inches with a panel for each of `fills`, side by side.
+
+    Args:
+        inline: for a page: without background, in the colour of the text around it.
+    """
+    with mpl.rc_context({**STYLE, **(INLINE_STYLE if inline else {})}):
+        figure = Figure(size, layout="constrained")
+        for axis, fill in zip(figure.subplots(1, len(fills), squeeze=False)[0], fills, strict=True):
+            fill(axis)
+        text = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type") if inline else ("Date",))
+        figure.savefig(text, format="svg", metadata=nothing, transparent=inline)
+    drawn = text.getvalue()
+    return drawn[drawn.index("<svg") :].replace(INK, "currentColor") if inline else drawn

@@ -1,0 +1,1 @@
+"""Several seeds of several versions, and what they say of the report's claims."""

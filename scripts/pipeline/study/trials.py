@@ -1,0 +1,97 @@
+"""The runs of a study: values over seeds, their mean with its interval, and the run that validation chooses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import files
+from pipeline.intervals import mean_interval, wilson
+from pipeline.metrics import KB, METRICS, Constraint
+
+Trial = dict[str, Any]
+
+
+def trials_of(trials: Sequence[Trial], version: str) -> list[Trial]:
+    """The trials of one version."""
+    return [trial for trial in trials if trial["version"] == version]
+
+
+def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
+    """A metric of each trial on the test split; size in kB of 1024 bytes."""
+    return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
+
+
+def meets(trial: Trial, constraints: Sequence[Constraint]) -> bool:
+    """Tell whether a trial keeps all constraints but those on latency, which no trial measures."""
+    offline = (c for c in constraints if not METRICS[c.metric].is_latency)
+    return all(c.met_by(metric_values([trial], c.metric)[0]) for c in offline)
+
+
+def format_share(count: int, runs: int) -> str:
+    """A count of runs, with the 95 % interval of their share."""
+    low, high = wilson(count, runs)
+    return f"{count} of {runs} runs ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def format_mean(trials: Sequence[Trial], metric: str) -> str:
+    """The mean over seeds with its 95 % interval."""
+    return METRICS[metric].interval(*mean_interval(metric_values(trials, metric)))
+
+
+def format_p(p: float) -> str:
+    """Format a probability."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
+
+
+def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The trial that does best on validation data: the highest accuracy, or the lowest sum of relative errors."""
+
+    def merit(t: dict[str, Any]) -> float:
+        seen = t["validation"]
+        if "accuracy_pct" in seen:
+            return float(seen["accuracy_pct"])
+        best = {m: min(other["validation"][m] for other in trials) for m in seen}
+        return -sum(seen[m] / best[m] for m in seen)
+
+    return max(trials, key=merit)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of all seeds of a version: the mean of a test metric with its 95 % interval, and bytes."""
+
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    bytes_mean: float
+    bytes_least: int
+    bytes_most: int
+
+
+def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
+    """None where the version has no trials."""
+    own = [t for t in trials if t["version"] == version]
+    if not own:
+        return None
+    sizes = [t["bytes"] for t in own]
+    values = [t["test"][metric] for t in own]
+    return Summary(len(own), *mean_interval(values), sum(sizes) / len(sizes), min(sizes), max(sizes))
+
+
+def summary_lines(path: Path) -> list[str]:
+    """For a terminal: a line a version and metric of a result."""
+    lines = []
+    trials = files.read_json_lines(path)
+    for name in dict.fromkeys(t["version"] for t in trials):
+        for metric in next((t["test"] for t in trials if t["version"] == name), ()):
+            found = summary(trials, name, metric)
+            assert found is not None  # there is a trial of it
+            text = METRICS[metric].interval(found.mean, found.low, found.high)
+            size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
+            lines.append(f"{name}: {METRICS[metric].title} {text} over {found.seeds} seeds, {size}")
+    return [*lines, f"in full: {path.relative_to(files.ROOT)}"]

@@ -1,0 +1,77 @@
+"""Changed copies of the training clips, made once a front end and kept as features."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio import RATE, Audio
+from device.frontend import FrontEnd, extractor, to_dict
+from pipeline import files, freshness
+from pipeline.data.speech import Speech
+from pipeline.progress import progress_bar
+from pipeline.recipe import Augmentation
+
+Features = NDArray[np.float16]
+CODE = (files.SCRIPTS / "device" / "frontend.py", Path(__file__))  # of which the kept features are made
+NOISES = 64  # coloured noises, of two seconds each, a copy
+LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
+
+
+def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Features:
+    """Features [copies, clips, *front_end.shape] of changed training clips.
+
+    They are kept in data/, and made again when the clips, the front end, the changes or this code are others. Half
+    precision holds them to 1e-3, far below what the changes themselves do.
+    """
+    on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are made anew in each epoch
+    identity = speech.identity
+    made_from = [to_dict(front_end), asdict(on_clips), identity.digest, identity.split, freshness.code_digest(CODE)]
+    key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+    path = files.DATA / ("synthetic" if speech.identity.synthetic else "real") / f"augmented-{key}.npy"
+    if not path.exists():
+        clips = speech.subset("train")[0]
+        extract = extractor(front_end)
+        features = np.empty((augmentation.copies, len(clips), *front_end.shape), np.float16)
+        with progress_bar(None, "augmenting", "clips", features.shape[0] * len(clips)) as progress:
+            for copy in features:
+                rng = np.random.default_rng([len(clips), progress.n])
+                noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
+                for row, clip in zip(copy, clips, strict=True):
+                    row[...] = extract(augment_clip(clip, augmentation, noises, rng))
+                    progress.update()
+        with files.atomic_write(path) as partial, partial.open("wb") as out:
+            np.save(out, features)
+    kept: Features = np.load(path)
+    return kept
+
+
+def augment_clip(
+    clip: Audio, augmentation: Augmentation, noises: NDArray[np.float32], rng: np.random.Generator
+) -> Audio:
+    """A clip [n] at another speed around its middle, shifted, with noise of `noises` [k, > n], louder or softer."""
+    samples = len(clip)
+    speed = rng.uniform(*augmentation.speed)
+    shift = rng.uniform(-1, 1) * augmentation.shift_s * RATE
+    middle = (samples - 1) / 2
+    at = (np.arange(samples) - middle) * speed + middle + shift
+    sound = np.interp(at, np.arange(samples), clip, left=0, right=0)
+    start = rng.integers(noises.shape[1] - samples)
+    noise = noises[rng.integers(len(noises)), start : start + samples]
+    sound += noise * (sound.std() + LOUD_ENOUGH) * _amplitude(-rng.uniform(*augmentation.noise_db))
+    return (sound * _amplitude(rng.uniform(-1, 1) * augmentation.gain_db)).astype(np.float32)
+
+
+def coloured_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise [samples] of unit variance whose power falls as 1 / f^a, a between 0 (white) and 2 (brown)."""
+    frequency = np.maximum(np.arange(samples // 2 + 1), 1)
+    spectrum = rng.normal(size=(2, len(frequency))) / frequency ** (rng.uniform(0, 2) / 2)
+    noise = np.fft.irfft(spectrum[0] + 1j * spectrum[1], samples)
+    return (noise / noise.std()).astype(np.float32)
+
+
+def _amplitude(decibel: float) -> float:
+    return float(10 ** (decibel / 20))

@@ -1,0 +1,106 @@
+"""The weather task: six readings in, six out."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from device.artifact import FORECASTING
+from device.errors import UserError
+from pipeline.data.identity import Identity
+from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
+from pipeline.intervals import block_bootstrap
+from pipeline.metrics import TASK_METRICS
+from pipeline.recipe import Recipe
+from pipeline.train import loop, networks
+from pipeline.train.rate_distortion import fit_rate_distortion
+
+Array = NDArray[np.float32]
+DAY = 144  # readings
+INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
+NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
+
+
+class Forecasting:
+    """Weather data with the z-score of a model's inputs; see pipeline.task.Task.
+
+    Args:
+        normalisation: mean and std of each input column; by default those of the train split.
+    """
+
+    kind = FORECASTING
+
+    def __init__(self, weather: Weather, normalisation: tuple[Array, Array] | None = None) -> None:
+        self._weather = weather
+        if normalisation is None:
+            train = weather.values[weather.split == 0].astype(np.float64)
+            normalisation = train.mean(axis=0).astype(np.float32), (train.std(axis=0) + 1e-6).astype(np.float32)
+        self._mean, self._std = normalisation
+        self._inputs = (weather.values - self._mean) / self._std
+
+    @property
+    def identity(self) -> Identity:
+        return self._weather.identity
+
+    def card(self) -> dict[str, Any]:
+        return {"normalisation": {"mean": self._mean.tolist(), "std": self._std.tolist()}}
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        if recipe.rate_distortion is None:
+            return loop.fit(recipe, self.problem(recipe.loss), seed)
+        model = networks.build(recipe, INPUT_SHAPE, OUTPUT_SHAPE)
+        readings, targets = self._weather.inputs("train"), self._weather.targets("train")
+        model.set_weights([fit_rate_distortion(readings, targets, recipe.rate_distortion, seed)])
+        return model
+
+    def problem(self, loss: str) -> loop.Problem:
+        """Return the training data, with one of the losses "mse" and "mae"."""
+        starts = tf.constant(self._weather.windows("train"))
+        inputs, targets = tf.constant(self._inputs), tf.constant(self._weather.values)
+        steps = tf.range(INPUT_STEPS)
+
+        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = tf.gather(starts, indices)[:, None] + steps
+            return tf.gather(inputs, rows), tf.gather(targets, rows + INPUT_STEPS)
+
+        losses = {"mse": lambda: _mean_squared_error, "mae": self._relative_absolute_error}
+        return loop.Problem(INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, losses[loss](), self._negative_mae, xla=True)
+
+    def _relative_absolute_error(self) -> loop.Loss:
+        """Return the MAE of each column divided by the MAE of the persistence forecast."""
+        last = self._weather.inputs("train")[:, -1:]
+        usual = tf.constant(np.abs(self._weather.targets("train") - last).mean(axis=(0, 1)))
+        return lambda truth, forecast: tf.reduce_mean(tf.abs(truth - forecast) / usual)
+
+    def _negative_mae(self, model: keras.Model) -> float:
+        outputs = model(self.inputs("validation"), training=False).numpy()
+        return -float(np.abs(outputs - self._weather.targets("validation")).mean())
+
+    def inputs(self, split: str) -> Array:
+        """[windows, 6, 2], z-scored."""
+        return (self._weather.inputs(split) - self._mean) / self._std
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
+        truth = self._weather.targets(split)
+        if outputs[0].size != truth[0].size:
+            raise UserError(f"a forecaster puts out {truth.shape[1:]}, this model {outputs.shape[1:]}")
+        errors = np.abs(outputs.reshape(truth.shape) - truth).astype(np.float64)
+        result: dict[str, Any] = {"windows": len(truth)}
+        for column, metric in enumerate(TASK_METRICS[FORECASTING]):
+            error = errors[:, :, column]
+            result[metric] = round(float(error.mean()), 5)
+            result[metric + "_95"] = [round(v, 5) for v in block_bootstrap(error.mean(axis=1), DAY)]
+            result[metric + "_by_step"] = [round(float(v), 5) for v in error.mean(axis=0)]
+        return result
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
+        # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
+        return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
+
+
+def _mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.square(truth - forecast))

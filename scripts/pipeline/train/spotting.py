@@ -1,0 +1,126 @@
+"""The keyword task: one second of sound in, one of eight words out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from device.artifact import SPOTTING
+from device.errors import UserError
+from device.frontend import FrontEnd, extractor, to_dict
+from pipeline.data.identity import Identity
+from pipeline.data.speech import LABELS, Speech
+from pipeline.intervals import wilson
+from pipeline.recipe import Augmentation, Recipe
+from pipeline.train import loop
+from pipeline.train.augment import augmented_features
+
+Array = NDArray[np.float32]
+
+
+class Spotting:
+    """Spoken words as features of one front end; see pipeline.task.Task.
+
+    Args:
+        labels: in the order of the model's outputs.
+    """
+
+    kind = SPOTTING
+
+    def __init__(self, speech: Speech, front_end: FrontEnd, labels: tuple[str, ...] = LABELS) -> None:
+        if sorted(labels) != sorted(LABELS):
+            raise UserError(f"labels {','.join(labels)}: give these eight in the model's order: {','.join(LABELS)}")
+        self._speech, self._front_end, self._labels = speech, front_end, labels
+
+    @property
+    def identity(self) -> Identity:
+        return self._speech.identity
+
+    def card(self) -> dict[str, Any]:
+        return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
+        samples = int((self._speech.split == 0).sum())
+        shapes = self._front_end.shape, (len(LABELS),)
+        problem = loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy(), xla=False)
+        return loop.fit(recipe, problem, seed)
+
+    def _plain(self, recipe: Recipe) -> loop.Batch:
+        audio, label = self._speech.subset("train")
+        inputs, targets = tf.constant(self._features(audio)), tf.constant(_smooth(label, recipe.label_smoothing))
+        return lambda indices: (tf.gather(inputs, indices), tf.gather(targets, indices))
+
+    def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> loop.Batch:
+        """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
+        label = self._speech.subset("train")[1]
+        copies = augmented_features(self._speech, self._front_end, augmentation)
+        inputs, targets = tf.constant(copies), tf.constant(_smooth(label, recipe.label_smoothing))
+        frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
+
+        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            n = tf.shape(indices)[0]
+            copy = tf.random.uniform([n], 0, len(copies), tf.int32)
+            x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
+            start = tf.random.uniform([n, 1], 0, len(frames))
+            length = tf.random.uniform([n, 1], 0, augmentation.time_mask)
+            masked = (frames >= start) & (frames < start + length)
+            x *= 1 - tf.cast(masked, tf.float32)[:, :, None, None]
+            other = tf.random.uniform([n, 1], 0, augmentation.mixup)
+            x += other[:, :, None, None] * (tf.reverse(x, [0]) - x)
+            return x, y + other * (tf.reverse(y, [0]) - y)
+
+        return batch
+
+    def _accuracy(self) -> Callable[[keras.Model], float]:
+        """Return a function that computes a model's accuracy on the validation split."""
+        seen, truth = tf.constant(self.inputs("validation")), self._truth("validation")
+        forward = tf.function(lambda model, x: model(x, training=False))
+        return lambda model: float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
+
+    def inputs(self, split: str) -> Array:
+        """Features [clips, *front_end.shape]."""
+        return self._features(self._speech.subset(split)[0])
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """Accuracy with its 95 % Wilson interval, and the confusion matrix (a row a true label)."""
+        truth = self._truth(split)
+        if outputs.shape != (len(truth), len(LABELS)):
+            raise UserError(f"a spotter of these words puts out ({len(LABELS)},), this model {outputs.shape[1:]}")
+        heard = outputs.argmax(axis=1)
+        confusion = np.zeros((len(LABELS), len(LABELS)), int)
+        np.add.at(confusion, (truth, heard), 1)
+        correct = int((truth == heard).sum())
+        return {
+            "clips": len(truth),
+            "correct": correct,
+            "accuracy_pct": round(100 * correct / len(truth), 3),
+            "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
+            "confusion": confusion.tolist(),
+        }
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
+        return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
+
+    def _truth(self, split: str) -> NDArray[np.int32]:
+        """True labels as the model counts them."""
+        place = np.array([self._labels.index(word) for word in LABELS], np.int32)
+        return place[self._speech.subset(split)[1]]
+
+    def _features(self, audio: Array) -> Array:
+        extract = extractor(self._front_end)
+        return np.stack([extract(clip) for clip in audio])
+
+
+def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
+
+
+def _smooth(label: NDArray[np.int32], smoothing: float) -> Array:
+    """One-hot targets [n, 8], of which a share is spread over all words."""
+    one_hot = np.eye(len(LABELS), dtype=np.float32)[label]
+    return (one_hot * (1 - smoothing) + smoothing / len(LABELS)).astype(np.float32)

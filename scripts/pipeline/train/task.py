@@ -1,0 +1,69 @@
+"""What the pipeline asks of either task."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from device.artifact import FORECASTING, Card
+from pipeline.data.identity import Identity
+from pipeline.data.sources import Sources, load_speech, load_weather
+from pipeline.recipe import Recipe
+from pipeline.train.forecasting import NO_SCALING, Forecasting
+from pipeline.train.spotting import Spotting
+
+Array = NDArray[np.float32]
+
+
+class Task(Protocol):
+    """Data prepared for one model. Splits are "train", "validation" and "test"."""
+
+    kind: str
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def card(self) -> dict[str, Any]:
+        """What a card says of the model's inputs and outputs."""
+        ...
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model: ...
+
+    def inputs(self, split: str) -> Array: ...
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """Figures of the outputs for `inputs(split)`.
+
+        Raises:
+            UserError: outputs of another shape than the task's.
+        """
+        ...
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        """How far TFLite's outputs are from Keras': what is compared, the distance, and the largest allowed."""
+        ...
+
+
+def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
+    """The task with its data, as a recipe's model is trained for it.
+
+    Raises:
+        UserError: bad data, or none.
+    """
+    if kind == FORECASTING:
+        return Forecasting(load_weather(sources), None if recipe.normalise else NO_SCALING)
+    assert recipe.front_end is not None  # every spotter's recipe names one
+    return Spotting(load_speech(sources), recipe.front_end)
+
+
+def prepare_for(card: Card, sources: Sources) -> Task:
+    """The task as the model of a card was trained for it.
+
+    Raises:
+        UserError: bad data, or none.
+    """
+    if card.front_end is None:
+        mean, std = (np.asarray(v, np.float32) for v in (card.mean, card.std))
+        return Forecasting(load_weather(sources), (mean, std))
+    return Spotting(load_speech(sources), card.front_end, card.labels)

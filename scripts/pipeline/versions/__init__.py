@@ -1,0 +1,1 @@
+"""The exercise versions: limits and recipes as data."""

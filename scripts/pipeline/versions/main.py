@@ -1,0 +1,73 @@
+"""The main function of the version scripts: options, one model, and its card in a few lines."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from device.artifact import read_card
+from device.cli import parser, run
+from pipeline import files
+from pipeline.build import build
+from pipeline.cli import add_sources, one_of, sources
+from pipeline.metrics import METRICS
+from pipeline.recipe import Version
+from pipeline.reference import SEED
+
+EXAMPLES = """\
+  python scripts/{script}
+  python scripts/{script} --seed 7
+  python scripts/{script} --mirror ~/downloads
+  python scripts/{script} --data synthetic"""
+
+
+def version_main(version: Version, doc: str | None) -> None:
+    """Run a version script: build the version as its options say, and print what the card says of the limits."""
+
+    def main() -> None:
+        options = parser(doc or "", EXAMPLES.format(script=Path(sys.argv[0]).name))
+        options.add_argument(
+            "--recipe",
+            type=one_of(version.recipes),
+            default=os.environ.get("RECIPE") or "report",
+            metavar="{" + ",".join(version.recipes) + "}",
+            help="which of the version's recipes (default: $RECIPE, or report)",
+        )
+        options.add_argument(
+            "--seed",
+            type=int,
+            default=os.environ.get("SEED") or str(SEED),
+            help=f"of all randomness (default: $SEED, or {SEED})",
+        )
+        add_sources(options)
+        arguments = options.parse_args()
+        made_with = f"make {version.name} RECIPE={arguments.recipe} SEED={arguments.seed}"
+        path = build(version, arguments.recipe, arguments.seed, sources(arguments), made_with)
+        print("\n".join(card_lines(path)))
+
+    run(main)
+
+
+def card_lines(path: Path) -> list[str]:
+    """Format a card for a terminal: its bytes, and one line per constraint."""
+    content = read_card(path).content
+    synthetic = content["made_from"]["data"]["source"] == "synthetic"
+    size = content["file"]
+    lines = [
+        ("SYNTHETIC DATA: these figures say nothing about the report\n" if synthetic else "")
+        + f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
+        f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}"
+    ]
+    return lines + [f"  {verdict(result, content['test'])}" for result in content["results"]]
+
+
+def verdict(result: dict[str, Any], test: dict[str, Any]) -> str:
+    """Format one constraint: value, interval, limit, and whether it is met."""
+    metric = METRICS[result["metric"]]
+    limit = metric.limit(result["limit"])
+    if result["value"] is None:
+        return f"{metric.title}: {limit} asked; not measured yet (make measure)"
+    interval = test.get(result["metric"] + "_95")
+    spread = f" (95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f})" if interval else ""
+    met = "met" if result["met"] else "MISSED"
+    return f"{metric.title}: {result['value']:.{metric.digits}f} {metric.unit}{spread}; {limit} asked: {met}"
