@@ -6,8 +6,8 @@
   features      kws_a on STFT
   quantisation  kws_a and kws_c without the quantisation of weights, kws_b with it
 
-A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its own
-versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
+A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
+own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
 For the five versions themselves with several seeds, see 14_seeds.py.
 """
 

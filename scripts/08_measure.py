@@ -32,7 +32,7 @@ def main() -> None:
     options.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the ssh command, with options if need be")
     options.add_argument("--wheels", action="store_true", help="fetch its packages here: for a Pi without internet")
     options.add_argument("--verify", action="store_true", help="run the test split there too, and compare")
-    options.add_argument("--versions", action="store_true", help="only the five versions that make all built here")
+    options.add_argument("--versions", action="store_true", help="only the five versions that make all built")
     options.add_argument("--emulated", action="store_true", help="count instructions on an emulated Pi (wants QEMU)")
     cli.add_sources(options)
     arguments = options.parse_args()
@@ -58,9 +58,7 @@ def main() -> None:
     for entry in result["models"].values():
         print(_line(entry))
         if not entry["xnnpack"]:
-            print(
-                "  without XNNPACK: other kernels than usual, so other times, and outputs that differ in the last digits"
-            )
+            print("  without XNNPACK: other kernels, so other times, and outputs that differ in the last digits")
         if "verified" in entry:
             print(f"  the same inputs here: {entry['verified']}")
     print(f"on {device['model']} ({device['kind']}); in full: {path.relative_to(files.ROOT)}")

@@ -1,6 +1,7 @@
 """Figures of the report and of others, from results/reference/."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from pipeline import files
@@ -8,6 +9,7 @@ from pipeline import files
 SEED = 22  # of the published versions
 
 
+@lru_cache
 def load_reference() -> dict[str, Any]:
     """Return the figures of the report and of others."""
     content: dict[str, Any] = json.loads((files.RESULTS / "reference" / "reference.json").read_text(encoding="utf-8"))

@@ -20,6 +20,7 @@ from pipeline.versions.catalogue import RECIPES
 HOST_RESULT = LOCAL.latency / "host.json"
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
+NO_RESULT: dict[str, Any] = {"device": None, "protocol": None, "models": {}}
 CHANGING = ("free_mib", "frequency_khz", "temperature_c", "throttled", "load")  # facts that do not tell devices apart
 
 
@@ -89,23 +90,6 @@ def _run_here(path: Path) -> dict[str, Any]:
     return result
 
 
-def timed(folder: Path, sha256: str) -> tuple[str, dict[str, Any]] | None:
-    """Return the kind of device and the result of a model in the latency files of `folder`, a Raspberry Pi's first.
-
-    Results of emulated devices are left out: emulation does not take the time that hardware takes.
-    """
-    results = [read_latency(path) for path in sorted(folder.glob("*.json"))]
-    found = [(r["device"]["kind"], r["models"][sha256]) for r in results if sha256 in r["models"]]
-    real = [(kind, entry) for kind, entry in found if kind != EMULATED]
-    return min(real, key=lambda pair: pair[0] != PI, default=None)
-
-
-def counted(folder: Path, sha256: str) -> dict[str, Any] | None:
-    """Return the instructions that a model takes on the emulated Cortex-A72, by the result in `folder`."""
-    entry = read_latency(folder / EMULATED_RESULT)["models"].get(sha256)
-    return entry["instructions"] if entry else None
-
-
 def read_latency(path: Path) -> dict[str, Any]:
     """Read a latency result, empty if there is none.
 
@@ -116,6 +100,6 @@ def read_latency(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {key: content[key] for key in ("device", "protocol", "models")}
     except FileNotFoundError:
-        return {"device": None, "protocol": None, "models": {}}
+        return dict(NO_RESULT)
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: not a latency result: remove it and run make measure") from None

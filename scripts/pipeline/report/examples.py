@@ -3,7 +3,6 @@
 They are drawn where the data are, and kept among the results: the page itself needs no data.
 """
 
-import json
 from dataclasses import asdict
 from functools import partial
 
@@ -22,7 +21,7 @@ from pipeline.data.speech import LABELS
 from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
 from pipeline.report import style
 from pipeline.report.style import IMPROVED, REPORT, WIDTH, Chart, legend
-from pipeline.store import ResultStore
+from pipeline.study.results import Results
 
 Array = NDArray[np.float32]
 KEPT = "examples.json"
@@ -33,24 +32,23 @@ SEED = 0  # of the choice of clips
 FRAME, BANDS = 512, 64  # of the spectrogram
 
 
-def write_examples(place: ResultStore, sources: Sources) -> None:
-    """Draw them with our own th_a and kws_a of `place`, where these stand.
+def write_examples(results: Results, sources: Sources) -> None:
+    """Draw examples with our own th_a and kws_a, where there are such models.
 
     Raises:
         UserError: bad data, or none.
     """
     charts: list[Chart] = []
     for name, draw in (("th_a", forecast_charts), ("kws_a", heard_charts)):
-        if card := place.card("improved", name):
-            charts += draw(card, artifact.load(place.models / "improved", name)[1], sources)
-    content = {"made_with": "python scripts/09_report.py --publish", "charts": [asdict(chart) for chart in charts]}
-    files.write_json(place.results / KEPT, content)
+        if card := results.card("improved", name):
+            charts += draw(card, artifact.load(results.store.models / "improved", name)[1], sources)
+    content = {"made_with": "make publish", "charts": [asdict(chart) for chart in charts]}
+    files.write_json(results.store.derived / KEPT, content)
 
 
-def kept(place: ResultStore) -> list[Chart]:
-    """The drawings that stand among the results."""
-    path = place.results / KEPT
-    return [Chart(**c) for c in json.loads(path.read_text(encoding="utf-8"))["charts"]] if path.exists() else []
+def kept(results: Results) -> list[Chart]:
+    """Return the drawings among the results."""
+    return [Chart(**chart) for chart in results.derived.get(KEPT, {}).get("charts", [])]
 
 
 def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:

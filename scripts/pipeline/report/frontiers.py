@@ -6,59 +6,61 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from device.artifact import FORECASTING, SPOTTING
 from pipeline.metrics import KB, METRICS
 from pipeline.reference import load_reference, reported
 from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
-from pipeline.store import PUBLISHED, ResultStore
-from pipeline.versions.catalogue import RECIPES
+from pipeline.study.results import Results
+from pipeline.study.trials import summary
+from pipeline.versions.catalogue import FORECASTERS, RECIPES, SPOTTERS, VERSIONS
 
 
-def frontiers() -> dict[str, str]:
-    """Each plot's file name in results/ and its content: quality against bytes, of forecasters and of spotters."""
-    errors = [partial(forecaster_frontier, metric=metric, place=PUBLISHED) for metric in ("t_mae_c", "rh_mae_pct")]
+def frontiers(results: Results) -> dict[str, str]:
+    """Draw quality against bytes, of forecasters and of spotters; return SVG by file name."""
+    errors = [partial(forecaster_frontier, metric=metric, results=results) for metric in ("t_mae_c", "rh_mae_pct")]
     return {
         "frontier-th.svg": svg((8.5, 4.8), *errors),
-        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, place=PUBLISHED)),
+        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, results=results)),
     }
 
 
-def forecaster_frontier(axis: Axes, metric: str, place: ResultStore) -> None:
+def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     """Error against bytes: the report, others, ours."""
     report = reported()
-    peers = load_reference()["peers"]["forecasting_same_task"]
-    names = ("th_a", "th_b")
+    peers = load_reference()["peers"][FORECASTING]
+    names = FORECASTERS
     _scatter(axis, "the report", "s", REPORT, [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names])
     _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
-    _own(axis, names, metric, place)
+    _own(axis, names, metric, results)
     _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
 
 
-def spotter_frontier(axis: Axes, place: ResultStore) -> None:
+def spotter_frontier(axis: Axes, results: Results) -> None:
     """Accuracy against bytes: the report, others, the literature, ours."""
     report = reported()
-    names = ("kws_a", "kws_b", "kws_c")
+    names = SPOTTERS
     points = [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
     _scatter(axis, "the report", "s", REPORT, points)
     peers = load_reference()["peers"]
     for title, marker, colour, key in (
-        ("others, same task", "x", OTHERS, "keyword_spotting_same_task"),
-        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_literature_12_words"),
+        ("others, same task", "x", OTHERS, SPOTTING),
+        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_12_words"),
     ):
         _scatter(
             axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
         )
-    _own(axis, names, "accuracy_pct", place)
-    axis.axhline(90, color="grey", linewidth=0.8, linestyle=":")
+    _own(axis, names, "accuracy_pct", results)
+    axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":")
     _label(axis, "accuracy on test, %")
 
 
-def _own(axis: Axes, names: Sequence[str], metric: str, place: ResultStore) -> None:
-    cards = [card for name in names if (card := place.card("report", name))]
+def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
+    cards = [card for name in names if (card := results.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
     for recipe in RECIPES[1:]:
-        trials = place.trials(recipe)
-        means = [trials.summary(trials, name, metric) for name in names]
+        trials = results.trials(recipe)
+        means = [summary(trials, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
         seeds = len({t["seed"] for t in trials})
         _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)

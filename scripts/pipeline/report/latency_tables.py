@@ -1,24 +1,21 @@
-"""TODO."""
-
-import json
+"""Tables of latency, instructions and the bench."""
 
 import numpy as np
 
-from pipeline import files
 from pipeline.measure import host
 from pipeline.metrics import METRICS
 from pipeline.reference import reported
 from pipeline.report.markdown import markdown_table
-from pipeline.store import PUBLISHED, ResultStore
+from pipeline.study.results import Results
 from pipeline.versions.catalogue import VERSIONS
 
 
-def latency_markdown(place: ResultStore = PUBLISHED) -> str:
-    """Published latency by stage."""
-    result = host.read_latency(place.latency / host.HOST_RESULT.name)
+def latency_markdown(results: Results) -> str:
+    """Tabulate latency by stage on this host."""
+    result = results.latencies.get(host.HOST_RESULT.name, host.NO_RESULT)
     lines = []
     for name in VERSIONS:
-        card = place.card("report", name)
+        card = results.card("report", name)
         timed = result["models"].get(card.sha256) if card else None
         if timed:
             stages = timed["stages_ms"]
@@ -40,19 +37,19 @@ def latency_markdown(place: ResultStore = PUBLISHED) -> str:
     return f"{note}\n\n{markdown_table(header, lines)}"
 
 
-def pi_markdown(place: ResultStore = PUBLISHED) -> str:
-    """What is known of the spotters' latency on a Raspberry Pi: measured, estimated, or open.
+def pi_markdown(results: Results) -> str:
+    """Tabulate the spotters' latency on a Raspberry Pi: measured, estimated, or open.
 
-    The estimate takes all instructions to last as long as those of the report's kws_b, which took 0.60 ms on a
+    The estimate assumes that all instructions last as long as those of the report's kws_b, which took 0.60 ms on a
     Raspberry Pi 4.
     """
-    report, folder = reported(), place.latency
-    cards = {name: card for name in VERSIONS if (card := place.card("report", name)) and card.front_end}
-    calibration = host.counted(folder, cards["kws_b"].sha256) if "kws_b" in cards else None
+    report = reported()
+    cards = {name: card for name in VERSIONS if (card := results.card("report", name)) and card.front_end}
+    calibration = results.counted(cards["kws_b"].sha256) if "kws_b" in cards else None
     lines = []
     for name, card in cards.items():
-        timed = host.timed(folder, card.sha256)
-        counts = host.counted(folder, card.sha256)
+        timed = results.timed(card.sha256)
+        counts = results.counted(card.sha256)
         limits = {result["metric"]: result["limit"] for result in card.content["results"]}
         for metric, part in (("inference_ms", "inference"), ("total_ms", "total")):
             estimate = "–"
@@ -78,17 +75,16 @@ def _spread(summary: dict[str, float]) -> str:
     return " / ".join(f"{summary[key]:.3f}" for key in ("mean", "median", "p90", "p99"))
 
 
-def bench_markdown() -> str:
-    """What `make bench` printed, from its published result."""
-    path = files.RESULTS / "bench.json"
-    if not path.exists():
-        return "Not published yet.\n"
-    result = json.loads(path.read_text(encoding="utf-8"))
+def bench_markdown(results: Results) -> str:
+    """Tabulate the result of `make bench`."""
+    result = results.bench
+    if not result:
+        return "Not measured yet: make bench.\n"
     lines = [
-        [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"]), f"{row['aim']}"]
+        [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"])]
         for row in (*result["speed"].values(), *result["training"].values())
     ]
-    header = ["median of rounds side by side", "ours, ms", "the usual way, ms", "times faster (range)", "aim"]
+    header = ["median of rounds side by side", "ours, ms", "the other side, ms", "times faster (range)"]
     table = markdown_table(header, lines)
     errors = []
     for name, row in result["training"].items():

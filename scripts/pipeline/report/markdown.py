@@ -1,9 +1,9 @@
-"""TODO."""
+"""Markdown tables."""
 
 from collections.abc import Iterable, Sequence
 
 
 def markdown_table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     body = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *lines)]
     return "\n".join(body) + "\n"

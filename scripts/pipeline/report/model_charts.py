@@ -6,30 +6,29 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from device.artifact import Card
-from pipeline.measure import host
 from pipeline.metrics import METRICS
 from pipeline.report import style
-from pipeline.report.run_charts import FORECASTERS, SPOTTERS
 from pipeline.report.style import IMPROVED, OURS, WIDTH, Chart, join_sentence
-from pipeline.store import ResultStore
+from pipeline.study.results import Results
+from pipeline.versions.catalogue import FORECASTERS, SPOTTERS
 
-MINUTES = 10  # a step
+MINUTES = 10  # per step
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
 STAGES = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
 
 
-def _cards(place: ResultStore, names: tuple[str, ...]) -> dict[str, Card]:
+def _cards(results: Results, names: tuple[str, ...]) -> dict[str, Card]:
     """Cards by the report's recipes and by ours, named "recipe/version"."""
-    found = {f"{recipe}/{name}": place.card(recipe, name) for recipe in ("report", "improved") for name in names}
+    found = {f"{recipe}/{name}": results.card(recipe, name) for recipe in ("report", "improved") for name in names}
     return {title: card for title, card in found.items() if card}
 
 
-def step_chart(place: ResultStore) -> Chart | None:
+def step_charts(results: Results) -> list[Chart]:
     """Error by how far ahead."""
-    cards = _cards(place, FORECASTERS)
+    cards = _cards(results, FORECASTERS)
     if not cards:
-        return None
+        return []
     words = []
     for title, card in cards.items():
         first, last = (
@@ -39,16 +38,16 @@ def step_chart(place: ResultStore) -> Chart | None:
         )
         words.append(f"{title}: {first} at the first step, {last} at the last")
     fills = [partial(_steps, cards=cards, metric=metric) for metric in ("t_mae_c", "rh_mae_pct")]
-    return Chart("Error by forecast step", join_sentence(words), style.svg((WIDTH, 2.9), *fills, inline=True))
+    return [Chart("Error by forecast step", join_sentence(words), style.svg((WIDTH, 2.9), *fills, inline=True))]
 
 
 def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
     for title, card in cards.items():
         seen = card.content["test"][f"{metric}_by_step"]
-        style = "-" if card.name == FORECASTERS[0] else "--"
+        line = "-" if card.name == FORECASTERS[0] else "--"
         colour = IMPROVED if title.startswith("improved") else OURS
         minutes = [MINUTES * (step + 1) for step in range(len(seen))]
-        axis.plot(minutes, seen, style, marker="o", markersize=3, color=colour, label=title)
+        axis.plot(minutes, seen, line, marker="o", markersize=3, color=colour, label=title)
     axis.set_xlabel("minutes ahead")
     axis.set_ylabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
     axis.set_ylim(bottom=0)
@@ -56,10 +55,10 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
         axis.legend(fontsize=7)
 
 
-def confusion_charts(place: ResultStore) -> list[Chart]:
+def confusion_charts(results: Results) -> list[Chart]:
     """Which word was heard for which."""
     charts = []
-    for title, card in _cards(place, SPOTTERS).items():
+    for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])
         wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
         most = [f"{said} heard as {heard} {count} times" for count, said, heard in sorted(wrong, reverse=True)[:3]]
@@ -82,14 +81,14 @@ def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64
     axis.grid(visible=False)
 
 
-def latency_charts(place: ResultStore) -> list[Chart]:
+def latency_charts(results: Results) -> list[Chart]:
     """Sound to word by stage: milliseconds on this host, instructions on the emulated Cortex-A72."""
     times: Bars = {}
     counts: Bars = {}
-    for title, card in _cards(place, SPOTTERS).items():
-        if timed := host.timed(place.latency, card.sha256):
+    for title, card in _cards(results, SPOTTERS).items():
+        if timed := results.timed(card.sha256):
             times[title] = _stages({stage: value["median"] for stage, value in timed[1]["stages_ms"].items()})
-        if counted := host.counted(place.latency, card.sha256):
+        if counted := results.counted(card.sha256):
             counts[title] = _stages({stage: n / 1e6 for stage, n in counted["stages"].items()})
     return [
         _bar_chart(title, bars, STAGES, unit)
@@ -109,13 +108,13 @@ def _stages(stages: dict[str, float]) -> dict[str, float]:
     }
 
 
-def bytes_charts(place: ResultStore) -> list[Chart]:
+def bytes_charts(results: Results) -> list[Chart]:
     """What each file is made of, as converted and slimmed, before compression."""
     charts = []
     for title, names in (("forecasters", FORECASTERS), ("spotters", SPOTTERS)):
         bars: Bars = {}
         for name in names:
-            card = place.card("report", name)
+            card = results.card("report", name)
             for when in ("converted", "slimmed"):
                 if card and (parts := card.content["file"].get(f"{when}_parts_bytes")):
                     bars[f"{name} {when}"] = parts

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Copy this machine's models and results to the published ones, and derive what is computed from them."""
 
 import json
 import shutil
@@ -7,19 +7,24 @@ from pathlib import Path
 from device import artifact
 from device.errors import UserError
 from pipeline import files
+from pipeline.data.sources import Sources
 from pipeline.measure import host
 from pipeline.reference import SEED
-from pipeline.report.versions import rows, write_results
+from pipeline.report.examples import write_examples
+from pipeline.report.versions import write_rows
 from pipeline.store import LOCAL, PUBLISHED
+from pipeline.study.claims import write_claims
+from pipeline.study.results import read_results
+from pipeline.study.trials import chosen
 from pipeline.versions import baselines
 from pipeline.versions.catalogue import RECIPES, VERSIONS
 
 
-def publish() -> None:
-    """Make this machine's runs the published ones: the report's recipes at its seed, of ours the chosen, all studies.
+def publish(sources: Sources) -> None:
+    """Publish this machine's runs: the report's recipes at SEED, the chosen seeds of our recipes, all studies.
 
     Raises:
-        UserError: a version is missing, or was not made with the report's recipe and seed.
+        UserError: a version is missing, or was not made with the report's recipe and SEED; bad data for the examples.
     """
     for name in VERSIONS:
         card = LOCAL.card("report", name)
@@ -28,7 +33,7 @@ def publish() -> None:
         made = card.content["made_from"]
         if (made["recipe_name"], made["seed"]) != ("report", SEED):
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
-    bench = LOCAL.results / "bench.json"
+    bench = LOCAL.bench_path
     counts = LOCAL.latency / host.EMULATED_RESULT
     for path, target in ((host.HOST_RESULT, "make measure"), (counts, "make emulated"), (bench, "make bench")):
         if not path.exists():
@@ -45,17 +50,20 @@ def publish() -> None:
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
-    _copy(bench, PUBLISHED.results / bench.name)
-    write_results(rows(None), PUBLISHED.results, with_here=False)
+    _copy(bench, PUBLISHED.bench_path)
+    results = read_results(PUBLISHED)
+    write_rows(results)
+    write_claims(results)
+    write_examples(results, sources)
 
 
 def publish_studies() -> None:
-    """The trials of all studies that ran here, and the models of some.
+    """Publish the runs of all studies, and some of their models.
 
-    Of our own recipes those that validation chooses, and the twins with and without quantisation.
+    These are the runs of our own recipes that validation chooses, and the models with and without quantisation.
     """
-    for path in LOCAL.results.glob("seeds-*.jsonl"):
-        study_name = path.stem.removeprefix("seeds-")
+    for path in LOCAL.runs.glob("*.jsonl"):
+        study_name = path.stem
         trials = LOCAL.trials(study_name)
         _copy(path, PUBLISHED.trials_path(study_name))
         if study_name not in (*RECIPES[1:], baselines.QUANTISATION_STUDY):

@@ -11,46 +11,46 @@ from pipeline.metrics import METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
 from pipeline.report import frontiers, style
 from pipeline.report.style import IMPROVED, OTHERS, OURS, RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
-from pipeline.store import ResultStore
+from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, metric_values, trials_of
-from pipeline.versions.catalogue import VERSIONS
+from pipeline.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
 
-FORECASTERS = tuple(name for name in VERSIONS if name.startswith("th"))
-SPOTTERS = tuple(name for name in VERSIONS if name.startswith("kws"))
 Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
 
 
-def frontier_charts(place: ResultStore) -> list[Chart]:
+def frontier_charts(results: Results) -> list[Chart]:
     """Quality against bytes."""
     charts = []
     for metric in ("t_mae_c", "rh_mae_pct"):
-        drawn = style.svg((WIDTH, 4.6), partial(frontiers.forecaster_frontier, metric=metric, place=place), inline=True)
+        drawn = style.svg(
+            (WIDTH, 4.6), partial(frontiers.forecaster_frontier, metric=metric, results=results), inline=True
+        )
         title = f"{METRICS[metric].title} against bytes"
-        charts.append(Chart(title, _frontier_words(FORECASTERS, metric, place), drawn))
-    drawn = style.svg((WIDTH, 4.9), partial(frontiers.spotter_frontier, place=place), inline=True)
-    return [*charts, Chart("Accuracy against bytes", _frontier_words(SPOTTERS, "accuracy_pct", place), drawn)]
+        charts.append(Chart(title, _frontier_words(FORECASTERS, metric, results), drawn))
+    drawn = style.svg((WIDTH, 4.9), partial(frontiers.spotter_frontier, results=results), inline=True)
+    return [*charts, Chart("Accuracy against bytes", _frontier_words(SPOTTERS, "accuracy_pct", results), drawn)]
 
 
-def _frontier_words(names: Sequence[str], metric: str, place: ResultStore) -> str:
+def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
     shown, parts = METRICS[metric], []
     for name in names:
         theirs = reported()[name]
         parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {theirs['size_kb'] * metrics.KB:,.0f} bytes")
         for recipe in ("report", *RECIPE_STYLE):
-            if card := place.card(recipe, name):
+            if card := results.card(recipe, name):
                 size = card.content["file"]["compressed_bytes"]
                 figure = f"{card.content['test'][metric]:.{shown.digits}f} {shown.unit}"
                 parts.append(f"{name}, {recipe} recipe here: {figure} in {size:,} bytes")
     return join_sentence(parts)
 
 
-def budget_chart(place: ResultStore) -> Chart:
+def budget_chart(results: Results) -> Chart:
     """Each figure as a share of its limit."""
     rows: list[Row] = []
     for name in VERSIONS:
         figures = {"the report": reported()[name]}
         for recipe in ("report", "improved"):
-            if card := place.card(recipe, name):
+            if card := results.card(recipe, name):
                 figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
         for constraint in VERSIONS[name].constraints:
             seen = {who: values.get(constraint.metric) for who, values in figures.items()}
@@ -85,13 +85,13 @@ def _budgets(axis: Axes, rows: Sequence[Row]) -> None:
     legend(axis, 0.12, 2)
 
 
-def seed_charts(place: ResultStore) -> list[Chart]:
+def seed_charts(results: Results) -> list[Chart]:
     """Every run of the report's recipes, and of ours, as a dot."""
     charts = []
     for metric, names in (("t_mae_c", FORECASTERS), ("rh_mae_pct", FORECASTERS), ("accuracy_pct", SPOTTERS)):
         shown = METRICS[metric]
         sides = [
-            {name: metric_values(trials_of(place.trials(recipe), name), metric) for name in names}
+            {name: metric_values(trials_of(results.trials(recipe), name), metric) for name in names}
             for recipe in ("report", "improved")
         ]
         words = [
@@ -101,7 +101,7 @@ def seed_charts(place: ResultStore) -> list[Chart]:
             if seen
         ]
         if words:
-            limits = {n: next(c.limit for c in VERSIONS[n].constraints if c.metric == metric) for n in names}
+            limits = {n: VERSIONS[n].limit(metric) or 0 for n in names}
             drawn = style.svg((WIDTH, 3.3), partial(_seeds, metric=metric, sides=sides, limits=limits), inline=True)
             charts.append(Chart(f"{shown.title} over seeds", join_sentence(words), drawn))
     return charts
@@ -137,12 +137,12 @@ def _beside(seen: Sequence[float], at: float) -> list[tuple[float, float]]:
     return list(zip(x.tolist(), sorted(seen), strict=True))
 
 
-def study_charts(place: ResultStore) -> list[Chart]:
+def study_charts(results: Results) -> list[Chart]:
     """The report's one figure a row beside ours."""
     charts = []
     for network in ("mlp", "cnn"):
         rows = load_reference()["ablation"][network]
-        own = [trials_of(place.trials("forecasters"), row_name(network, row[0])) for row in rows]
+        own = [trials_of(results.trials("forecasters"), row_name(network, row[0])) for row in rows]
         if all(own):
             medians = [[np.median(metric_values(seen, metric)) for metric in ("t_mae_c", "rh_mae_pct")] for seen in own]
             words = [
@@ -160,7 +160,7 @@ def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Seque
     most = 1.1 * max(row[column] for row in rows)
     points = [(value, -at) for at, seen in enumerate(own) for value in metric_values(seen, metric)]
     x, y = zip(*(point for point in points if point[0] <= most), strict=True)
-    axis.scatter(x, y, s=9, color=OURS, label="ours, a dot a seed", zorder=3)
+    axis.scatter(x, y, s=9, color=OURS, label="ours, one dot per seed", zorder=3)
     for value, at in (point for point in points if point[0] > most):  # a failed run would flatten all others
         axis.annotate(f"{value:.0f} →", (most, at), ha="right", va="center", fontsize=7)
     axis.set_xlim(0.95 * min(x), most)
@@ -172,22 +172,22 @@ def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Seque
         legend(axis, 0.14, 1)
 
 
-def split_chart(place: ResultStore) -> Chart | None:
+def split_charts(results: Results) -> list[Chart]:
     """Accuracy of the report's spotters by the course's lists and on unknown speakers."""
     studies = {"the course's lists": "report", "unknown speakers": "report" + BY_SPEAKER}
     sides = {
-        title: {name: metric_values(trials_of(place.trials(study), name), "accuracy_pct") for name in SPOTTERS}
+        title: {name: metric_values(trials_of(results.trials(study), name), "accuracy_pct") for name in SPOTTERS}
         for title, study in studies.items()
     }
     if not all(seen for side in sides.values() for seen in side.values()):
-        return None
+        return []
     words = [
         f"{name}, {title}: mean {np.mean(seen):.2f} %, {min(seen):.2f} to {max(seen):.2f} %"
         for title, side in sides.items()
         for name, seen in side.items()
     ]
     drawn = style.svg((WIDTH, 3.2), partial(_splits, sides=sides), inline=True)
-    return Chart("Known and unknown speakers, a dot a seed", join_sentence(words), drawn)
+    return [Chart("Known and unknown speakers, one dot per seed", join_sentence(words), drawn)]
 
 
 def _splits(axis: Axes, sides: dict[str, dict[str, list[float]]]) -> None:
@@ -195,8 +195,7 @@ def _splits(axis: Axes, sides: dict[str, dict[str, list[float]]]) -> None:
         points = [p for at, seen in enumerate(side.values()) for p in _beside(seen, at + offset)]
         x, y = zip(*points, strict=True)
         axis.scatter(x, y, color=colour, s=14, label=title, zorder=3)
-    (limit, *_) = VERSIONS[SPOTTERS[0]].constraints
-    axis.axhline(limit.limit, color="grey", linestyle=":", label="limit")
+    axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linestyle=":", label="limit")
     axis.set_xticks(range(len(SPOTTERS)), SPOTTERS)
     axis.set_ylabel("accuracy on test, %")
     legend(axis, 0.1, 3)

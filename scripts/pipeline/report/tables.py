@@ -1,5 +1,7 @@
-"""What the studies found: over seeds, beside the report's own study, by split; as tables."""
+"""Every table that a reader sees, by name; each is computed from the results."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -8,37 +10,91 @@ import numpy as np
 from device.artifact import SPOTTING
 from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
-from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
+from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.markdown import markdown_table
-from pipeline.store import PUBLISHED, ResultStore
-from pipeline.study.claims import claims
-from pipeline.study.trials import BY_SPEAKER, format_mean, format_p, format_share, meets, metric_values, trials_of
+from pipeline.report.versions import versions_markdown
+from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
+from pipeline.study.results import Results
+from pipeline.study.trials import (
+    BY_SPEAKER,
+    digests,
+    format_mean,
+    format_p,
+    format_share,
+    meets,
+    metric_values,
+    summary,
+    trials_of,
+)
 from pipeline.versions.catalogue import RECIPES, VERSIONS
 
+VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE)
 
-def claims_markdown(place: ResultStore = PUBLISHED) -> str:
-    """The table of claims."""
-    lines = [[c.claim, c.evidence or "no result here: make study", f"**{c.verdict}**"] for c in claims(place)]
+
+def claims_markdown(results: Results) -> str:
+    """Tabulate the report's claims, our evidence and the verdicts."""
+    lines = [
+        [c["claim"], c["evidence"] or "no result yet: make study", f"**{c['verdict']}**"] for c in _claims(results)
+    ]
     return markdown_table(["the report says", "we found", "verdict"], lines)
 
 
-def seeds_markdown(place: ResultStore = PUBLISHED) -> str:
-    """The report's recipes over seeds: mean and spread, the report's one figure among them, the constraints."""
+def verdicts_markdown(results: Results) -> str:
+    """Count the claims by verdict, and name them."""
+    found = _claims(results)
+    if not found:
+        return "No claim has been judged yet.\n"
     lines = []
-    trials = place.trials("report")
+    for verdict in VERDICTS:
+        own = [c["claim"].partition(":")[0] for c in found if c["verdict"] == verdict]
+        lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
+    return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
+
+
+def _claims(results: Results) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = results.derived.get("claims.json", {}).get("claims", [])
+    return found
+
+
+def models_markdown(results: Results) -> str:
+    """Tabulate all published models: what they are, how well they do, and what they cost."""
+    lines = []
+    for recipe, name in product(RECIPES, VERSIONS):
+        card = results.card(recipe, name)
+        if card:
+            content, costs = card.content, card.content["costs"]
+            score = [
+                METRICS[m].interval(content["test"][m], *content["test"][m + "_95"]) for m in TASK_METRICS[card.task]
+            ]
+            numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
+            lines.append(
+                [
+                    f"[{recipe}/{name}](models/{recipe}/{name}.json)",
+                    content["made_from"]["recipe"]["architecture"],
+                    ", ".join(score),
+                    *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
+                ]
+            )
+    return markdown_table(
+        ["model", "network", "test score (95 %)", "bytes", "parameters", "MACs", "tensor bytes"], lines
+    )
+
+
+def seeds_markdown(results: Results) -> str:
+    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the constraints."""
+    lines = []
+    trials = results.trials("report")
     for name in VERSIONS:
         own = trials_of(trials, name)
         if len(own) < 2:
             continue
-        constraints = VERSIONS[name].constraints
+        constraints = VERSIONS[name].offline_constraints
         for constraint in constraints:
             metric = constraint.metric
-            if metric.endswith("_ms"):
-                continue
             seen, shown = metric_values(own, metric), METRICS[metric]
             theirs = reported()[name][metric]
-            sign = ">" if shown.more_is_better else "<"
             met = sum(meets(trial, [constraint]) for trial in own)
             lines.append(
                 [
@@ -49,18 +105,18 @@ def seeds_markdown(place: ResultStore = PUBLISHED) -> str:
                     f"{theirs:g}",
                     f"{sum(Constraint(metric, theirs).met_by(value) for value in seen)} of {len(seen)}",
                     format_p(prediction_p_value(seen, theirs)),
-                    f"{sign} {constraint.limit:g}: {format_share(met, len(own))}",
+                    f"{shown.limit(constraint.limit)}: {format_share(met, len(own))}",
                 ]
             )
         met = sum(meets(trial, constraints) for trial in own)
-        lines.append([f"`{name}`", "all of these (latency apart)", "", "", "", "", "", format_share(met, len(own))])
+        lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
     header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
-    return markdown_table([*header, "chance of a run as far off", "constraint met by (95 %)"], lines)
+    return markdown_table([*header, "p of a run as far off", "constraint met by (95 %)"], lines)
 
 
-def study_markdown(network: str, place: ResultStore = PUBLISHED) -> str:
-    """The report's study of one network, theirs beside ours: medians and ranges over seeds, mean sizes."""
-    trials = place.trials("forecasters")
+def study_markdown(results: Results, network: str) -> str:
+    """Tabulate the report's study of one network beside ours: medians and ranges over seeds, mean sizes."""
+    trials = results.trials("forecasters")
     lines = []
     for technique, *theirs in load_reference()["ablation"][network]:
         own = trials_of(trials, row_name(network, technique))
@@ -77,9 +133,9 @@ def study_markdown(network: str, place: ResultStore = PUBLISHED) -> str:
     return markdown_table([*header, "ours, not slimmed"], lines)
 
 
-def spotters_markdown(place: ResultStore = PUBLISHED) -> str:
-    """The unoptimised spotters."""
-    trials = place.trials("spotters")
+def spotters_markdown(results: Results) -> str:
+    """Tabulate the unoptimised spotters."""
+    trials = results.trials("spotters")
     lines = []
     for name in dict.fromkeys(trial["version"] for trial in trials):
         own = trials_of(trials, name)
@@ -88,18 +144,20 @@ def spotters_markdown(place: ResultStore = PUBLISHED) -> str:
         seconds = f"{np.mean([t['seconds'] for t in own]):.0f}"
         title = network.upper().replace("_", "-")
         lines.append([title, features.upper(), format_mean(own, "accuracy_pct"), size, str(len(own)), seconds])
-    header = ["network", "features", "accuracy, mean over seeds (95 %)", "kB", "seeds", "seconds a run"]
+    header = ["network", "features", "accuracy, mean over seeds (95 %)", "kB", "seeds", "seconds per run"]
     return markdown_table(header, lines)
 
 
-def splits_markdown(place: ResultStore = PUBLISHED) -> str:
-    """The spotters by the course's lists, and with no speaker in two splits."""
-    lines = []
+def splits_markdown(results: Results) -> str:
+    """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
+    lines, other_code = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
-        sides = [trials_of(place.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
+        sides = [trials_of(results.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
         if version.task != SPOTTING or min(map(len, sides)) < 2:
             continue
+        if len(digests([*sides[0], *sides[1]])) > 1:
+            other_code.add(recipe)
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
@@ -110,16 +168,17 @@ def splits_markdown(place: ResultStore = PUBLISHED) -> str:
         lines.append(cells)
     header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
     header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
-    return markdown_table(header, lines)
+    note = f"\nThe two studies of {', '.join(sorted(other_code))} were made by different code: to be made again.\n"
+    return markdown_table(header, lines) + (note if other_code else "")
 
 
-def improved_markdown(place: ResultStore = PUBLISHED) -> str:
-    """The report, the best of others, and ours: means over seeds, and the committed files."""
+def improved_markdown(results: Results) -> str:
+    """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
     for recipe in RECIPES[1:]:
-        trials = place.trials(recipe)
+        trials = results.trials(recipe)
         for name in VERSIONS:
-            card = place.card(recipe, name)
+            card = results.card(recipe, name)
             if card is None or not any(t["version"] == name for t in trials):
                 continue
             report = reported()[name]
@@ -137,11 +196,11 @@ def improved_markdown(place: ResultStore = PUBLISHED) -> str:
                     f"{_figures(metrics, card.content['test'])} in {size:,} B, seed {seed}",
                 ]
             )
-    return markdown_table(["", "report", "best of others", "ours, mean over seeds (95 %)", "committed file"], lines)
+    return markdown_table(["", "report", "smallest of others", "ours, mean over seeds (95 %)", "published file"], lines)
 
 
-def prototypes_markdown() -> str:
-    """What was tried on the way, by validation data and bytes; one run each."""
+def prototypes_markdown(results: Results) -> str:
+    """Tabulate the notes on prototypes, by validation data and bytes; one run each."""
 
     def side(figures: dict[str, Any] | None) -> str:
         if figures is None:
@@ -171,12 +230,10 @@ def _figures(metrics: list[str], values: dict[str, Any]) -> str:
 
 
 def _best_peer(name: str, metrics: list[str]) -> str:
-    """The smallest file of others that meets the version's constraints on quality and, where it has one, on time."""
+    """Return the smallest file of others that meets the version's constraints on quality and latency."""
     limits = [c for c in VERSIONS[name].constraints if c.metric != "size_kb"]
-    timed = [c.metric for c in limits if c.metric.endswith("_ms")]
-    peers = load_reference()["peers"][
-        "keyword_spotting_same_task" if name.startswith("kws") else "forecasting_same_task"
-    ]
+    timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
+    peers = load_reference()["peers"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
     if not fit:
         return "–"
@@ -184,12 +241,12 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     return f"{_figures([*metrics, *timed], best)} in {best['bytes']:,} B"
 
 
-def bytes_markdown(place: ResultStore = PUBLISHED) -> str:
-    """Bytes of the published files at each stage, in both kinds of kB."""
+def bytes_markdown(results: Results) -> str:
+    """Tabulate the bytes of the published files at each stage, in both kinds of kB."""
     report = reported()
     lines = []
     for name in VERSIONS:
-        card = place.card("report", name)
+        card = results.card("report", name)
         if card:
             size = card.content["file"]
             final = size["compressed_bytes"]
@@ -203,11 +260,11 @@ def bytes_markdown(place: ResultStore = PUBLISHED) -> str:
     return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
 
 
-def provenance_markdown(place: ResultStore = PUBLISHED) -> str:
-    """What the published models were made from."""
+def provenance_markdown(results: Results) -> str:
+    """Tabulate what the models were made from."""
     lines = []
     for name in VERSIONS:
-        card = place.card("report", name)
+        card = results.card("report", name)
         if card:
             made = card.content["made_from"]
             data = f"{made['data']['source']}: {made['data']['description']}; {made['data']['split']}"
@@ -215,3 +272,23 @@ def provenance_markdown(place: ResultStore = PUBLISHED) -> str:
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     return markdown_table(["version", "data", "made with", "took"], lines)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "versions": versions_markdown,
+    "models": models_markdown,
+    "verdicts": verdicts_markdown,
+    "claims": claims_markdown,
+    "seeds": seeds_markdown,
+    "mlp": partial(study_markdown, network="mlp"),
+    "cnn": partial(study_markdown, network="cnn"),
+    "spotters": spotters_markdown,
+    "splits": splits_markdown,
+    "improved": improved_markdown,
+    "prototypes": prototypes_markdown,
+    "bytes": bytes_markdown,
+    "provenance": provenance_markdown,
+    "latency": latency_markdown,
+    "pi": pi_markdown,
+    "bench": bench_markdown,
+}

@@ -1,28 +1,25 @@
-"""Tables of the five versions: the report, the published run, this machine's run, the constraints.
+"""The five versions: the report, the published run, this machine's run, the constraints.
 
-All figures come from results/reference.json, the cards and the latency results; none is written here.
+All figures come from results/reference/, the cards and the latency results; none is written here.
 """
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from device.artifact import Card
 from pipeline import files
 from pipeline.measure import host
 from pipeline.metrics import METRICS, Constraint
 from pipeline.reference import reported
 from pipeline.report.markdown import markdown_table
-from pipeline.store import LOCAL, PUBLISHED, latest
+from pipeline.study.results import Results
 from pipeline.versions.catalogue import VERSIONS
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value; `met` is None where this machine can't tell (latency is asked of a Raspberry Pi)."""
+    """A measured value; `met` is None for a latency that was not measured on a Raspberry Pi, as the report's were."""
 
     value: float
     low: float | None
@@ -43,76 +40,59 @@ class Row:
     here_is_synthetic: bool
 
 
-def rows(data: str | None) -> list[Row]:
-    """A row for each constraint of each version that was published, or made on this machine.
-
-    Args:
-        data: which of this machine's runs to show ("auto", "real" or "synthetic"); None shows the published one alone.
-
-    Raises:
-        UserError: a model does not match its card.
-    """
-    report = reported()
+def rows(results: Results) -> list[Row]:
+    """Return one row for each constraint of each version that was published, or built on this machine."""
+    published, here = (results.beside, results) if results.beside else (results, None)
     table = []
-    for name in VERSIONS:
-        published = PUBLISHED.card("report", name)
-        local = latest(name, data) if data else None
-        shown = published or local
-        for result in shown.content["results"] if shown else []:
-            metric = result["metric"]
-            sign = ">" if METRICS[metric].more_is_better else "<"
+    for name, version in VERSIONS.items():
+        local = here.card("report", name) if here else None
+        if not (local or published.card("report", name)):
+            continue
+        for constraint in version.constraints:
+            metric = METRICS[constraint.metric]
             table.append(
                 Row(
                     version=name,
-                    metric=metric,
-                    constraint=f"{sign} {result['limit']:g} {METRICS[metric].unit}",
-                    report=report[name].get(metric),
-                    published=_figure(published, metric, PUBLISHED.latency),
-                    here=_figure(local, metric, LOCAL.latency),
-                    here_is_synthetic=local is not None and _is_synthetic(local),
+                    metric=constraint.metric,
+                    constraint=metric.limit(constraint.limit),
+                    report=reported()[name].get(constraint.metric),
+                    published=_figure(published, name, constraint),
+                    here=_figure(here, name, constraint) if here else None,
+                    here_is_synthetic=local is not None and local.content["made_from"]["data"]["source"] == "synthetic",
                 )
             )
     return table
 
 
-def _is_synthetic(card: Card) -> bool:
-    return bool(card.content["made_from"]["data"]["source"] == "synthetic")
-
-
-def _figure(card: Card | None, metric: str, latency: Path) -> Figure | None:
+def _figure(results: Results, name: str, constraint: Constraint) -> Figure | None:
+    card = results.card("report", name)
     if card is None:
         return None
-    if metric.endswith("_ms"):
-        timed = host.timed(latency, card.sha256)
+    metric = constraint.metric
+    if METRICS[metric].is_latency:
+        timed = results.timed(card.sha256)
         if timed is None:
             return None
         kind, value = timed[0], timed[1][metric]["mean"]
-        limit = _result(card, metric)["limit"]
-        return Figure(value, None, None, Constraint(metric, limit).met_by(value) if kind == host.PI else None)
-    result = _result(card, metric)
+        return Figure(value, None, None, constraint.met_by(value) if kind == host.PI else None)
+    value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
     low, high = card.content["test"].get(metric + "_95", (None, None))
-    met = Constraint(metric, result["limit"]).met_by(result["value"])
-    return Figure(result["value"], low, high, met)
+    return Figure(value, low, high, constraint.met_by(value))
 
 
-def _result(card: Card, metric: str) -> dict[str, Any]:
-    return next(r for r in card.content["results"] if r["metric"] == metric)
-
-
-def versions_markdown(table: Sequence[Row], with_here: bool) -> str:
-    """The table of the five versions."""
-    header = ["version", "", "constraint", "report", "published run"] + (["this machine's run"] if with_here else [])
+def versions_markdown(results: Results) -> str:
+    """Tabulate the five versions: the report, the published run, this machine's run, the constraints."""
+    header = ["version", "", "limit", "report", "published run"] + (["this machine's run"] if results.beside else [])
     lines = []
-    for row in table:
-        metric = METRICS[row.metric]
+    for row in rows(results):
         cells = [
             f"`{row.version}`",
-            f"{metric.title}, {metric.unit}",
+            METRICS[row.metric].title,
             row.constraint,
             "" if row.report is None else f"{row.report:g}",
             _cell(row.published, row.metric),
         ]
-        if with_here:
+        if results.beside:
             cells.append(_cell(row.here, row.metric) + (" SYNTHETIC" if row.here_is_synthetic else ""))
         lines.append(cells)
     return markdown_table(header, lines)
@@ -124,24 +104,23 @@ def _cell(figure: Figure | None, metric: str) -> str:
     text = f"{figure.value:.{METRICS[metric].digits}f}"
     if figure.low is not None:
         text += f" ({figure.low:.{METRICS[metric].digits}f}–{figure.high:.{METRICS[metric].digits}f})"
-    return text + {True: " ✓", False: " **missed**", None: " (host, not a Pi)"}[figure.met]
+    return text + {True: " ✓", False: " **missed**", None: " (host)"}[figure.met]
 
 
-def write_results(table: Sequence[Row], folder: Path, with_here: bool) -> None:
-    """versions.json, versions.csv and versions.md in `folder`."""
-    records = [asdict(row) for row in table]
-    if not with_here:
+def write_rows(results: Results) -> None:
+    """Write versions.json and versions.csv among the derived results."""
+    records = [asdict(row) for row in rows(results)]
+    if not results.beside:
         records = [{key: record[key] for key in record if not key.startswith("here")} for record in records]
-    files.write_json(
-        folder / "versions.json", {"made_with": "make report" if with_here else "make publish", "rows": records}
-    )
+    folder = results.store.derived
+    made_with = "make results" if results.beside else "make publish"
+    files.write_json(folder / "versions.json", {"made_with": made_with, "rows": records})
     flat = [_flat(record) for record in records]
     text = io.StringIO()
     writer = csv.DictWriter(text, flat[0] if flat else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     files.write_text(folder / "versions.csv", text.getvalue())
-    files.write_text(folder / "versions.md", versions_markdown(table, with_here))
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """The report's claims beside our evidence, each with a verdict that a rule gives.
 
 A share of runs is judged by its 95 % interval, a difference of means by Welch's test at 5 %, a single figure by the
-chance that a further run of ours lies as far off. What no result speaks of can't be told.
+probability that a further run of ours lies as far off. Where there is no result, the verdict is "inconclusive".
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,16 +15,16 @@ from pipeline.intervals import Difference, difference, prediction_p_value, wilso
 from pipeline.measure import host
 from pipeline.metrics import METRICS, Constraint
 from pipeline.reference import SEED, load_reference, reported, row_name
-from pipeline.store import PUBLISHED, ResultStore
-from pipeline.study.trials import Trial, format_mean, format_share, meets, metric_values, trials_of
+from pipeline.study.results import Results
+from pipeline.study.trials import Trial, format_mean, format_p, format_share, meets, metric_values, trials_of
 from pipeline.versions import baselines
 from pipeline.versions.catalogue import VERSIONS
 
-REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "holds", "holds in part", "does not hold", "can't be told"
-ALPHA = 0.05  # of a difference as large by luck, below which it counts
+REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
+ALPHA = 0.05  # significance level
 OVER_BUDGET_FACTOR = 10  # times a budget
 SLOWDOWN_FACTOR = 1.5  # times as many instructions
-NETWORKS = {"mlp": "th_a", "cnn": "th_b"}  # which version the report makes of which
+NETWORKS = {"mlp": "th_a", "cnn": "th_b"}  # the version that the report makes of each network
 
 
 @dataclass(frozen=True)
@@ -37,34 +36,35 @@ class Claim:
     verdict: str
 
 
-def claims(place: ResultStore = PUBLISHED) -> list[Claim]:
-    """All claims, in the order of the report."""
-    forecasters, report = place.trials("forecasters"), place.trials("report")
+def claims(results: Results) -> list[Claim]:
+    """Judge all claims, in the order of the report."""
+    forecasters, report = results.trials("forecasters"), results.trials("report")
     return [
         over_budget(forecasters),
         unoptimised_errors(forecasters),
         lighter_and_better(forecasters),
         no_single_technique(forecasters),
         *(version_claim(name, report) for name in ("th_a", "th_b")),
-        best_spotter(place.trials("spotters")),
+        best_spotter(results.trials("spotters")),
         *(version_claim(name, report) for name in ("kws_a", "kws_b", "kws_c")),
-        precise_features(report, place.trials("features")),
-        slow_quantisation(place),
-        learning_rate(report, place.trials("rates")),
-        cheap_features(place),
-        latency(place),
+        precise_features(report, results.trials("features")),
+        slow_quantisation(results),
+        learning_rate(report, results.trials("rates")),
+        cheap_features(results),
+        latency(results),
     ]
 
 
 def over_budget(trials: Sequence[Trial]) -> Claim:
-    """Sizes of whole networks are all but the same with every seed."""
+    """Judge whether both unoptimised networks exceed their size limit by OVER_BUDGET_FACTOR."""
     text = "Unoptimised, the MLP and the CNN are far over budget"
     parts, factors = [], []
     for network, version in NETWORKS.items():
         own = trials_of(trials, row_name(network, "none"))
         if not own:
             return Claim(text, "", INCONCLUSIVE)
-        (limit,) = (c.limit for c in VERSIONS[version].constraints if c.metric == "size_kb")
+        limit = VERSIONS[version].limit("size_kb")
+        assert limit is not None  # every version has one
         size = float(np.mean(metric_values(own, "size_kb")))
         factors.append(size / limit)
         theirs = load_reference()["report"]["baselines"][f"th_{network}"]["size_kb"]
@@ -73,7 +73,7 @@ def over_budget(trials: Sequence[Trial]) -> Claim:
 
 
 def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
-    """Each of four figures fits if a further run of ours would lie as far off more often than CHANCE."""
+    """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA."""
     baselines = {network: load_reference()["report"]["baselines"][f"th_{network}"] for network in NETWORKS}
     said = [f"{b['t_mae_c']:.2f} °C and {b['rh_mae_pct']:.2f} % ({n.upper()})" for n, b in baselines.items()]
     text = f"Their errors are {', '.join(said)}"
@@ -93,7 +93,7 @@ def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
 
 
 def lighter_and_better(trials: Sequence[Trial]) -> Claim:
-    """Why the report makes th_a of the MLP and th_b of the CNN."""
+    """Judge why the report makes th_a of the MLP and th_b of the CNN."""
     text = "The unoptimised CNN is the lighter one, the MLP has the smaller humidity error"
     mlp, cnn = (trials_of(trials, row_name(network, "none")) for network in NETWORKS)
     if min(len(mlp), len(cnn)) < 2:
@@ -102,12 +102,12 @@ def lighter_and_better(trials: Sequence[Trial]) -> Claim:
     error = difference(metric_values(mlp, "rh_mae_pct"), metric_values(cnn, "rh_mae_pct"))
     evidence = f"CNN less MLP {_signed(size, 'kB', 1)}; MLP less CNN {_signed(error, '%', 2)}, {_p(error.p)}"
     if size.value < 0 and error.p > ALPHA:
-        return Claim(text, f"{evidence}: the error can't be told", PARTLY)
+        return Claim(text, f"{evidence}: the difference of the errors is inconclusive", PARTLY)
     return Claim(text, evidence, _verdict([size.value < 0, error.value < 0]))
 
 
 def no_single_technique(trials: Sequence[Trial]) -> Claim:
-    """Of every technique on its own, whether a run keeps all constraints of either version."""
+    """Judge whether any run with a single technique keeps all constraints of either version."""
     text = "No single technique is enough: errors or size stay out of bounds"
     enough, runs, smallest = 0, 0, np.inf
     for network in NETWORKS:
@@ -129,8 +129,8 @@ def no_single_technique(trials: Sequence[Trial]) -> Claim:
 
 
 def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
-    """Whether the recipe keeps its constraints, latency apart; the report's figures among ours."""
-    constraints = [c for c in VERSIONS[name].constraints if not c.metric.endswith("_ms")]
+    """Judge whether runs meet the constraints without latency, and how likely the report's figures are among them."""
+    constraints = VERSIONS[name].offline_constraints
     theirs = reported()[name]
     text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in constraints)
     own = trials_of(trials, name)
@@ -155,7 +155,7 @@ def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
 
 
 def best_spotter(trials: Sequence[Trial]) -> Claim:
-    """By each front end, the DS-CNN against the better of the others."""
+    """Judge the DS-CNN against the better of the others, on each front end."""
     text = "Unoptimised, the DS-CNN is the best spotter"
     parts, better, worse = [], [], []
     for features in ("mfcc", "stft"):
@@ -180,28 +180,25 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
 
 
 def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
-    """kws_a's recipe on either front end."""
+    """Compare kws_a's recipe on both front ends."""
     text = "MFCC is more precise than STFT at the same size (kws_a)"
     mfcc, stft = trials_of(report, "kws_a"), trials_of(trials, "kws_a_stft")
     if min(len(mfcc), len(stft)) < 2:
         return Claim(text, "", INCONCLUSIVE)
     lead = difference(metric_values(mfcc, "accuracy_pct"), metric_values(stft, "accuracy_pct"))
     sizes = " and ".join(f"{np.mean(metric_values(side, 'size_kb')):.1f}" for side in (mfcc, stft))
-    evidence = (
-        f"{format_mean(mfcc, 'accuracy_pct')} against {format_mean(stft, 'accuracy_pct')}: {_signed(lead, 'points', 2)}, "
-        f"{_p(lead.p)}; {sizes} kB; {len(mfcc)} and {len(stft)} seeds"
-    )
+    means = " against ".join(format_mean(side, "accuracy_pct") for side in (mfcc, stft))
+    evidence = f"{means}: {_signed(lead, 'points', 2)}, {_p(lead.p)}; {sizes} kB; {len(mfcc)} and {len(stft)} seeds"
     return Claim(text, evidence, INCONCLUSIVE if lead.p > ALPHA else REPRODUCED if lead.value > 0 else NOT_REPRODUCED)
 
 
-def slow_quantisation(place: ResultStore) -> Claim:
-    """The same weights with and without quantisation: instructions on the emulated Cortex-A72, time on the host."""
+def slow_quantisation(results: Results) -> Claim:
+    """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
     text = "Quantising the weights has a huge impact on inference latency"
-    path = place.results / "bench.json"
-    timed = json.loads(path.read_text(encoding="utf-8")).get("quantisation", {}) if path.exists() else {}
+    timed = results.bench.get("quantisation", {})
     parts, slower = [], []
     for name, models in baselines.INT8_FLOAT_PAIRS.items():
-        int8, in_float = (_counts(place, model) for model in models)
+        int8, in_float = (_counts(results, model) for model in models)
         if not int8 or not in_float:
             return Claim(text, "", INCONCLUSIVE)
         factor = int8["inference"] / in_float["inference"]
@@ -210,24 +207,27 @@ def slow_quantisation(place: ResultStore) -> Claim:
         spread = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ""
         on_host = f", {spread} times as long on the host" if ratio else ""
         parts.append(f"{name} {factor:.2f} times the instructions{on_host}")
-    return Claim(text, f"with the runtime of today: {'; '.join(parts)}", _verdict(slower))
+    return Claim(text, f"with today's runtime: {'; '.join(parts)}", _verdict(slower))
 
 
-def _counts(place: ResultStore, name: str) -> dict[str, Any] | None:
-    """Instructions of a version by the report's recipe, or of a twin of one."""
+def _counts(results: Results, name: str) -> dict[str, Any] | None:
+    """Return the instructions of a version by the report's recipe, or of one of the quantisation study."""
     folders = (
         ("report",)
         if name in VERSIONS
         else (baselines.QUANTISATION_STUDY, f"{baselines.QUANTISATION_STUDY}/seed-{SEED}")
     )
-    card = next((card for folder in folders if (card := place.card(folder, name))), None)
-    return host.counted(place.latency, card.sha256) if card else None
+    card = next((card for folder in folders if (card := results.card(folder, name))), None)
+    return results.counted(card.sha256) if card else None
 
 
 def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
-    """Whether runs at 0.03 pass, and runs at lower rates do not."""
+    """Judge whether runs at 0.03 pass, and runs at lower rates do not."""
     version = VERSIONS["kws_b"]
-    recipe, limit = version.recipes["report"], version.constraints[:1]
+    recipe, limit = (
+        version.recipes["report"],
+        [c for c in version.constraints if c.metric == "accuracy_pct"],
+    )
     text = (
         f"A learning rate of {recipe.learning_rate:g} lets a network of width {recipe.width:g} "
         f"pass {limit[0].limit:g} % in {recipe.epochs} epochs"
@@ -249,34 +249,34 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
     return Claim(text, evidence, often)
 
 
-def cheap_features(place: ResultStore) -> Claim:
-    """Instructions of our front ends, which do the same sums as the course's."""
+def cheap_features(results: Results) -> Claim:
+    """Compare the instructions of our front ends, which compute the same as the course's."""
     text = "MFCC takes more to compute than STFT"
-    mfcc, stft = (_counts(place, name) for name in ("kws_a", "kws_c"))
+    mfcc, stft = (_counts(results, name) for name in ("kws_a", "kws_c"))
     if not mfcc or not stft:
         return Claim(text, "", INCONCLUSIVE)
     counts = [each["stages"]["features"] for each in (mfcc, stft)]
     factor = counts[0] / counts[1]
-    evidence = f"{counts[0]:,} and {counts[1]:,} instructions a clip on the emulated Cortex-A72, {factor:.1f} times"
+    evidence = f"{counts[0]:,} and {counts[1]:,} instructions per clip on the emulated Cortex-A72, {factor:.1f} times"
     return Claim(text, evidence, REPRODUCED if factor > 1 else NOT_REPRODUCED)
 
 
-def latency(place: ResultStore) -> Claim:
-    """Only a Raspberry Pi can tell; there, the constraints tell."""
+def latency(results: Results) -> Claim:
+    """Judge the latency constraints on a Raspberry Pi, if one was measured."""
     theirs = reported()
     text = f"kws_b infers in {theirs['kws_b']['inference_ms']:.2f} ms, kws_c takes {theirs['kws_c']['total_ms']:.2f} ms"
     parts, met = [], []
     for name in ("kws_b", "kws_c"):
-        card = place.card("report", name)
-        timed = host.timed(place.latency, card.sha256) if card else None
+        card = results.card("report", name)
+        timed = results.timed(card.sha256) if card else None
         for c in VERSIONS[name].constraints:
-            if c.metric.endswith("_ms") and timed and timed[0] == host.PI:
+            if METRICS[c.metric].is_latency and timed and timed[0] == host.PI:
                 value = timed[1][c.metric]["mean"]
                 parts.append(f"{name} {value:.2f} ms")
                 met.append(c.met_by(value))
     if not met:
         return Claim(
-            text, "no Raspberry Pi at hand; instructions and an estimate stand in the latency table", INCONCLUSIVE
+            text, "no Raspberry Pi was measured; the latency table has instructions and an estimate", INCONCLUSIVE
         )
     return Claim(text, "; ".join(parts), _verdict(met))
 
@@ -286,13 +286,14 @@ def _verdict(parts: Sequence[bool]) -> str:
 
 
 def _often(count: int, runs: int) -> str:
-    """Whether more runs than not do: by the interval of their share."""
+    """Judge a success rate: reproduced if its 95 % Wilson interval lies above 0.5."""
     low, high = wilson(count, runs)
     return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else PARTLY
 
 
-def _p(chance: float) -> str:
-    return "p < 0.001" if chance < 0.001 else f"p = {chance:.3f}"
+def _p(probability: float) -> str:
+    text = format_p(probability)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def _signed(d: Difference, unit: str, digits: int) -> str:
@@ -303,7 +304,7 @@ def _figure(constraint: Constraint, value: float) -> str:
     return f"{value:g} {METRICS[constraint.metric].unit}"
 
 
-def write_claims(place: ResultStore) -> None:
-    """claims.json among the results."""
-    content = {"made_with": "make study", "claims": [asdict(c) for c in claims(place)]}
-    files.write_json(place.results / "claims.json", content)
+def write_claims(results: Results) -> None:
+    """Write claims.json among the derived results."""
+    content = {"made_with": "make study", "claims": [asdict(c) for c in claims(results)]}
+    files.write_json(results.store.derived / "claims.json", content)

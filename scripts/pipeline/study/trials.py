@@ -10,15 +10,16 @@ from pipeline.intervals import mean_interval, wilson
 from pipeline.metrics import KB, METRICS, Constraint
 
 Trial = dict[str, Any]
+BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
 
 
 def trials_of(trials: Sequence[Trial], version: str) -> list[Trial]:
-    """The trials of one version."""
+    """Return the trials of one version."""
     return [trial for trial in trials if trial["version"] == version]
 
 
 def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
-    """A metric of each trial on the test split; size in kB of 1024 bytes."""
+    """Return a metric of each trial on the test split; size in kB of 1024 bytes."""
     return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
 
 
@@ -29,13 +30,13 @@ def meets(trial: Trial, constraints: Sequence[Constraint]) -> bool:
 
 
 def format_share(count: int, runs: int) -> str:
-    """A count of runs, with the 95 % interval of their share."""
+    """Format a count of runs with the 95 % interval of their share."""
     low, high = wilson(count, runs)
     return f"{count} of {runs} runs ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
 def format_mean(trials: Sequence[Trial], metric: str) -> str:
-    """The mean over seeds with its 95 % interval."""
+    """Format the mean over seeds with its 95 % interval."""
     return METRICS[metric].interval(*mean_interval(metric_values(trials, metric)))
 
 
@@ -44,11 +45,13 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
+def digests(trials: Sequence[Trial]) -> set[str]:
+    """Return the digests of the code that the trials were made by; see pipeline.freshness."""
+    return {trial["code"] for trial in trials}
 
 
 def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The trial that does best on validation data: the highest accuracy, or the lowest sum of relative errors."""
+    """Return the trial that does best on validation data: highest accuracy, or lowest sum of relative errors."""
 
     def merit(t: dict[str, Any]) -> float:
         seen = t["validation"]
@@ -62,7 +65,7 @@ def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of all seeds of a version: the mean of a test metric with its 95 % interval, and bytes."""
+    """The mean of a test metric over all seeds of a version with its 95 % interval, and bytes."""
 
     seeds: int
     mean: float
@@ -74,17 +77,18 @@ class Summary:
 
 
 def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
-    """None where the version has no trials."""
-    own = [t for t in trials if t["version"] == version]
+    """Summarise a metric over the seeds of a version; None where it has no trials."""
+    own = trials_of(trials, version)
     if not own:
         return None
     sizes = [t["bytes"] for t in own]
-    values = [t["test"][metric] for t in own]
-    return Summary(len(own), *mean_interval(values), sum(sizes) / len(sizes), min(sizes), max(sizes))
+    return Summary(
+        len(own), *mean_interval(metric_values(own, metric)), sum(sizes) / len(sizes), min(sizes), max(sizes)
+    )
 
 
 def summary_lines(path: Path) -> list[str]:
-    """For a terminal: a line a version and metric of a result."""
+    """Format a study for a terminal: one line per version and metric."""
     lines = []
     trials = files.read_json_lines(path)
     for name in dict.fromkeys(t["version"] for t in trials):

@@ -1,0 +1,95 @@
+"""All results of one store, read once: what tables, charts and claims are computed from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from device.artifact import Card
+from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
+from pipeline.reference import SEED
+from pipeline.store import LOCAL, PUBLISHED, SYNTHETIC, ResultStore, latest
+from pipeline.study.trials import Trial
+from pipeline.versions.baselines import QUANTISATION_STUDY, STUDIES
+from pipeline.versions.catalogue import RECIPES, VERSIONS
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is known of the models of one store.
+
+    Attributes:
+        store: where they were read from.
+        cards: by recipe (or study) and version.
+        trials: the runs of each study, by its name.
+        latencies: one result per device, by file name.
+        bench: the result of `make bench`, or empty.
+        derived: the derived results, by file name: claims.json, examples.json.
+        beside: the published results, for a store of this machine.
+    """
+
+    store: ResultStore
+    cards: Mapping[tuple[str, str], Card]
+    runs: Mapping[str, list[Trial]]
+    latencies: Mapping[str, dict[str, Any]]
+    bench: Mapping[str, Any]
+    derived: Mapping[str, Any]
+    beside: "Results | None" = None
+
+    def card(self, recipe: str, name: str) -> Card | None:
+        """Return the card of a version by a recipe, if there is one."""
+        return self.cards.get((recipe, name))
+
+    def trials(self, study: str) -> list[Trial]:
+        """Return the runs of a study; none if there are none."""
+        return self.runs.get(study, [])
+
+    def timed(self, sha256: str) -> tuple[str, dict[str, Any]] | None:
+        """Return the kind of device and the latency of a model, a Raspberry Pi's first.
+
+        Results of emulated devices are left out: emulation does not take the time that hardware takes.
+        """
+        found = [(r["device"]["kind"], r["models"][sha256]) for r in self.latencies.values() if sha256 in r["models"]]
+        real = [(kind, entry) for kind, entry in found if kind != EMULATED]
+        return min(real, key=lambda pair: pair[0] != PI, default=None)
+
+    def counted(self, sha256: str) -> dict[str, Any] | None:
+        """Return the instructions that a model takes on the emulated Cortex-A72."""
+        entry = self.latencies.get(EMULATED_RESULT, {"models": {}})["models"].get(sha256)
+        return entry["instructions"] if entry else None
+
+
+def read_results(store: ResultStore) -> Results:
+    """Read all results of a store.
+
+    Raises:
+        UserError: a result is damaged, or a model does not match its card.
+    """
+    folders = (*RECIPES, QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{SEED}")
+    names = (*VERSIONS, *(version.name for members, _ in STUDIES.values() for version in members))
+    return Results(
+        store,
+        {(folder, name): card for folder in folders for name in names if (card := store.card(folder, name))},
+        {path.stem: store.trials(path.stem) for path in sorted(store.runs.glob("*.jsonl"))},
+        {path.name: read_latency(path) for path in sorted(store.latency.glob("*.json"))},
+        store.bench(),
+        {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.derived.glob("*.json"))},
+    )
+
+
+def read_local(data: str) -> Results:
+    """Read this machine's results, the published ones beside them.
+
+    Args:
+        data: which data this machine's five versions were built from: "auto", "real" or "synthetic".
+
+    Raises:
+        UserError: as in `read_results`.
+    """
+    latest_cards = {("report", name): card for name in VERSIONS if (card := latest(name, data))}
+    synthetic = any(card.content["made_from"]["data"]["source"] == "synthetic" for card in latest_cards.values())
+    results = read_results(SYNTHETIC if synthetic else LOCAL)
+    latencies = {path.name: read_latency(path) for path in sorted(LOCAL.latency.glob("*.json"))}  # whatever the data
+    return replace(
+        results, cards={**results.cards, **latest_cards}, latencies=latencies, beside=read_results(PUBLISHED)
+    )
