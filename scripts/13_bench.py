@@ -1,8 +1,8 @@
 """Time our training, front ends and models side by side with what others use, in one run, and print the ratios.
 
 Training: an optimiser step of each forecaster's recipe, ours beside Keras' loop (timeseries_dataset_from_array, fit
-with tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word, ours
-beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each
+with tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word,
+ours beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each
 version's run recorded; a version that was not built on this machine is built first. An interrupted bench resumes.
 """
 

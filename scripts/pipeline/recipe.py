@@ -85,8 +85,8 @@ class Recipe:
         front_end: spotters only.
         pruning: magnitude pruning, or None.
         quantise: int8 weights after training (see pipeline/export/quantise.py).
-        loss: "cross_entropy" for spotters; "mse" or "mae" in °C and % for forecasters ("mae": each column divided by the
-            error of repeating the last reading).
+        loss: "cross_entropy" for spotters; "mse" or "mae" in °C and % for forecasters, where "mae" divides each column
+            by the error of repeating the last reading.
         schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
             along a cosine.
         keep: which epoch is kept: the "last", or the "best" by validation accuracy (spotters).
