@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import wav_bytes
+from helpers import wav_bytes
 
 from device.errors import UserError
 from pipeline.data import speech

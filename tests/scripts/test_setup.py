@@ -7,12 +7,12 @@ import sys
 from types import ModuleType
 
 import pytest
-from conftest import files_root
+from helpers import ROOT
 
 
 @pytest.fixture
 def setup() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("setup_script", files_root / "scripts" / "00_setup.py")
+    spec = importlib.util.spec_from_file_location("setup_script", ROOT / "scripts" / "00_setup.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -42,14 +42,14 @@ def test_old_pythons_get_one_line_not_a_syntax_error() -> None:
     for name in ("python2", "python3.6", "python3.8", "python3.9"):
         python = shutil.which(name)
         if python and subprocess.run([python, "--version"], capture_output=True).returncode == 0:
-            done = subprocess.run([python, str(files_root / "scripts" / "00_setup.py")], capture_output=True, text=True)
+            done = subprocess.run([python, str(ROOT / "scripts" / "00_setup.py")], capture_output=True, text=True)
             assert done.returncode == 1
             assert done.stderr.startswith("error: Python ")
             assert done.stderr.count("\n") == 1
 
 
 def test_make_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "help"], cwd=files_root, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     everything = ("all", "data", "th_a", "th_b", "kws_a", "kws_b", "kws_c", "measure", "report", "publish", "readme")
     for target in (*everything, "test", "bench", "clean"):
         assert target in done.stdout

@@ -1,20 +1,25 @@
 """What is in git: the published models found again from their files, the README in step, no data."""
 
+import json
 import subprocess
+import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from conftest import files_root
+from helpers import ROOT
 
 from device import artifact
 from pipeline.build import evaluate
 from pipeline.data.sources import Sources
-from pipeline.report import readme
+from pipeline.export.costs import costs
 from pipeline.store import PUBLISHED
+from pipeline.study.trials import chosen
 from pipeline.train.task import prepare_for
+from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import RECIPES, VERSIONS
 
-ALL = [path for recipe in RECIPES for path in sorted((files_root / "models" / recipe).glob("*.tflite.zlib"))]
+ALL = [path for recipe in RECIPES for path in sorted((ROOT / "models" / recipe).glob("*.tflite.zlib"))]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}-{path.name.partition('.')[0]}")
@@ -52,15 +57,25 @@ def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> No
                 assert all(card.content["test"][metric] == value for metric, value in trial["test"].items())
 
 
-def test_readme_is_in_step_with_the_published_results() -> None:
-    text = readme.README.read_text(encoding="utf-8")
-    assert readme.filled(text) == text, "run make readme"
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "models").glob("[iqrs]*/*.json")), ids=lambda p: f"{p.parent.name}-{p.stem}"
+)
+def test_published_recipes_are_those_of_today(path: Path) -> None:
+    if path.parent.name == "synthetic":
+        pytest.skip("a model of this machine")
+    card = json.loads(path.read_text(encoding="utf-8"))
+    made_from = card["made_from"]
+    studied = (version for members, _ in STUDIES.values() for version in members)
+    version = VERSIONS.get(card["name"]) or next(v for v in studied if v.name == card["name"])
+    assert version.recipes[made_from["recipe_name"]].to_dict() == made_from["recipe"]
+    content = zlib.decompress(path.with_name(f"{card['name']}.tflite.zlib").read_bytes())
+    assert asdict(costs(content)) == card["costs"]
 
 
 def test_no_data_in_git() -> None:
-    if not (files_root / ".git").exists():
+    if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    tracked = subprocess.run(["git", "ls-files"], cwd=files_root, capture_output=True, text=True, check=True)
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     names = tracked.stdout.splitlines()
     assert [n for n in names if n.startswith("data/")] == ["data/README.md"]
     assert not [

@@ -9,27 +9,28 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Run, clean_environment, files_root
+from helpers import ROOT, SYNTHETIC, Run, clean_environment
 
 from device import artifact
+from device.artifact import FORECASTING, SPOTTING
 from device.errors import UserError
 from pipeline import files
-from pipeline.metrics import Constraint
+from pipeline.metrics import METRICS, Constraint
 from pipeline.versions.catalogue import VERSIONS
 
-SYNTHETIC = ("--data", "synthetic")
+SCRIPTS = {path.stem[3:]: path.name for path in sorted((ROOT / "scripts").glob("0[3-7]_*.py"))}
 
 
 @pytest.fixture(scope="module")
 def made(project: Path) -> Path:
     """models/synthetic/report with all five versions; the scripts' output beside it."""
-    for name, script in VERSIONS.items():
+    for name, script in SCRIPTS.items():
         done = subprocess.run(
             [sys.executable, str(project / "scripts" / script), *SYNTHETIC],
             capture_output=True, text=True, env=clean_environment(), timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
-        assert f"*** SYNTHETIC {'weather' if name.startswith('th') else 'speech'}" in done.stdout
+        assert f"*** SYNTHETIC {'weather' if VERSIONS[name].task == FORECASTING else 'speech'}" in done.stdout
         assert "SYNTHETIC DATA" in done.stdout
     return project / "models" / "synthetic" / "report"
 
@@ -42,11 +43,11 @@ def test_each_version_makes_a_model_that_its_card_describes(made: Path, name: st
     assert card["file"]["slimmed_bytes"] < card["file"]["converted_bytes"]
     assert card["parity"]["value"] <= card["parity"]["allowed"]
     for result in card["results"]:
-        latency = result["metric"].endswith("_ms")
+        latency = METRICS[result["metric"]].is_latency
         assert (result["met"] is None) == latency
         if not latency:
             assert result["met"] == Constraint(result["metric"], result["limit"]).met_by(result["value"])
-    if name.startswith("kws"):
+    if VERSIONS[name].task == SPOTTING:
         confusion = card["test"]["confusion"]
         assert sum(map(sum, confusion)) == card["test"]["clips"]
         assert sum(confusion[i][i] for i in range(8)) == card["test"]["correct"]
@@ -90,35 +91,36 @@ def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run, script
         assert card.content["test"]["accuracy_pct"] > 30  # chance is 12.5
 
 
-def test_a_study_over_seeds_goes_on_where_it_stopped(made: Path, run: Run, project: Path) -> None:
+def test_a_study_over_seeds_resumes(made: Path, run: Run, project: Path) -> None:
     command = ("14_seeds.py", "improved", "--versions", "th_b", *SYNTHETIC)
     assert run(*command, "--seeds", "1").returncode == 0
     again = run(*command, "--seeds", "2")
     assert "improved/seed-1/th_b.json is up to date" in again.stdout
     assert "over 2 seeds" in again.stdout
-    lines = (project / "results" / "synthetic" / "seeds-improved.jsonl").read_text().splitlines()
+    lines = (project / "results" / "synthetic" / "runs" / "improved.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [1, 2]
 
 
 def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
     published = {p: p.read_bytes() for p in (project / "models" / "report").iterdir()}
     readme = (project / "README.md").read_bytes()
-    done = run("09_report.py", *SYNTHETIC)
+    done = run("09_results.py", *SYNTHETIC)
     assert done.returncode == 0, done.stderr
     assert "SYNTHETIC" in done.stdout
-    text = (project / "results" / "synthetic" / "versions.md").read_text()
-    assert "SYNTHETIC DATA" in (project / "results" / "synthetic" / "index.html").read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    text = (project / "results" / "synthetic" / "derived" / "versions.csv").read_text()
+    assert "SYNTHETIC DATA" in (project / "results" / "synthetic" / "page" / "index.html").read_text()
+    assert len(text.splitlines()) == 15
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| `")]
     assert len(rows) == 14
     assert all(row.rstrip(" |").endswith(("SYNTHETIC", "–")) for row in rows)
     assert not (project / "results" / "local").exists()
-    assert not (project / "results" / "versions.md").exists()
+    assert not (project / "results" / "derived").exists()
     assert {p: p.read_bytes() for p in (project / "models" / "report").iterdir()} == published
     assert (project / "README.md").read_bytes() == readme
 
 
 def test_standin_models_are_not_published(made: Path, run: Run) -> None:
-    done = run("09_report.py", "--publish")
+    done = run("15_publish.py")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "no such card" in done.stderr
@@ -152,7 +154,14 @@ def test_ctrl_c_in_the_middle_of_training(made: Path, project: Path) -> None:
     before = {p.name: p.read_bytes() for p in made.iterdir()}
     command = [sys.executable, str(project / "scripts" / "07_kws_c.py"), *SYNTHETIC, "--seed", "9"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # a background shell leaves it ignored
     ) as process:
         assert process.stderr is not None
         seen = ""
@@ -191,7 +200,7 @@ def test_unknown_choices_are_named(run: Run, arguments: tuple[str, ...]) -> None
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("script", [path.name for path in sorted((files_root / "scripts").glob("*.py"))])
+@pytest.mark.parametrize("script", [path.name for path in sorted((ROOT / "scripts").glob("*.py"))])
 def test_help_explains_with_examples(run: Run, script: str) -> None:
     done = run(script, "--help")
     assert done.returncode == 0

@@ -20,16 +20,16 @@ from pipeline.recipe import Recipe
 from pipeline.train import loop, networks
 
 RECIPES = {
-    "th_a": (Recipe("mlp", 0.25, 1e-3, 1), (6, 2), (6, 2)),
-    "th_b": (Recipe("cnn", 0.12, 1e-3, 1), (6, 2), (6, 2)),
-    "kws_a": (Recipe("ds_cnn", 0.31, 1e-3, 1, Mfcc()), (49, 10, 1), (8,)),
-    "kws_c": (Recipe("ds_cnn", 0.52, 1e-2, 1, Stft()), (32, 32, 1), (8,)),
+    "th_a": (Recipe("mlp", 0.25, 1e-3, 1, "mse"), (6, 2), (6, 2)),
+    "th_b": (Recipe("cnn", 0.12, 1e-3, 1, "mse"), (6, 2), (6, 2)),
+    "kws_a": (Recipe("ds_cnn", 0.31, 1e-3, 1, "cross_entropy", Mfcc()), (49, 10, 1), (8,)),
+    "kws_c": (Recipe("ds_cnn", 0.52, 1e-2, 1, "cross_entropy", Stft()), (32, 32, 1), (8,)),
 }
 EACH = pytest.mark.parametrize("name", RECIPES)
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict[Any, Any]:
+def models() -> dict[Any, Any]:
     """Untrained networks with random biases and batch-norm statistics, so that no tensor is trivial."""
     loop.seed_everything(3)
     made = {}
@@ -50,13 +50,13 @@ def unpack(content: bytes) -> schema.ModelT:
 
 
 @EACH
-@pytest.mark.parametrize("quantise", [False, True])
-def test_slimming_is_bit_equal(networks: dict[Any, Any], name: str, quantise: bool) -> None:
-    converted = convert.convert(networks[name])
-    if quantise:
+@pytest.mark.parametrize("quantised", [False, True])
+def test_slimming_is_bit_equal(models: dict[Any, Any], name: str, quantised: bool) -> None:
+    converted = convert.convert(models[name])
+    if quantised:
         converted = quantise.quantise_weights(converted)
     slimmed = flatbuffer.slim(converted)
-    x = inputs(networks[name])
+    x = inputs(models[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
     assert len(slimmed) < len(converted)
     assert flatbuffer.slim(slimmed) == slimmed
@@ -64,8 +64,8 @@ def test_slimming_is_bit_equal(networks: dict[Any, Any], name: str, quantise: bo
 
 
 @EACH
-def test_slimmed_files_hold_nothing_but_the_model(networks: dict[Any, Any], name: str) -> None:
-    slimmed = flatbuffer.slim(convert.convert(networks[name]))
+def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], name: str) -> None:
+    slimmed = flatbuffer.slim(convert.convert(models[name]))
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
@@ -76,16 +76,16 @@ def test_slimmed_files_hold_nothing_but_the_model(networks: dict[Any, Any], name
 
 
 @EACH
-def test_conversion_is_keras(networks: dict[Any, Any], name: str) -> None:
-    x = inputs(networks[name])
-    expected = networks[name].predict(x, verbose=0)
-    np.testing.assert_allclose(Model(convert.convert(networks[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
+def test_conversion_is_keras(models: dict[Any, Any], name: str) -> None:
+    x = inputs(models[name])
+    expected = models[name].predict(x, verbose=0)
+    np.testing.assert_allclose(Model(convert.convert(models[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
 @EACH
-def test_int8_weights_equal_the_converters(networks: dict[Any, Any], name: str) -> None:
+def test_int8_weights_equal_the_converters(models: dict[Any, Any], name: str) -> None:
     """Integers and scales of convolutions and dense layers against the converter's per-tensor quantisation."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(networks[name])
+    converter = tf.lite.TFLiteConverter.from_keras_model(models[name])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter._experimental_disable_per_channel = True
 
@@ -97,7 +97,7 @@ def test_int8_weights_equal_the_converters(networks: dict[Any, Any], name: str) 
             if t.type == schema.TensorType.INT8
         }
 
-    theirs, ours = int8(converter.convert()), int8(quantise.quantise_weights(convert.convert(networks[name])))
+    theirs, ours = int8(converter.convert()), int8(quantise.quantise_weights(convert.convert(models[name])))
     assert theirs.keys() == ours.keys()  # the same tensors are large enough
     assert len(ours) == {"th_a": 1, "th_b": 0, "kws_a": 1, "kws_c": 4}[name]
     for shape, (integers, scale) in theirs.items():
@@ -106,11 +106,11 @@ def test_int8_weights_equal_the_converters(networks: dict[Any, Any], name: str) 
 
 
 @EACH
-def test_quantised_outputs_stay_close(networks: dict[Any, Any], name: str) -> None:
+def test_quantised_outputs_stay_close(models: dict[Any, Any], name: str) -> None:
     """Also for depthwise weights above 1024 elements (kws_c), where one scale a tensor fails in the runtime."""
-    x = inputs(networks[name])
-    expected = networks[name].predict(x, verbose=0)
-    outputs = Model(quantise.quantise_weights(convert.convert(networks[name])), name).predict(x)
+    x = inputs(models[name])
+    expected = models[name].predict(x, verbose=0)
+    outputs = Model(quantise.quantise_weights(convert.convert(models[name])), name).predict(x)
     assert np.abs(outputs - expected).mean() < 0.05 * expected.std()
 
 
@@ -150,8 +150,8 @@ def test_weights_on_no_grid_are_refused() -> None:
 
 
 ROUNDED = {
-    "residual": (Recipe("residual", 1, 1e-3, 1), (6, 2), (6, 2)),
-    "temporal": (Recipe("temporal", 0.25, 1e-3, 1, Mfcc(), blocks=(1, 1)), (49, 10, 1), (8,)),
+    "residual_mlp": (Recipe("residual_mlp", 1, 1e-3, 1, "mse"), (6, 2), (6, 2)),
+    "ds_tc_resnet": (Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(1, 1)), (49, 10, 1), (8,)),
 }
 
 
@@ -182,7 +182,7 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
 
 
 def test_a_linear_forecaster_is_one_operator() -> None:
-    model = networks.build(Recipe("linear", 1, 0, 0), (6, 2), (6, 2))
+    model = networks.build(Recipe("linear", 1, 0, 0, "mae"), (6, 2), (6, 2))
     tight = deflate.lay_out_for_deflate(flatbuffer.slim(convert.convert(model)))
     (op,) = unpack(tight).subgraphs[0].operators
     assert flatbuffer.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import clean_environment, files_root
+from helpers import ROOT, clean_environment
 
 from device.errors import UserError
 from device.probe import probe
@@ -100,8 +100,8 @@ def test_a_32_bit_system_fits_with_its_own_runtime() -> None:
 @pytest.mark.parametrize(("name", "stages"), [("th_b", 3), ("kws_b", 5)])
 def test_counts_add_up(name: str, stages: int) -> None:
     """Off an emulated machine the counts are nanoseconds; that they repeat is shown by two runs of make emulated."""
-    command = [sys.executable, "-m", "device.instructions", str(files_root / "models" / "report" / f"{name}.tflite.zlib")]
-    done = subprocess.run(command, cwd=files_root / "scripts", capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "device.instructions", str(ROOT / "models" / "report" / f"{name}.tflite.zlib")]
+    done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
     counts = json.loads(done.stdout)["instructions"]
     assert len(counts["stages"]) == stages
     assert all(isinstance(n, int) and n > 0 for n in counts["stages"].values())
@@ -112,12 +112,12 @@ def test_counts_add_up(name: str, stages: int) -> None:
 def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     """Probe, ship, install, time, verify, keep; a second run takes up what the first one left."""
     root = tmp_path / "project"
-    shutil.copytree(files_root / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements-pi.txt", "requirements-pi-32bit.txt", "requirements.lock"):
-        shutil.copyfile(files_root / name, root / name)
+        shutil.copyfile(ROOT / name, root / name)
     (root / "models" / "report").mkdir(parents=True)
     for name in ("th_b.json", "th_b.tflite.zlib"):
-        shutil.copyfile(files_root / "models" / "report" / name, root / "models" / "report" / name)
+        shutil.copyfile(ROOT / "models" / "report" / name, root / "models" / "report" / name)
     for name, made in (("weather", synthetic.make_weather(3000)), ("speech", synthetic.make_speech(5))):
         sources.save(made, root / "data" / "synthetic" / f"{name}.npz", {"path": None, "own": False})
     command = [sys.executable, str(root / "scripts" / "08_measure.py"), "--host", "pi", "--ssh", fake_ssh]

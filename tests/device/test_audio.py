@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.signal
-from conftest import wav_bytes
+from helpers import wav_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

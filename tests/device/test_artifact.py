@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import files_root
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from device.errors import UserError
 from device.frontend import Mfcc
 from device.runtime import Model
 
-PUBLISHED = files_root / "models" / "report"
+PUBLISHED = ROOT / "models" / "report"
 
 
 @pytest.fixture

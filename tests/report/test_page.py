@@ -14,13 +14,15 @@ from typing import ClassVar
 from xml.etree import ElementTree
 
 import pytest
-from conftest import files_root
+from helpers import ROOT
 
 from pipeline.data.sources import Sources
 from pipeline.report import examples, page
+from pipeline.report.render import rendered
 from pipeline.store import PUBLISHED, ResultStore
+from pipeline.study.results import read_results
 
-PAGE = files_root / "results" / "index.html"
+PAGE = ROOT / "results" / "page" / "index.html"
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 FLAGS += " --disable-component-update --disable-sync --virtual-time-budget=5000"
 
@@ -47,8 +49,8 @@ Elements = list[tuple[str, dict[str, str | None]]]
 
 
 def test_in_step_with_the_published_results() -> None:
-    for name, content in page.published().items():
-        assert (files_root / "results" / name).read_text(encoding="utf-8") == content, f"{name}: run make readme"
+    for path, content in rendered().items():
+        assert path.read_text(encoding="utf-8") == content, f"{path.name}: run make render"
 
 
 def test_needs_no_other_file(elements: Elements) -> None:
@@ -84,17 +86,17 @@ def test_every_chart_is_well_formed() -> None:
 
 
 def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_data: Sources) -> None:
-    place = ResultStore(PUBLISHED.models, tmp_path, tmp_path)
-    examples.write_examples(place, real_data)
-    found, published = examples.kept(place), examples.kept(PUBLISHED)
+    store = ResultStore(PUBLISHED.models, tmp_path)
+    examples.write_examples(read_results(store), real_data)
+    found, published = (examples.kept(read_results(each)) for each in (store, PUBLISHED))
     assert [(c.title, c.words) for c in found] == [(c.title, c.words) for c in published], "run make publish"
     assert len(found) == 3
 
 
 def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
-    empty = page.page(ResultStore(tmp_path, tmp_path, tmp_path), [])
-    assert "No result here yet" in empty
-    assert "can't be told" in empty
+    empty = page.page(read_results(ResultStore(tmp_path, tmp_path)))
+    assert "No result yet" in empty
+    assert "No claim has been judged yet" in empty
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

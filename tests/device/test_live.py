@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import clean_environment, files_root, wav_bytes
+from helpers import ROOT, clean_environment, wav_bytes
 from numpy.typing import NDArray
 
 from device import artifact
@@ -19,12 +19,12 @@ from device.listen import HOP, KeywordDetector, Settings
 from pipeline.data.sources import Sources, load_speech, load_weather
 from pipeline.data.speech import LABELS
 
-PUBLISHED = files_root / "models" / "report"
+PUBLISHED = ROOT / "models" / "report"
 RATE = 16_000
 
 
 def run(script: str, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, str(files_root / "scripts" / script), *arguments]
+    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, env=clean_environment(), timeout=120)
 
 
@@ -57,7 +57,7 @@ def count(heard: list[tuple[float, str]], words: list[tuple[float, str]]) -> dic
 @pytest.mark.parametrize("name", ["report/kws_a", "report/kws_b", "report/kws_c", "improved/kws_a", "smallest/kws_a"])
 def test_hears_the_words_of_a_long_recording(name: str, real_data: Sources) -> None:
     sound, words = recording(real_data, 100)
-    listener = KeywordDetector(*artifact.load_file(files_root / "models" / f"{name}.tflite.zlib"), Settings())
+    listener = KeywordDetector(*artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib"), Settings())
     heard = [h for c in sound[: len(sound) // HOP * HOP].reshape(-1, HOP) if (h := listener.process(c))]
     counts = count([(h.time, h.word) for h in heard], words)
     print(name, f"{len(sound) / RATE:.0f} s", counts)
@@ -116,7 +116,7 @@ def test_forecasts_as_the_pipeline_does(name: str, real_data: Sources) -> None:
     """The live program's forecast for test windows against the pipeline's outputs for them."""
     from pipeline.train.task import prepare_for
 
-    card, content = artifact.load_file(files_root / "models" / f"{name}.tflite.zlib")
+    card, content = artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib")
     weather = load_weather(real_data)
     start = int(weather.windows("test")[1234])
     from device.runtime import Model
@@ -173,7 +173,7 @@ def test_follows_a_growing_log(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     whole = log([0, 10, 20, 30, 40, 50, 60])
     path.write_text(whole[:-5])  # the last line is not finished yet
-    command = [sys.executable, str(files_root / "scripts" / "11_forecast.py"), str(path), "--follow", "--json"]
+    command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(path), "--follow", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["time"].endswith("00:50:00")
@@ -196,5 +196,5 @@ def test_the_device_side_imports_no_workstation() -> None:
         "bad = {'tensorflow', 'tf_keras', 'pandas', 'scipy', 'requests', 'pipeline'} & set(sys.modules);"
         "sys.exit(str(bad) if bad else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=files_root, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

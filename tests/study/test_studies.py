@@ -1,29 +1,28 @@
 """What studies are made of: the recipes compared, splits by speaker, trials that resume, claims that can fail."""
 
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tf_keras as keras
-from conftest import Run, files_root
+from helpers import SYNTHETIC, Run
 
 from device.frontend import Mfcc, Stft
 from pipeline.data import synthetic
 from pipeline.data.sources import Sources, load_speech
 from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.measure.bench import write_bench
 from pipeline.recipe import Recipe
 from pipeline.reference import load_reference, row_name
 from pipeline.report import tables
 from pipeline.store import ResultStore
 from pipeline.study import claims
+from pipeline.study.results import read_results
 from pipeline.train import networks
+from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import VERSIONS
-
-STUDIES = runpy.run_path(str(files_root / "scripts" / "02_baselines.py"))["STUDIES"]
-SYNTHETIC = ("--data", "synthetic")
 
 
 def recipe(study: str, name: str) -> Recipe:
@@ -102,7 +101,7 @@ def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
     assert "run 1 of 1" in first.stdout
     again = run(*arguments)
     assert "up to date" in again.stdout
-    (line,) = (project / "results" / "synthetic" / "seeds-report-by-speaker.jsonl").read_text().splitlines()
+    (line,) = (project / "results" / "synthetic" / "runs" / "report-by-speaker.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["version"], found["seed"], found["split"]) == ("kws_b", 1, "speaker hash 80/10/10")
     assert found["made_with"] == "python scripts/14_seeds.py report-by-speaker --seeds 1 --versions kws_b"
@@ -170,24 +169,24 @@ def test_a_learning_rate_must_pass_and_be_better() -> None:
 
 
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
-    empty = ResultStore(tmp_path, tmp_path, tmp_path)
+    empty = read_results(ResultStore(tmp_path, tmp_path))
     assert {claim.verdict for claim in claims.claims(empty)} == {claims.INCONCLUSIVE}
     assert tables.seeds_markdown(empty).count("\n") == 2  # a header alone
 
 
 def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
-    place = ResultStore(tmp_path, tmp_path, tmp_path)
+    store = ResultStore(tmp_path, tmp_path)
+    store.runs.mkdir()
     trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
-    place.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
-    lines = tables.seeds_markdown(place).splitlines()
+    store.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
+    lines = tables.seeds_markdown(read_results(store)).splitlines()
     (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
     assert "| 2 of 4 |" in accuracy  # better than the report's 90.88
-    assert "> 90: 3 of 4 runs" in accuracy
+    assert "> 90 %: 3 of 4 runs" in accuracy
 
 
-def test_an_interrupted_bench_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    write_bench = runpy.run_path(str(files_root / "scripts" / "13_bench.py"))["write_bench"]
+def test_an_interrupted_bench_resumes(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     done: list[str] = []
 

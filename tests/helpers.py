@@ -1,0 +1,38 @@
+"""Constants and helpers of the tests."""
+
+import io
+import os
+import subprocess
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).parents[1]
+SYNTHETIC = ("--data", "synthetic")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def clean_environment() -> dict[str, str]:
+    names = ("DATA", "DATA_MIRROR", "JENA", "SPEECH", "SEED", "RECIPE")
+    return {key: value for key, value in os.environ.items() if key not in names}
+
+
+def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:
+    """A PCM WAV file of float samples [n] or [n, channels] in [-1, 1)."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as wav:
+        wav.setnchannels(channels)
+        wav.setsampwidth(width)
+        wav.setframerate(rate)
+        if width == 1:
+            raw = np.round(samples * 127 + 128).astype(np.uint8).tobytes()
+        elif width == 3:
+            raw = np.round(samples * (2**23 - 1)).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        else:
+            raw = np.round(samples * (2 ** (8 * width - 1) - 1)).astype(f"<i{width}").tobytes()
+        wav.writeframes(raw)
+    return out.getvalue()
