@@ -1,4 +1,4 @@
-"""The way to a Pi without one: synthetic data for ssh that runs commands here, or fails as OpenSSH does."""
+"""The way to a Pi without one: a fake ssh that runs commands here, or fails as OpenSSH does."""
 
 import json
 import shutil

@@ -113,61 +113,6 @@ def trial(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[
     return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
 
 
-def verdict_of_th_a(met: int, runs: int) -> str:
-    """With so many runs that keep all limits."""
-    errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
-    trials = [trial("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
-    return claims.version_claim("th_a", trials).verdict
-
-
-def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
-    assert verdict_of_th_a(10, 10) == claims.REPRODUCED
-    assert verdict_of_th_a(6, 10) == claims.PARTLY
-    assert verdict_of_th_a(0, 10) == claims.NOT_REPRODUCED
-    assert claims.version_claim("th_a", []).verdict == claims.INCONCLUSIVE
-
-
-def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
-    rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
-    large = [trial(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
-    assert claims.no_single_technique(large).verdict == claims.REPRODUCED
-    assert claims.no_single_technique([*large, trial(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
-        claims.PARTLY
-    )
-    combined = trial(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
-    assert claims.no_single_technique([*large, combined]).verdict == claims.REPRODUCED
-
-
-def spotters(**means: float) -> list[dict[str, Any]]:
-    return [
-        trial(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
-        for name, mean in means.items()
-        for features in ("mfcc", "stft")
-        for seed in range(3)
-    ]
-
-
-def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
-    assert claims.best_spotter(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.REPRODUCED
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.NOT_REPRODUCED
-    assert claims.best_spotter(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.INCONCLUSIVE
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=90)).verdict == claims.INCONCLUSIVE
-
-
-def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    report = [trial("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
-    others = [
-        trial(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
-    ]
-    return report, others
-
-
-def test_a_learning_rate_must_pass_and_be_better() -> None:
-    assert claims.learning_rate(*rates(92, 88)).verdict == claims.REPRODUCED
-    assert claims.learning_rate(*rates(92, 93)).verdict == claims.PARTLY
-    assert claims.learning_rate(*rates(85, 84)).verdict == claims.NOT_REPRODUCED
-
-
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
     empty = read_results(ResultStore(tmp_path, tmp_path))
     assert {claim.verdict for claim in claims.claims(empty)} == {claims.INCONCLUSIVE}
