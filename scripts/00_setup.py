@@ -19,7 +19,7 @@ def fail(line):
 
 
 def check_python():
-    """The version, and the modules that Debian packages apart."""
+    """Check the version, and the modules that Debian packages separately."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         others = ["python3.%d" % minor for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
         found = [name for name in others if shutil.which(name)] if hasattr(shutil, "which") else []
@@ -46,7 +46,7 @@ def check_disk():
 
 
 def wanted(lists):
-    """What .venv should have, as text: the interpreter and the lists of packages."""
+    """Return what .venv should have, as text: the interpreter and the lists of packages."""
     parts = [sys.version]
     for name in lists + ["requirements.lock"]:
         with open(os.path.join(ROOT, name)) as file:
@@ -73,7 +73,7 @@ def install(lists):
         arguments = [part for name in lists for part in ("-r", os.path.join(ROOT, name))]
         subprocess.check_call([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + arguments)
     except subprocess.CalledProcessError:
-        fail("the packages could not be installed, see above: mend that (the network?) and run make again")
+        fail("the packages could not be installed, see above: fix that (the network?) and run make again")
     except KeyboardInterrupt:
         fail("stopped; run make again to go on")
     with open(stamp, "w") as file:

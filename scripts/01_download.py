@@ -1,7 +1,7 @@
 """Get the data, check them, and keep them as arrays under data/.
 
-Real data come from a mirror folder if one is named, else from the official hosts; where neither can be had, a
-synthetic is generated and named so. See data/README.md.
+Real data come from a mirror folder if one is named, else from the official hosts; where neither is available,
+synthetic data are generated, and named so. See data/README.md.
 """
 
 from device.cli import parser, run

@@ -63,7 +63,7 @@ def show(heard: Detection, as_json: bool) -> None:
 
 
 def from_wav(path: Path) -> Iterator[Audio]:
-    """Chunks [HOP] of a file, and of a second of silence after it, so that its last word is heard too."""
+    """Yield chunks [HOP] of a file, and of a second of silence after it, so that its last word is heard too."""
     try:
         with path.open("rb") as file:
             audio = read_wav(file, str(path))
@@ -74,13 +74,13 @@ def from_wav(path: Path) -> Iterator[Audio]:
 
 
 def from_raw() -> Iterator[Audio]:
-    """Chunks [HOP] of standard input."""
+    """Yield chunks [HOP] of standard input."""
     while len(data := sys.stdin.buffer.read(2 * HOP)) == 2 * HOP:
         yield np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
 
 
 def from_microphone() -> Iterator[Audio]:
-    """Chunks [HOP] of the default microphone."""
+    """Yield chunks [HOP] of the default microphone."""
     try:
         import sounddevice
     except (ImportError, OSError):

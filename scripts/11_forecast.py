@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def lines(log: str, follow: bool) -> Iterator[str]:
-    """Whole lines of the log; with `follow` it waits for more."""
+    """Yield whole lines of the log; with `follow`, wait for more."""
     if log == "-":
         yield from sys.stdin
         return

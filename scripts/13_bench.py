@@ -3,7 +3,7 @@
 Training: an optimiser step of each forecaster's recipe, ours beside Keras' loop (timeseries_dataset_from_array, fit
 with tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word,
 ours beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each
-version's run recorded; a version that was not built on this machine is built first. An interrupted bench resumes.
+version's run recorded; a version that was not built here is built first. An interrupted bench resumes.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,7 @@ from pipeline.measure.bench import (
     write_bench,
 )
 from pipeline.store import store_of
-from pipeline.versions import baselines
-from pipeline.versions.catalogue import FORECASTERS, VERSIONS
+from pipeline.versions.catalogue import FORECASTERS, INT8_FLOAT_PAIRS, VERSIONS
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
             **{str(path.relative_to(files.MODELS)): partial(bench_total, path) for path in spotters()},
             "kws_b": partial(bench_inference, "kws_b"),
         },
-        "quantisation": {name: partial(bench_quantisation, name) for name in baselines.INT8_FLOAT_PAIRS},
+        "quantisation": {name: partial(bench_quantisation, name) for name in INT8_FLOAT_PAIRS},
         "training": {name: partial(bench_training, name, sources) for name in FORECASTERS},
         "memory": {name: partial(bench_memory, name, arguments.data) for name in VERSIONS},
     }

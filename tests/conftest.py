@@ -1,4 +1,4 @@
-"""Fixtures: a tiny project on synthetic data, the real data where they can be had, and files to be refused."""
+"""Fixtures: a tiny project on synthetic data, the real data where they are available."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def real_data() -> Sources:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with a tiny synthetic as its data: what its scripts write stays in there."""
+    """A copy of the project with tiny synthetic data: what its scripts write stays in there."""
     from pipeline.data import sources, synthetic
 
     root = tmp_path_factory.mktemp("project")

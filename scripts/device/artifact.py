@@ -72,7 +72,7 @@ def read_card(path: Path) -> Card:
 
 
 def read_model(path: Path) -> bytes:
-    """The TFLite file in `path`, which is plain or a zlib stream.
+    """Read the TFLite file in `path`, which is plain or a zlib stream.
 
     Raises:
         UserError: missing, cut, too large when inflated, or not TFLite.
@@ -85,7 +85,7 @@ def read_model(path: Path) -> bytes:
 
 
 def decode_model(data: bytes, name: str) -> bytes:
-    """The TFLite file in `data`; see read_model."""
+    """Return the TFLite file in `data`; see read_model."""
     if data[4:8] != b"TFL3":
         inflater = zlib.decompressobj()
         try:
@@ -104,7 +104,7 @@ def decode_model(data: bytes, name: str) -> bytes:
 
 
 def load_file(path: Path) -> tuple[Card, bytes]:
-    """The card and the TFLite file of `path`, a `NAME.tflite.zlib` with its card beside it; see load."""
+    """Load the card and the TFLite file of `path`, a `NAME.tflite.zlib` with its card beside it; see load."""
     name, dot, suffix = path.name.partition(".")
     if dot + suffix != ".tflite.zlib":
         raise UserError(f"{path}: give a NAME.tflite.zlib that has its card NAME.json beside it")
@@ -112,7 +112,7 @@ def load_file(path: Path) -> tuple[Card, bytes]:
 
 
 def load(folder: Path, name: str) -> tuple[Card, bytes]:
-    """The card and the TFLite file of a published model, checked against each other.
+    """Load the card and the TFLite file of a published model, checked against each other.
 
     Raises:
         UserError: either is bad, or the card belongs to another file.

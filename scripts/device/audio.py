@@ -45,7 +45,7 @@ def read_wav(file: BinaryIO, name: str, longest: float = math.inf) -> Audio:
 
 
 def _to_float(data: bytes, width: int) -> Audio:
-    """Integer PCM of `width` bytes a sample to float32 in [-1, 1)."""
+    """Convert integer PCM of `width` bytes per sample to float32 in [-1, 1)."""
     if width == 1:  # 8-bit WAV alone is unsigned
         return (np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
     if width == 3:
@@ -70,7 +70,7 @@ def resample(audio: Audio, rate: int, name: str = "audio") -> Audio:
 
 
 def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio], Audio]:
-    """A function from sound [samples] at `rate` to 16 kHz; its result is good until its next call.
+    """Return a function from sound [samples] at `rate` to 16 kHz; its result is good until its next call.
 
     It owns its working memory, so each thread needs one of its own.
 
@@ -102,7 +102,7 @@ def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio],
 
 @lru_cache
 def _polyphase(up: int, down: int) -> tuple[Audio, int, int]:
-    """The whole polyphase filter bank as one matrix: a row of input with its context to a row of output.
+    """Return the whole polyphase filter bank as one matrix: a row of input with its context to a row of output.
 
     The filter is the one of SciPy's `resample_poly`: a sinc at the lower Nyquist rate, 10 zero crossings a
     side, under a Kaiser window with beta 5 (https://docs.scipy.org, scipy.signal.resample_poly). As a matrix

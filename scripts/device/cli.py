@@ -1,4 +1,4 @@
-"""What all scripts share: help with examples, and errors in one line."""
+"""The command line of all scripts: help with examples, and errors in one line."""
 
 import argparse
 import sys
@@ -8,20 +8,20 @@ from device.errors import UserError
 
 
 def parser(doc: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose help shows the script's docstring first and examples last."""
+    """Return a parser whose help shows the script's docstring first and examples last."""
     return argparse.ArgumentParser(
         description=doc, epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script; what a person can mend ends in one line and exit status 1, not in a traceback."""
+    """Run a script; an error that the user can fix ends in one line and exit status 1, not in a traceback."""
     try:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("\nstopped; nothing half-written was left, earlier results stand", file=sys.stderr)
+        print("\nstopped; nothing half-written was left, earlier results are kept", file=sys.stderr)
         sys.exit(130)
     except PermissionError as error:
         sys.exit(f"error: {error.filename}: no permission: change its rights or its owner")

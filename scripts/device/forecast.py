@@ -1,4 +1,4 @@
-"""The next hour from a sensor's readings; what is missing is said, never papered over."""
+"""Forecast the next hour from sensor readings; gaps are reported, never filled in."""
 
 import csv
 import math
@@ -55,7 +55,7 @@ class Forecast:
 
 
 def readings(lines: Iterable[str], name: str) -> Iterator[Reading | Notice]:
-    """Readings of a CSV with COLUMNS, line by line.
+    """Yield the readings of a CSV with COLUMNS, line by line.
 
     Raises:
         UserError: the header lacks a column.

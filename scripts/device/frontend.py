@@ -59,12 +59,12 @@ FRONT_ENDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc}
 
 
 def to_dict(front_end: FrontEnd) -> dict[str, Any]:
-    """What a card holds of a front end."""
+    """Return what a card holds of a front end."""
     return {"kind": type(front_end).__name__.lower(), **front_end.__dict__}
 
 
 def from_dict(fields: dict[str, Any]) -> FrontEnd:
-    """The front end that a card names.
+    """Return the front end that a card names.
 
     Raises:
         UserError: an unknown kind or parameter, or a value out of range.
@@ -87,7 +87,7 @@ def from_dict(fields: dict[str, Any]) -> FrontEnd:
 
 
 def extractor(front_end: FrontEnd) -> Extract:
-    """A function from one second of 16 kHz audio [16000] to features [*front_end.shape].
+    """Return a function from one second of 16 kHz audio [16000] to features [*front_end.shape].
 
     It owns its working memory, so each thread needs one of its own. The Fourier transform is in float64: quiet
     frames, whose logarithm is steep, need it, and it costs next to nothing.
@@ -160,7 +160,7 @@ class _Spectrum:
         self._magnitude = np.empty((count, bins), np.float32)
 
     def magnitude(self, frames: NDArray[np.float64]) -> Features:
-        """[count, bins], good until the next call, of frames [count, frame]."""
+        """Compute magnitudes [count, bins] of frames [count, frame]; they are overwritten by the next call."""
         np.multiply(frames, self._window, out=self.frames)
         if NUMPY_2:
             np.fft.rfft(self.frames, out=self._spectrum)
@@ -198,7 +198,7 @@ def _frame_count(p: FrontEnd) -> int:
 
 
 def _bilinear(size: int, out: int) -> Features:
-    """[out, size]: bilinear weights with half-pixel centres and no antialiasing, as tf.image.resize."""
+    """Return bilinear weights [out, size] with half-pixel centres and no antialiasing, as tf.image.resize."""
     centre = (np.arange(out) + 0.5) * size / out - 0.5
     low = np.floor(centre)
     weights = np.zeros((out, size), np.float32)
@@ -209,7 +209,7 @@ def _bilinear(size: int, out: int) -> Features:
 
 
 def _mel_and_dct(p: Mfcc) -> tuple[Features, Features]:
-    """HTK mel triangles [bins up to `high`, mel_bins] and the DCT-II [mel_bins, coefficients].
+    """Return HTK mel triangles [bins up to `high`, mel_bins] and the DCT-II [mel_bins, coefficients].
 
     mel(f) = 1127 ln(1 + f / 700); the DC bin belongs to no triangle; the DCT is scaled by 1 / sqrt(2 mel_bins)
     (tf.signal.linear_to_mel_weight_matrix and mfccs_from_log_mel_spectrograms).

@@ -1,4 +1,4 @@
-"""How many instructions a model takes, from sound to word; run as `python -m device.instructions NAME.tflite.zlib`.
+"""Count the instructions of a model, from sound to word; run as `python -m device.instructions NAME.tflite.zlib`.
 
 Only for an emulated machine whose clock advances by 1 ns an instruction (QEMU's -icount shift=0): there the stages'
 nanoseconds are instructions, and repeat. They rank models and front ends; they are no times. Prints one JSON object.
@@ -24,7 +24,7 @@ PER_MS = 1_000_000
 
 
 def count(path: Path) -> dict[str, Any]:
-    """Median instructions of each stage, of inference (invoke and get) and in total, for the model in `path`.
+    """Count the median instructions of each stage, of inference (invoke and get) and in total.
 
     Raises:
         UserError: a bad model or card.

@@ -1,4 +1,4 @@
-"""How long a model takes here, from sound to word; run as `python -m device.latency NAME.tflite.zlib`.
+"""Time a model here, from sound to word; run as `python -m device.latency NAME.tflite.zlib`.
 
 Prints one JSON object. A process a model, so that cold start and peak memory are the model's own.
 """
@@ -28,7 +28,7 @@ MOST_THREADS = 4
 
 @dataclass(frozen=True)
 class TimingProtocol:
-    """How often, after how many to warm up, and how many seconds apart."""
+    """Timing protocol: number of passes, of warm-up passes before them, and seconds between passes."""
 
     passes: int
     warm_up_passes: int
@@ -86,7 +86,7 @@ def passes(
     window: NDArray[np.float32],
     protocol: TimingProtocol,
 ) -> dict[str, Milliseconds]:
-    """Milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
+    """Time passes: milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
     sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
     resample = resampler(MICROPHONE_RATE, len(sound))
     times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
@@ -122,7 +122,7 @@ def _summary(milliseconds: Milliseconds) -> dict[str, float]:
 
 
 def peak_memory_mib() -> int:
-    """Of this process. (getrusage would count what a parent held when it started this one.)"""
+    """Return the peak memory of this process. (getrusage would count what its parent held when it started this one.)"""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 

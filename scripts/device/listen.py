@@ -76,7 +76,7 @@ class KeywordDetector:
         return Detection(now, self._labels[best], float(smoothed[best]), 1000 * (time.perf_counter() - started))
 
     def _is_loud(self, audio: Audio) -> bool:
-        """Whether the middle of the last second, where a word should be, stands out from the background.
+        """Tell whether the middle of the last second, where a word should be, stands out from the background.
 
         The first second tells the background, and nothing is heard in it.
         """

@@ -1,4 +1,4 @@
-"""What a device is and how it is doing, as JSON on standard output.
+"""Facts about this device and its state, as JSON on standard output.
 
 Standard library alone, and any Python 3: it is the first thing to run on a device that nothing is known of.
 """
@@ -12,7 +12,7 @@ import sys
 
 
 def read(path):
-    """The text of a small system file, or None."""
+    """Read the text of a small system file; None if there is none."""
     try:
         with open(path) as file:
             return file.read().strip("\0\n ")
@@ -21,7 +21,7 @@ def read(path):
 
 
 def probe():
-    """The facts; None where the device does not tell."""
+    """Return the facts of this device; None where it does not tell."""
     cpuinfo = [line.split(":", 1) for line in (read("/proc/cpuinfo") or "").splitlines() if ":" in line]
     cpu = {key.strip(): value.strip() for key, value in cpuinfo}
     features = (cpu.get("Features") or cpu.get("flags") or "").split()

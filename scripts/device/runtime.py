@@ -38,7 +38,7 @@ class Model:
 
     @property
     def xnnpack(self) -> bool:
-        """Whether the XNNPACK kernels are in use, at least for a part; it tells by what the runtime adds for them.
+        """Tell whether XNNPACK kernels are in use, at least for a part, by the operator that the runtime adds for them.
 
         They silently are not where the runtime can't learn of the CPU (no /sys): other kernels, other times, and
         outputs that differ in the last digits.
@@ -58,7 +58,7 @@ class Model:
         self._interpreter.invoke()
 
     def get(self) -> Array:
-        """The output: [*output_shape]."""
+        """Return the output: [*output_shape]."""
         y = self._interpreter.get_tensor(self._output["index"])[0]
         if self._output["dtype"] != np.float32:
             scale, zero = self._output["quantization"]
@@ -66,7 +66,7 @@ class Model:
         return np.asarray(y, np.float32)
 
     def predict(self, inputs: Array, each: Callable[[], object] = lambda: None) -> Array:
-        """Outputs [n, *output_shape] for inputs [n, *input_shape]; calls `each` after every one.
+        """Compute outputs [n, *output_shape] for inputs [n, *input_shape]; call `each` after every one.
 
         Raises:
             UserError: the model takes inputs of another shape.

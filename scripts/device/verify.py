@@ -1,4 +1,4 @@
-"""What a model puts out here for given inputs; run as `python -m device.verify NAME.tflite.zlib INPUTS.npy`.
+"""Compute what a model puts out here for given inputs; run as `python -m device.verify NAME.tflite.zlib INPUTS.npy`.
 
 Inputs: audio [n, 16000] int16 for a spotter, readings [n, 6, 2] in °C and % for a forecaster. The outputs go to
 standard output as .npy, for another machine to compare with its own.
@@ -19,7 +19,7 @@ from device.runtime import Model
 
 
 def outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Outputs [n, ...] of the model in `path`, its front end or its normalisation included.
+    """Compute outputs [n, ...] of the model in `path`, with its front end or its normalisation.
 
     Raises:
         UserError: a bad model, card or input.

@@ -1,4 +1,4 @@
-"""What the workstation's scripts share: options, and a quiet TensorFlow."""
+"""Options that the workstation's scripts share, and a quiet TensorFlow."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ DATA_CHOICES = ("auto", "real", "synthetic")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """A type for an option; unlike `choices` it also checks a default that comes from a variable."""
+    """Return a type for an option; unlike `choices` it also checks a default that comes from a variable."""
     allowed = tuple(names)
 
     def check(text: str) -> str:
@@ -24,18 +24,18 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def add_data(options: argparse._ActionsContainer) -> None:
-    """Which data: the option that stands for the variable DATA."""
+    """Add the option that stands for the variable DATA."""
     options.add_argument(
         "--data",
         type=one_of(DATA_CHOICES),
         default=os.environ.get("DATA") or DATA_CHOICES[0],
         metavar="{" + ",".join(DATA_CHOICES) + "}",
-        help="auto: real data, or synthetic data where none can be had; real refuses synthetic data",
+        help="auto: real data, or synthetic data where there are none; real refuses synthetic data",
     )
 
 
 def add_sources(options: argparse.ArgumentParser) -> None:
-    """Where data come from. Each option's default is the make variable of the same meaning."""
+    """Add the options on where data come from; their defaults are the make variables of the same meaning."""
     group = options.add_argument_group("data (defaults from the variables DATA, DATA_MIRROR, JENA, SPEECH)")
     add_data(group)
     for name, variable, text in (
@@ -48,7 +48,7 @@ def add_sources(options: argparse.ArgumentParser) -> None:
 
 
 def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
-    """What the options say, as `pipeline.data` takes it."""
+    """Return the sources that the options name."""
     return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again)
 
 

@@ -1,4 +1,4 @@
-"""Where things live, and how they are written: whole or not at all."""
+"""Where files are kept, and how they are written: whole or not at all."""
 
 import errno
 import json
@@ -19,7 +19,7 @@ RESULTS = ROOT / "results"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name once the block has succeeded, and is removed otherwise."""
+    """Yield a temporary path that takes the name `path` once the block has succeeded, and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -45,5 +45,5 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects in a file with one a line; none if there is no file."""
+    """Read a file with one JSON object per line; no objects if there is no file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []

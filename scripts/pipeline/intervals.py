@@ -12,7 +12,7 @@ Z95 = 1.959963984540054  # the normal quantile for 95 %
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    """Compute the 95 % Wilson score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     share, z2 = successes / trials, Z95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
@@ -20,7 +20,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 2000) -> tuple[float, float]:
-    """95 % interval of the mean of a time series, whose neighbours are alike: whole blocks are drawn again.
+    """Compute the block-bootstrap 95 % interval of the mean of an autocorrelated series.
 
     Künsch 1989 (doi:10.1214/aos/1176347265), with blocks that do not overlap and a fixed seed.
 
@@ -37,7 +37,7 @@ def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 20
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval, by Student's t; the mean alone, thrice, of a single value."""
+    """Compute the mean and its 95 % interval by Student's t; of a single value, the value three times."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, mean, mean
@@ -46,7 +46,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def prediction_p_value(values: Sequence[float], figure: float) -> float:
-    """The probability that a further run lies at least as far from the mean of these, on either side, as `figure`.
+    """Compute the probability that a further run lies at least as far from the mean of these as `figure` does.
 
     Student's t of a single new value (a two-sided prediction interval turned round: Hahn and Meeker, Statistical
     Intervals, 1991), with runs taken as normal.
@@ -73,7 +73,7 @@ class Difference:
 
 
 def difference(left: Sequence[float], right: Sequence[float]) -> Difference:
-    """Mean of `left` less mean of `right`, by Welch's test (1947, doi:10.1093/biomet/34.1-2.28).
+    """Compare mean `left` with mean `right` by Welch's test (1947, doi:10.1093/biomet/34.1-2.28).
 
     Raises:
         ValueError: fewer than two values on a side.

@@ -83,6 +83,7 @@ def test_a_missing_file_is_unreachable(server: str, tmp_path: Path) -> None:
 
 
 def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fetch.PATIENCE < 30  # seconds, as it ships
     monkeypatch.setattr(fetch, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
@@ -91,8 +92,7 @@ def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytes
             fetch.fetch(
                 DownloadableFile("file.zip", (url, url), ()), None, tmp_path
             )  # the second address is the same host
-    assert time.monotonic() - started < 30
-    assert fetch.PATIENCE < 30
+    assert time.monotonic() - started < 30  # a hang, not a speed: it waits for 0.5 s
 
 
 def test_the_mirror_goes_first_and_is_left_alone(tmp_path: Path) -> None:

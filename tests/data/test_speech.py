@@ -157,7 +157,7 @@ def test_real_clips_are_the_official_ones_in_the_courses_split(real_data: Source
     assert np.bincount(clips.label).tolist() == [1000] * 8
 
 
-def test_standin_is_named_and_kept_apart(
+def test_synthetic_data_are_named_and_kept_apart(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pipeline.data import synthetic

@@ -101,7 +101,7 @@ def test_a_study_over_seeds_resumes(made: Path, run: Run, project: Path) -> None
     assert [json.loads(line)["seed"] for line in lines] == [1, 2]
 
 
-def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
+def test_the_report_marks_synthetic_data_and_leaves_what_is_published(made: Path, project: Path, run: Run) -> None:
     published = {p: p.read_bytes() for p in (project / "models" / "report").iterdir()}
     readme = (project / "README.md").read_bytes()
     done = run("09_results.py", *SYNTHETIC)
@@ -119,7 +119,7 @@ def test_the_report_marks_the_standin_and_leaves_what_is_published(made: Path, p
     assert (project / "README.md").read_bytes() == readme
 
 
-def test_standin_models_are_not_published(made: Path, run: Run) -> None:
+def test_synthetic_models_are_not_published(made: Path, run: Run) -> None:
     done = run("15_publish.py")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")

@@ -23,7 +23,7 @@ class UnreachableError(Exception):
 
 @dataclass(frozen=True)
 class DownloadableFile:
-    """A file, the addresses it can be had from, and the names it goes by in a mirror folder (best first)."""
+    """A file, the addresses that serve it, and its names in a mirror folder (best first)."""
 
     name: str
     urls: tuple[str, ...]
@@ -31,7 +31,7 @@ class DownloadableFile:
 
 
 def fetch(remote: DownloadableFile, mirror: Path | None, downloads: Path) -> Path:
-    """The local path of `remote`: in the mirror, downloaded earlier, or downloaded now.
+    """Return the local path of a file: in the mirror, downloaded earlier, or downloaded now.
 
     Raises:
         UnreachableError: no mirror holds it and no host that has it answers.
@@ -48,7 +48,7 @@ def fetch(remote: DownloadableFile, mirror: Path | None, downloads: Path) -> Pat
 
 
 def in_mirror(remote: DownloadableFile, mirror: Path | None) -> Path | None:
-    """The path of `remote` in a mirror folder, if one is named and has it.
+    """Return the path of a file in a mirror folder, if one is named and has it.
 
     Raises:
         UserError: the named mirror is no folder.
@@ -91,7 +91,7 @@ def _download(remote: DownloadableFile, target: Path) -> None:
 
 
 def _transfer(url: str, partial: Path) -> None:
-    """One request that appends to `partial` what is missing of it."""
+    """Make one request that appends to `partial` what is missing of it."""
     have = partial.stat().st_size if partial.exists() else 0
     response = _answer(url, {"Range": f"bytes={have}-"} if have else {})
     with response:
@@ -114,7 +114,7 @@ def _transfer(url: str, partial: Path) -> None:
 
 
 def _answer(url: str, headers: dict[str, str]) -> requests.Response:
-    """The response's headers, within `PATIENCE` seconds.
+    """Return the response's headers, within `PATIENCE` seconds.
 
     requests bounds each address of a host on its own, and DNS not at all; a thread bounds them together.
     """

@@ -1,4 +1,4 @@
-"""What data a result was made from."""
+"""The identity of the data that a result was made from."""
 
 import hashlib
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Identity:
 
 
 def digest_arrays(*arrays: NDArray[Any]) -> str:
-    """SHA-256 over shape, type and bytes of each array."""
+    """Compute a SHA-256 over shape, type and bytes of each array."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())

@@ -1,4 +1,4 @@
-"""One door to the data: real if it can be had, synthetic data otherwise, kept as arrays under data/."""
+"""Load the data: real where available, synthetic otherwise; both are kept as arrays under data/."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Sources:
 
 
 def load_weather(sources: Sources) -> Weather:
-    """The weather readings.
+    """Load the weather readings.
 
     Raises:
         UserError: bad data, or none where DATA=real.
@@ -53,7 +53,7 @@ def load_weather(sources: Sources) -> Weather:
 
 
 def load_speech(sources: Sources) -> Speech:
-    """The spoken words.
+    """Load the spoken words.
 
     Raises:
         UserError: bad data, or none where DATA=real.
@@ -85,7 +85,7 @@ def _obtain(
     read: Callable[[Path], DataSet],
     make: Callable[[], DataSet],
 ) -> DataSet:
-    """Load the arrays that are kept, or make them from the best source that can be had."""
+    """Load the kept arrays, or make them from the best available source."""
     name = kind.__name__.lower()
     real, generated = (files.DATA / folder / f"{name}.npz" for folder in ("real", "synthetic"))
     if own is not None and not own.exists():
@@ -114,7 +114,7 @@ def _obtain(
 
 
 def _stamp(path: Path | None, own: bool) -> dict[str, Any]:
-    """What tells one source from another, as make does: path, size and time of change (of all files of a folder)."""
+    """Identify a source as make does: by path, size and time of change (of all files of a folder)."""
     if path is None:
         return {"path": None, "own": own}
     parts = [p.stat() for p in ([path] if path.is_file() else path.glob("**/*.wav"))]

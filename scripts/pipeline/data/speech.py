@@ -61,7 +61,7 @@ class Speech:
     identity: Identity
 
     def subset(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Audio [n, 16000] in [-1, 1) and labels [n] of one split.
+        """Return audio [n, 16000] in [-1, 1) and labels [n] of one split.
 
         Raises:
             UserError: the split is empty.
@@ -117,7 +117,7 @@ def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Sp
 
 
 def split_clips(names: list[str], lists: Lists | None) -> tuple[NDArray[np.int8], str]:
-    """The split of each clip and the rule's name: the course's lists if they name exactly these clips."""
+    """Split clips: by the course's lists if they name exactly these clips; return also the rule's name."""
     if lists is not None and frozenset().union(*lists) == frozenset(names):
         return np.array(
             [next(i for i, part in enumerate(lists) if n in part) for n in names], np.int8
@@ -126,13 +126,13 @@ def split_clips(names: list[str], lists: Lists | None) -> tuple[NDArray[np.int8]
 
 
 def by_speaker(speech: Speech) -> Speech:
-    """The same clips, no speaker in two splits."""
+    """Return the same clips, split so that no speaker is in two splits."""
     split, rule = split_clips(list(speech.name), None)
     return replace(speech, split=split, identity=replace(speech.identity, split=rule))
 
 
 def _hash_split(name: str) -> int:
-    """The rule of the Speech Commands data set's README: all clips of a speaker go to one split, for good."""
+    """Return the split of a clip by the rule of the Speech Commands README: one split for all clips of a speaker."""
     speaker = re.sub(r"_nohash_.*$", "", Path(name).name)
     most = 2**27 - 1
     share = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
@@ -140,7 +140,7 @@ def _hash_split(name: str) -> int:
 
 
 def read_list(path: Path, digest: str) -> frozenset[str]:
-    """Clip names `<word>/<file>` of one of the course's lists, whatever its line ends and slashes.
+    """Read clip names `<word>/<file>` of one of the course's lists, whatever its line ends and slashes.
 
     Raises:
         UserError: the content is not the course's.
@@ -152,13 +152,13 @@ def read_list(path: Path, digest: str) -> frozenset[str]:
 
 
 def _clip_name(path: str) -> str | None:
-    """`<word>/<file>.wav` of a path that ends so, for the eight words alone."""
+    """Return `<word>/<file>.wav` of a path that ends so, for the eight words only."""
     match = re.search(r"(?:^|/)([a-z]+)/([^/.][^/]*\.wav)$", path)
     return f"{match[1]}/{match[2]}" if match and match[1] in LABELS and "__MACOSX" not in path else None
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the clips in a folder or an archive."""
+    """Yield names and contents of the clips in a folder or an archive."""
     if path.is_dir():
         for file in sorted(path.glob("**/*.wav")):
             if name := _clip_name(file.as_posix()):

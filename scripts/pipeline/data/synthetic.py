@@ -21,7 +21,7 @@ SEED = 1
 
 
 def make_weather(rows: int = 100_000) -> Weather:
-    """Ten-minute readings from 2001 on: season, day, slow weather and fast noise; humidity falls as it warms.
+    """Generate ten-minute readings from 2001 on: season, day, slow weather and fast noise; humidity falls as it warms.
 
     Close to two years by default, so that training has seen the season of the test.
     """
@@ -41,7 +41,7 @@ def make_weather(rows: int = 100_000) -> Weather:
 
 
 def _autoregressive(rng: np.random.Generator, n: int, memory: float) -> NDArray[np.float64]:
-    """A first-order autoregressive series of unit variance."""
+    """Generate a first-order autoregressive series of unit variance."""
     noise = rng.normal(0, np.sqrt(1 - memory**2), n)
     series = np.empty(n)
     last = rng.normal()
@@ -52,7 +52,7 @@ def _autoregressive(rng: np.random.Generator, n: int, memory: float) -> NDArray[
 
 
 def make_speech(clips_per_word: int = 250) -> Speech:
-    """Words said by espeak-ng's voices at many speeds and pitches, shifted in time, in noise.
+    """Generate words by espeak-ng's voices at many speeds and pitches, shifted in time, in noise.
 
     A voice with one pitch counts as a speaker; speakers are split by the speaker hash.
     """
@@ -118,7 +118,7 @@ class _Synthesiser:
         return 0
 
     def __call__(self, word: str, voice: str, pitch: int, speed: int) -> NDArray[np.float32]:
-        """`word` as float32 at 16 kHz."""
+        """Say `word`, as float32 at 16 kHz."""
         self._library.espeak_SetVoiceByName(voice.encode())
         self._library.espeak_SetParameter(_PARAMETERS["speed"], speed, 0)
         self._library.espeak_SetParameter(_PARAMETERS["pitch"], pitch, 0)

@@ -41,7 +41,7 @@ class Weather:
     identity: Identity
 
     def windows(self, split: str) -> NDArray[np.int32]:
-        """Row at which each window of a split starts: its 12 rows are 10 minutes apart and all of that split.
+        """Return the row at which each window of a split starts; its 12 rows are 10 minutes apart, all in the split.
 
         Raises:
             UserError: there is none.
@@ -119,7 +119,7 @@ def read_weather(path: Path, user: bool) -> Weather:
 
 
 def _inflate(path: Path) -> bytes:
-    """The CSV's bytes, out of whatever container holds it."""
+    """Return the CSV's bytes, whatever container holds it."""
     try:
         with path.open("rb") as file:
             magic = file.read(6)

@@ -1,4 +1,4 @@
-"""A TFLite file laid out for deflate, and a zlib stream searched for rather than settled for.
+"""Lay out a TFLite file so that deflate packs it better; compress it with zlib or zopfli.
 
 A flatbuffer keeps the layout of each table in a vtable, which equal tables share. Pointers to the shared one differ
 from table to table; a copy beside each table makes equal tables equal bytes, which deflate then finds. So the file
@@ -27,7 +27,7 @@ class _Builder(flatbuffers.Builder):
 
 
 def lay_out_for_deflate(content: bytes) -> bytes:
-    """The same model in another layout; outputs are equal to the last bit but may be flat."""
+    """Lay out the same model for deflate; outputs are equal to the last bit but may be flat."""
     model = flatbuffer.parse(content)
     for graph in model.subgraphs:
         _drop_reshapes(model, graph)
@@ -36,7 +36,7 @@ def lay_out_for_deflate(content: bytes) -> bytes:
 
 
 def zopfli_compress(content: bytes) -> bytes:
-    """A zlib stream, as `zlib.decompress` reads it, by zopfli (https://github.com/google/zopfli)."""
+    """Compress to a zlib stream, as `zlib.decompress` reads it, by zopfli (https://github.com/google/zopfli)."""
     packed: bytes = zopfli.zlib.compress(content, numiterations=ITERATIONS)
     return packed
 
@@ -71,5 +71,5 @@ def _columns(graph: schema.SubGraphT, dense: schema.OperatorT) -> int:
 
 
 def zlib_compress(content: bytes) -> bytes:
-    """A zlib stream, as `zlib.decompress` reads it."""
+    """Compress to a zlib stream, as `zlib.decompress` reads it."""
     return zlib.compress(content, 9)

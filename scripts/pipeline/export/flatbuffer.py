@@ -28,7 +28,7 @@ def slim(content: bytes) -> bytes:
 
 
 def bytes_by_part(content: bytes) -> dict[str, int]:
-    """Bytes of a TFLite file by what they hold: weights, the scales of quantised ones, and the structure around."""
+    """Count bytes of a TFLite file by what they hold: weights, scales of quantised weights, and structure."""
     model = parse(content)
     contents = [model.buffers[index].data for index in {t.buffer for t in _tensors(model)}]
     weights = sum(len(data) for data in contents if data is not None)
@@ -38,7 +38,7 @@ def bytes_by_part(content: bytes) -> dict[str, int]:
 
 
 def drop_unused(model: schema.ModelT) -> None:
-    """Tensors, buffers and operator codes that nothing uses."""
+    """Drop tensors, buffers and operator codes that nothing uses."""
     for graph in model.subgraphs:
         _drop_unused_tensors(graph)
     share_buffers(model)
@@ -84,13 +84,13 @@ def _tensors(model: schema.ModelT) -> Iterator[schema.TensorT]:
 
 
 def opcode_of(model: schema.ModelT, op: schema.OperatorT) -> int:
-    """The BuiltinOperator of an operator."""
+    """Return the BuiltinOperator of an operator."""
     entry = model.operatorCodes[op.opcodeIndex]
     return max(entry.builtinCode, entry.deprecatedBuiltinCode)  # old files fill the deprecated field alone
 
 
 def add_opcode(model: schema.ModelT, code: int, version: int) -> int:
-    """Index of an operator code, which is added if the model has it not."""
+    """Return the index of an operator code, which is added to the model if it is missing."""
     for index, entry in enumerate(model.operatorCodes):
         if max(entry.builtinCode, entry.deprecatedBuiltinCode) == code:
             return index
@@ -101,12 +101,12 @@ def add_opcode(model: schema.ModelT, code: int, version: int) -> int:
 
 
 def parse(content: bytes) -> schema.ModelT:
-    """A TFLite file as objects of its schema."""
+    """Parse a TFLite file into objects of its schema."""
     return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
 
 
 def serialise(model: schema.ModelT, builder: flatbuffers.Builder | None = None) -> bytes:
-    """A TFLite file of objects of its schema."""
+    """Serialise objects of the schema into a TFLite file."""
     builder = builder or flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

@@ -11,7 +11,7 @@ SMALLEST_QUANTISED = 1024  # elements: the converter of 2020, like today's, leav
 
 
 def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
-    """Post-training quantisation of the weights, as the TFLite converter of 2020 did it.
+    """Quantise the weights after training, as the TFLite converter of 2020 did.
 
     One symmetric int8 scale a tensor, max |w| / 127. Convolutions and fully connected layers compute on the
     int8 weights; depthwise ones get theirs through a DEQUANTIZE operator. (Today's converter writes one scale
@@ -59,14 +59,14 @@ def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
 
 
 def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
-    """Symmetric int8 with one scale: round half away from zero of w / scale, scale = max |w| / 127."""
+    """Quantise to symmetric int8 with one scale: round half away from zero of w / scale, scale = max |w| / 127."""
     scale = np.float32(np.abs(weights).max() / 127) or np.float32(1)
     steps = weights / scale
     return (np.sign(steps) * np.floor(np.abs(steps) + 0.5)).astype(np.int8), float(scale)
 
 
 def exact_int8(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
-    """int8 and scale of weights that are multiples of the smallest of them, exactly.
+    """Return int8 and scale of weights that are multiples of the smallest of them, exactly.
 
     Raises:
         UserError: they are not.

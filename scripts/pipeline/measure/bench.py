@@ -22,8 +22,7 @@ from pipeline.data.sources import Sources, load_weather
 from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
 from pipeline.reference import SEED
 from pipeline.store import latest
-from pipeline.versions import baselines
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, RECIPES, VERSIONS
 
 ROUNDS = 5  # both sides in turn; the median ratio is printed
 CLIPS = 50  # per round
@@ -106,8 +105,8 @@ def bench_inference(name: str) -> dict[str, Any]:
 def bench_quantisation(name: str) -> dict[str, Any]:
     """Time an inference in float beside one with quantised weights, of the same trained weights."""
     quantised, plain = (
-        _inference(files.MODELS / ("report" if model in VERSIONS else baselines.QUANTISATION_STUDY), model)
-        for model in baselines.INT8_FLOAT_PAIRS[name]
+        _inference(files.MODELS / ("report" if model in VERSIONS else QUANTISATION_STUDY), model)
+        for model in INT8_FLOAT_PAIRS[name]
     )
     return side_by_side(f"inference of {name} in float, beside quantised", plain, quantised)
 

@@ -68,7 +68,7 @@ ETC = {
 
 
 def missing_tools() -> list[str]:
-    """Which of TOOLS this machine lacks."""
+    """Return those of TOOLS that this machine lacks."""
     return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
@@ -98,7 +98,7 @@ def build(work: Path) -> None:
 
 
 def _download(work: Path) -> list[Path]:
-    """The arm64 packages, through the machine's own apt sources and a private apt state."""
+    """Download the arm64 packages, through the machine's own apt sources and a private apt state."""
     apt = work / "apt"
     for name in ("state/lists/partial", "cache/archives/partial"):
         (apt / name).mkdir(parents=True)
@@ -116,7 +116,7 @@ def _download(work: Path) -> list[Path]:
 
 
 def _unpack(package: Path, root: Path, work: Path) -> None:
-    """A package's files into `root`; of the kernel's, the image and a few drivers into `work/kernel`."""
+    """Unpack a package into `root`; of the kernel's, the image and a few drivers into `work/kernel`."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as content:
         if package.name.startswith("linux-image-arm64"):  # it only points to the kernel
             assert content.stdout is not None
@@ -139,7 +139,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 def _write_cpio(root: Path, target: Path) -> None:
-    """A newc archive of `root` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
+    """Write a newc archive of `root` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
     with target.open("wb") as out:
         number = 0
 
@@ -170,7 +170,7 @@ def _write_cpio(root: Path, target: Path) -> None:
 
 @contextmanager
 def _boot(work: Path, port: int, counting: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """The guest, its SSH server on 127.0.0.1:`port`, with no way out to any network.
+    """Start the guest, its SSH server on 127.0.0.1:`port`, without access to any network.
 
     Args:
         counting: one core, whose clock advances by 1 ns an instruction: its nanoseconds are instructions.
@@ -200,7 +200,7 @@ def _boot(work: Path, port: int, counting: bool = False) -> Iterator[subprocess.
 
 @contextmanager
 def booted(work: Path, counting: bool = False) -> Iterator[Path]:
-    """The guest on a free port; yields an OpenSSH configuration in which it is called `pi`."""
+    """Run the guest on a free port; yield an OpenSSH configuration in which it is called `pi`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with _boot(work, port, counting):
@@ -209,7 +209,7 @@ def booted(work: Path, counting: bool = False) -> Iterator[Path]:
 
 
 def _wait_for_ssh(port: int) -> None:
-    """Until the guest's SSH server greets: QEMU takes connections, and drops them, before the guest does."""
+    """Wait until the guest's SSH server greets: QEMU takes connections, and drops them, before the guest does."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
         with socket.create_connection(("127.0.0.1", port)) as connection, suppress(OSError):
@@ -221,7 +221,7 @@ def _wait_for_ssh(port: int) -> None:
 
 
 def _ssh_config(work: Path, port: int) -> Path:
-    """An OpenSSH configuration in which the guest is called `pi`."""
+    """Write an OpenSSH configuration in which the guest is called `pi`."""
     host_key = " ".join((work / "host_key.pub").read_text().split()[:2])
     (work / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
     config = work / "config"

@@ -14,8 +14,7 @@ from device.probe import probe
 from pipeline import files, freshness
 from pipeline.progress import progress_bar
 from pipeline.store import LOCAL
-from pipeline.versions.baselines import QUANTISATION_STUDY
-from pipeline.versions.catalogue import RECIPES
+from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES
 
 HOST_RESULT = LOCAL.latency / "host.json"
 PI, EMULATED = "Raspberry Pi", "emulated"

@@ -1,4 +1,4 @@
-"""Measure the models on another machine: probe it, ship what runs there, install the runtime, time, verify."""
+"""Measure models on another machine: probe it, send what runs there, install the runtime, time, verify."""
 
 import hashlib
 import io
@@ -96,7 +96,7 @@ def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, che
         check: run the test split of these sources there too, and compare.
 
     Raises:
-        UserError: anything that the user must mend, here or there; what was measured by then is kept.
+        UserError: anything that the user must fix, here or there; what was measured by then is kept.
     """
     with Connection(host, command) as connection:
         facts = probe(connection)
@@ -137,7 +137,7 @@ def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, che
 
 
 def _each(what: str, models: dict[str, Any], key: str) -> Iterator[tuple[Path, str]]:
-    """Each model file, once, that has no result of the name `key` yet."""
+    """Yield each model file, once, that has no result of the name `key` yet."""
     with progress_bar(model_files(), what, "models") as progress:
         for path in progress:
             sha256 = artifact.load_file(path)[0].sha256
@@ -147,7 +147,7 @@ def _each(what: str, models: dict[str, Any], key: str) -> Iterator[tuple[Path, s
 
 
 def probe(connection: Connection) -> dict[str, Any]:
-    """The device's facts.
+    """Return the device's facts.
 
     Raises:
         UserError: it has no Python 3.
@@ -162,7 +162,7 @@ def probe(connection: Connection) -> dict[str, Any]:
 
 
 def check_fit(host: str, facts: dict[str, Any]) -> None:
-    """Whether the runtime can be installed and used on a device.
+    """Check that the runtime can be installed and used on a device.
 
     Raises:
         UserError: no wheels for its Python or its architecture, or no venv module.
@@ -178,7 +178,7 @@ def check_fit(host: str, facts: dict[str, Any]) -> None:
 
 
 def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: bool) -> None:
-    """The pinned packages in a venv there, unless they are in already.
+    """Install the pinned packages in a venv there, unless they are installed.
 
     Raises:
         UserError: too little disk, or the packages can't be had.
@@ -209,7 +209,7 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
 
 
 def fetch_wheels(facts: dict[str, Any]) -> Path:
-    """A folder here with the device's wheels.
+    """Fetch the device's wheels into a folder here.
 
     Raises:
         UserError: pip finds none.
@@ -233,7 +233,7 @@ def _requirements(facts: dict[str, Any]) -> Path:
 
 
 def upload(connection: Connection, folder: str, models: list[Path]) -> None:
-    """The device side and the models with their cards."""
+    """Send the device side and the models with their cards."""
     code = sorted((files.ROOT / "scripts" / "device").glob("*.py"))
     cards = [path.with_name(path.name.partition(".")[0] + ".json") for path in models]
     connection.run(f"cd {folder} && rm -rf scripts models", 60)
@@ -241,7 +241,7 @@ def upload(connection: Connection, folder: str, models: list[Path]) -> None:
 
 
 def _send(connection: Connection, folder: str, named: dict[str, Path]) -> None:
-    """Files by their names in `folder`."""
+    """Send files by their names in `folder`."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, path in named.items():
@@ -251,7 +251,7 @@ def _send(connection: Connection, folder: str, named: dict[str, Path]) -> None:
 
 @contextmanager
 def performance_governor(connection: Connection) -> Iterator[str]:
-    """The performance governor while the block runs, if that may be set; yields the governor that is in force.
+    """Hold the performance governor while the block runs, if that is allowed; yield the governor in force.
 
     A process there holds it and puts the old one back when its input ends: at the end of the block, but also when
     this program is killed or the connection is lost.
@@ -276,7 +276,7 @@ def performance_governor(connection: Connection) -> Iterator[str]:
 
 
 def upload_inputs(connection: Connection, folder: str, inputs: dict[str, Any]) -> None:
-    """The test split as the device takes it."""
+    """Send the test split as the device takes it."""
     for name, array in inputs.items():
         packed = io.BytesIO()
         np.save(packed, array)
@@ -284,14 +284,14 @@ def upload_inputs(connection: Connection, folder: str, inputs: dict[str, Any]) -
 
 
 def test_inputs(sources: Sources) -> dict[str, Any]:
-    """Test clips [n, 16000] int16, and readings [n, 6, 2] of a test window in ten."""
+    """Return test clips [n, 16000] int16, and readings [n, 6, 2] of every tenth test window."""
     speech, weather = load_speech(sources), load_weather(sources)
     rows = weather.windows("test")[::10, None] + np.arange(INPUT_STEPS)
     return {artifact.SPOTTING: speech.audio[speech.split == 2], artifact.FORECASTING: weather.values[rows]}
 
 
 def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -> dict[str, Any]:
-    """A model's outputs there beside those here."""
+    """Compare a model's outputs there with those here."""
     card = artifact.load_file(path)[0]
     inputs = test[card.task]
     there = np.load(
@@ -306,12 +306,12 @@ def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -
 
 
 def _slug(device: dict[str, Any]) -> str:
-    """A file's name for a device: its model and its own name, since several of a model may stand side by side."""
+    """Return a file name for a device: its model and its own name, since there may be several of one model."""
     return re.sub(r"[^a-z0-9]+", "-", f"{device['model']} {device['name']}".lower()).strip("-")
 
 
 def _kind(facts: dict[str, Any]) -> str:
-    """What a table may call the device."""
+    """Return what a table may call the device."""
     if facts["model"].startswith(PI):
         return PI
     return EMULATED if "virt" in facts["model"] else "other"

@@ -70,7 +70,7 @@ class Connection:
         self._folder.cleanup()
 
     def run(self, script: str, timeout: float, stdin: bytes = b"") -> bytes:
-        """Standard output of a shell script there.
+        """Run a shell script there; return its standard output.
 
         Raises:
             LostError: the connection broke off, or the script outlasted `timeout` seconds.
@@ -88,7 +88,7 @@ class Connection:
         return done.stdout
 
     def start(self, script: str) -> subprocess.Popen[bytes]:
-        """A script that runs there until its standard input is closed."""
+        """Start a script that runs there until its standard input is closed."""
         return subprocess.Popen(
             [*self._ssh, self.host, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -104,6 +104,6 @@ class Connection:
 
 
 def private_folder(connection: Connection, name: str) -> str:
-    """A folder under the home there that none but its owner may read; its path, quoted for a shell."""
+    """Create a folder under the home there that only its owner may read; return its path, quoted for a shell."""
     script = f'mkdir -p "$HOME"/{name} && chmod 700 "$HOME"/{name} && cd "$HOME"/{name} && pwd'
     return shlex.quote(connection.run(script, timeout=60).decode().strip())

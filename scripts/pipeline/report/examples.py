@@ -52,7 +52,7 @@ def kept(results: Results) -> list[Chart]:
 
 
 def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
-    """The test day whose forecasts are as good as those of the median day: its readings, a forecast each hour."""
+    """Draw the test day whose forecasts are as good as those of the median day: readings, one forecast per hour."""
     weather = load_weather(sources)
     starts = weather.windows("test")
     readings = weather.values[starts[:, None] + np.arange(INPUT_STEPS)]
@@ -89,7 +89,7 @@ def _day(axis: Axes, title: str, seen: Array, forecasts: Array) -> None:
 
 
 def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
-    """Test clips drawn at random, one after the other: spectrogram, what was said, what the live listener heard."""
+    """Draw random test clips, one after the other: spectrogram, what was said, what the live listener heard."""
     audio, label = load_speech(sources).subset("test")
     rng = np.random.default_rng(SEED)
     chosen = rng.choice(len(audio), WORDS, replace=False)

@@ -25,7 +25,7 @@ def frontiers(results: Results) -> dict[str, str]:
 
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
-    """Error against bytes: the report, others, ours."""
+    """Draw error against bytes: the report, others, ours."""
     report = reported()
     peers = load_reference()["peers"][FORECASTING]
     names = FORECASTERS
@@ -36,7 +36,7 @@ def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
 
 
 def spotter_frontier(axis: Axes, results: Results) -> None:
-    """Accuracy against bytes: the report, others, the literature, ours."""
+    """Draw accuracy against bytes: the report, others, the literature, ours."""
     report = reported()
     names = SPOTTERS
     points = [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]

@@ -19,13 +19,13 @@ Bars = dict[str, dict[str, float]]  # of each bar, its parts
 
 
 def _cards(results: Results, names: tuple[str, ...]) -> dict[str, Card]:
-    """Cards by the report's recipes and by ours, named "recipe/version"."""
+    """Return the cards by the report's recipes and by ours, named "recipe/version"."""
     found = {f"{recipe}/{name}": results.card(recipe, name) for recipe in ("report", "improved") for name in names}
     return {title: card for title, card in found.items() if card}
 
 
 def step_charts(results: Results) -> list[Chart]:
-    """Error by how far ahead."""
+    """Draw the error by forecast step."""
     cards = _cards(results, FORECASTERS)
     if not cards:
         return []
@@ -56,7 +56,7 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
 
 
 def confusion_charts(results: Results) -> list[Chart]:
-    """Which word was heard for which."""
+    """Draw which word was heard for which."""
     charts = []
     for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])
@@ -82,7 +82,7 @@ def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64
 
 
 def latency_charts(results: Results) -> list[Chart]:
-    """Sound to word by stage: milliseconds on this host, instructions on the emulated Cortex-A72."""
+    """Draw sound to word by stage: milliseconds on this host, instructions on the emulated Cortex-A72."""
     times: Bars = {}
     counts: Bars = {}
     for title, card in _cards(results, SPOTTERS).items():
@@ -109,7 +109,7 @@ def _stages(stages: dict[str, float]) -> dict[str, float]:
 
 
 def bytes_charts(results: Results) -> list[Chart]:
-    """What each file is made of, as converted and slimmed, before compression."""
+    """Draw what each file is made of, as converted and slimmed, before compression."""
     charts = []
     for title, names in (("forecasters", FORECASTERS), ("spotters", SPOTTERS)):
         bars: Bars = {}

@@ -16,8 +16,7 @@ from pipeline.store import LOCAL, PUBLISHED
 from pipeline.study.claims import write_claims
 from pipeline.study.results import read_results
 from pipeline.study.trials import chosen
-from pipeline.versions import baselines
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
 
 
 def publish(sources: Sources) -> None:
@@ -43,7 +42,7 @@ def publish(sources: Sources) -> None:
     publish_studies()
     published = {
         artifact.load_file(path)[0].sha256
-        for recipe in (*RECIPES, baselines.QUANTISATION_STUDY)
+        for recipe in (*RECIPES, QUANTISATION_STUDY)
         for path in (PUBLISHED.models / recipe).glob("*.zlib")
     }
     for path in LOCAL.latency.glob("*.json"):
@@ -66,7 +65,7 @@ def publish_studies() -> None:
         study_name = path.stem
         trials = LOCAL.trials(study_name)
         _copy(path, PUBLISHED.trials_path(study_name))
-        if study_name not in (*RECIPES[1:], baselines.QUANTISATION_STUDY):
+        if study_name not in (*RECIPES[1:], QUANTISATION_STUDY):
             continue
         for version in {trial["version"] for trial in trials}:
             seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]

@@ -19,7 +19,7 @@ Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is
 
 
 def frontier_charts(results: Results) -> list[Chart]:
-    """Quality against bytes."""
+    """Draw quality against bytes."""
     charts = []
     for metric in ("t_mae_c", "rh_mae_pct"):
         drawn = style.svg(
@@ -45,7 +45,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
 
 
 def budget_chart(results: Results) -> Chart:
-    """Each figure as a share of its limit."""
+    """Draw each figure as a share of its limit."""
     rows: list[Row] = []
     for name in VERSIONS:
         figures = {"the report": reported()[name]}
@@ -62,7 +62,7 @@ def budget_chart(results: Results) -> Chart:
 
 
 def _share(constraint: Constraint, value: float) -> float:
-    """Of the limit; for an accuracy, of the errors that it allows."""
+    """Return value / limit; for accuracy, error rate / allowed error rate."""
     if METRICS[constraint.metric].more_is_better:
         return (100 - value) / (100 - constraint.limit)
     return value / constraint.limit
@@ -86,7 +86,7 @@ def _budgets(axis: Axes, rows: Sequence[Row]) -> None:
 
 
 def seed_charts(results: Results) -> list[Chart]:
-    """Every run of the report's recipes, and of ours, as a dot."""
+    """Draw every run of the report's recipes, and of ours, as a dot."""
     charts = []
     for metric, names in (("t_mae_c", FORECASTERS), ("rh_mae_pct", FORECASTERS), ("accuracy_pct", SPOTTERS)):
         shown = METRICS[metric]
@@ -132,13 +132,13 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
 
 
 def _beside(seen: Sequence[float], at: float) -> list[tuple[float, float]]:
-    """Points of values in order, side by side around `at`."""
+    """Return points of values in order, side by side around `at`."""
     x = at + (np.linspace(-0.1, 0.1, len(seen)) if len(seen) > 1 else np.zeros(len(seen)))
     return list(zip(x.tolist(), sorted(seen), strict=True))
 
 
 def study_charts(results: Results) -> list[Chart]:
-    """The report's one figure a row beside ours."""
+    """Draw the report's one figure per row beside ours."""
     charts = []
     for network in ("mlp", "cnn"):
         rows = load_reference()["ablation"][network]
@@ -173,7 +173,7 @@ def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Seque
 
 
 def split_charts(results: Results) -> list[Chart]:
-    """Accuracy of the report's spotters by the course's lists and on unknown speakers."""
+    """Draw the accuracy of the report's spotters by the course's lists and on unknown speakers."""
     studies = {"the course's lists": "report", "unknown speakers": "report" + BY_SPEAKER}
     sides = {
         title: {name: metric_values(trials_of(results.trials(study), name), "accuracy_pct") for name in SPOTTERS}

@@ -42,17 +42,17 @@ class Chart:
 
 
 def join_sentence(parts: Sequence[str]) -> str:
-    """A sentence of parts."""
+    """Join parts to a sentence."""
     return "; ".join(parts) + "."
 
 
 def legend(axis: Axes, below: float, columns: int) -> None:
-    """Under the axes, where it hides nothing."""
+    """Place the legend under the axes, where it hides nothing."""
     axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -below), ncols=columns)
 
 
 def svg(size: tuple[float, float], *fills: Fill, inline: bool = False) -> str:
-    """An SVG of `size` inches with a panel for each of `fills`, side by side.
+    """Draw an SVG of `size` inches with one panel for each of `fills`, side by side.
 
     Args:
         inline: for a page: without background, in the colour of the text around it.

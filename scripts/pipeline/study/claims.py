@@ -17,8 +17,7 @@ from pipeline.metrics import METRICS, Constraint
 from pipeline.reference import SEED, load_reference, reported, row_name
 from pipeline.study.results import Results
 from pipeline.study.trials import Trial, format_mean, format_p, format_share, meets, metric_values, trials_of
-from pipeline.versions import baselines
-from pipeline.versions.catalogue import VERSIONS
+from pipeline.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
 
 REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
 ALPHA = 0.05  # significance level
@@ -197,7 +196,7 @@ def slow_quantisation(results: Results) -> Claim:
     text = "Quantising the weights has a huge impact on inference latency"
     timed = results.bench.get("quantisation", {})
     parts, slower = [], []
-    for name, models in baselines.INT8_FLOAT_PAIRS.items():
+    for name, models in INT8_FLOAT_PAIRS.items():
         int8, in_float = (_counts(results, model) for model in models)
         if not int8 or not in_float:
             return Claim(text, "", INCONCLUSIVE)
@@ -212,11 +211,7 @@ def slow_quantisation(results: Results) -> Claim:
 
 def _counts(results: Results, name: str) -> dict[str, Any] | None:
     """Return the instructions of a version by the report's recipe, or of one of the quantisation study."""
-    folders = (
-        ("report",)
-        if name in VERSIONS
-        else (baselines.QUANTISATION_STUDY, f"{baselines.QUANTISATION_STUDY}/seed-{SEED}")
-    )
+    folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{SEED}")
     card = next((card for folder in folders if (card := results.card(folder, name))), None)
     return results.counted(card.sha256) if card else None
 

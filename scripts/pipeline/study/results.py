@@ -10,8 +10,8 @@ from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
 from pipeline.reference import SEED
 from pipeline.store import LOCAL, PUBLISHED, SYNTHETIC, ResultStore, latest
 from pipeline.study.trials import Trial
-from pipeline.versions.baselines import QUANTISATION_STUDY, STUDIES
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.baselines import STUDIES
+from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Changed copies of the training clips, made once a front end and kept as features."""
+"""Changed copies of the training clips, made once per front end and kept as features."""
 
 import hashlib
 import json
@@ -22,12 +22,12 @@ LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
 
 def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Features:
-    """Features [copies, clips, *front_end.shape] of changed training clips.
+    """Compute features [copies, clips, *front_end.shape] of changed training clips.
 
     They are kept in data/, and made again when the clips, the front end, the changes or this code are others. Half
     precision holds them to 1e-3, far below what the changes themselves do.
     """
-    on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are made anew in each epoch
+    on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are drawn again in each epoch
     identity = speech.identity
     made_from = [to_dict(front_end), asdict(on_clips), identity.digest, identity.split, freshness.code_digest(CODE)]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
@@ -52,7 +52,7 @@ def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmen
 def augment_clip(
     clip: Audio, augmentation: Augmentation, noises: NDArray[np.float32], rng: np.random.Generator
 ) -> Audio:
-    """A clip [n] at another speed around its middle, shifted, with noise of `noises` [k, > n], louder or softer."""
+    """Change a clip [n]: speed around its middle, shift, noise of `noises` [k, > n], loudness."""
     samples = len(clip)
     speed = rng.uniform(*augmentation.speed)
     shift = rng.uniform(-1, 1) * augmentation.shift_s * RATE
@@ -66,7 +66,7 @@ def augment_clip(
 
 
 def coloured_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise [samples] of unit variance whose power falls as 1 / f^a, a between 0 (white) and 2 (brown)."""
+    """Generate noise [samples] of unit variance whose power falls as 1 / f^a, a between 0 (white) and 2 (brown)."""
     frequency = np.maximum(np.arange(samples // 2 + 1), 1)
     spectrum = rng.normal(size=(2, len(frequency))) / frequency ** (rng.uniform(0, 2) / 2)
     noise = np.fft.irfft(spectrum[0] + 1j * spectrum[1], samples)

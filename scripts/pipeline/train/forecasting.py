@@ -79,11 +79,11 @@ class Forecasting:
         return -float(np.abs(outputs - self._weather.targets("validation")).mean())
 
     def inputs(self, split: str) -> Array:
-        """[windows, 6, 2], z-scored."""
+        """Return inputs [windows, 6, 2], z-scored."""
         return (self._weather.inputs(split) - self._mean) / self._std
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
+        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
         truth = self._weather.targets(split)
         if outputs[0].size != truth[0].size:
             raise UserError(f"a forecaster puts out {truth.shape[1:]}, this model {outputs.shape[1:]}")

@@ -51,12 +51,12 @@ def _forecast(output_shape: tuple[int, ...]) -> Layers:
 
 
 def _spotting_mlp(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
-    """An MLP in the size that the course's groups published; the report does not give one."""
+    """Return an MLP in the size that the course's groups published; the report does not give one."""
     return [L.Flatten(), *(L.Dense(int(256 * recipe.width), "relu") for _ in range(3)), L.Dense(output_shape[0])]
 
 
 def _spotting_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
-    """A CNN in the size that the course's groups published; the report does not give one."""
+    """Return a CNN in the size that the course's groups published; the report does not give one."""
     filters = int(128 * recipe.width)
     layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_batch_norm_relu()]
     for _ in range(2):
@@ -65,7 +65,7 @@ def _spotting_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
 
 
 def _ds_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
-    """Zhang et al., "Hello Edge" (arXiv:1711.07128), in the course's size: no bias before a batch norm."""
+    """Build the DS-CNN of Zhang et al. (arXiv:1711.07128) in the course's size: no bias before batch normalisation."""
     filters = int(256 * recipe.width)
     layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_batch_norm_relu()]
     for _ in range(2):
@@ -86,7 +86,7 @@ def _linear(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
 
 
 def _residual_mlp(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> keras.Model:
-    """The last reading, plus what two hidden layers make of the way there.
+    """Build a network that adds to the last reading what two hidden layers make of the readings before.
 
     Two fixed matrices frame them: one takes the differences from the last reading (which stays beside them, scaled),
     the other repeats the last reading for every step ahead.
@@ -116,7 +116,7 @@ def _residual_mlp(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tu
 def _ds_tc_resnet(
     recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], folded: bool = False
 ) -> keras.Model:
-    """A residual network of separable convolutions along time; the coefficients are the channels of its first layer.
+    """Build a residual network of separable convolutions along time; coefficients are the first layer's channels.
 
     After Choi et al., "Temporal Convolution for Real-time Keyword Spotting" (arXiv:1904.03814), with the depthwise
     convolutions of MatchboxNet (arXiv:2004.08531).

@@ -82,11 +82,11 @@ class Spotting:
         return lambda model: float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
 
     def inputs(self, split: str) -> Array:
-        """Features [clips, *front_end.shape]."""
+        """Return features [clips, *front_end.shape]."""
         return self._features(self._speech.subset(split)[0])
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Accuracy with its 95 % Wilson interval, and the confusion matrix (a row a true label)."""
+        """Compute accuracy with its 95 % Wilson interval, and the confusion matrix (one row per true label)."""
         truth = self._truth(split)
         if outputs.shape != (len(truth), len(LABELS)):
             raise UserError(f"a spotter of these words puts out ({len(LABELS)},), this model {outputs.shape[1:]}")
@@ -107,7 +107,7 @@ class Spotting:
         return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
 
     def _truth(self, split: str) -> NDArray[np.int32]:
-        """True labels as the model counts them."""
+        """Return the true labels in the order of the model's outputs."""
         place = np.array([self._labels.index(word) for word in LABELS], np.int32)
         return place[self._speech.subset(split)[1]]
 
@@ -121,6 +121,6 @@ def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def _smooth(label: NDArray[np.int32], smoothing: float) -> Array:
-    """One-hot targets [n, 8], of which a share is spread over all words."""
+    """Return one-hot targets [n, 8], of which a share is spread over all words."""
     one_hot = np.eye(len(LABELS), dtype=np.float32)[label]
     return (one_hot * (1 - smoothing) + smoothing / len(LABELS)).astype(np.float32)

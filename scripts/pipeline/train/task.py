@@ -1,4 +1,4 @@
-"""What the pipeline asks of either task."""
+"""The interface that the pipeline uses for both tasks."""
 
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ class Task(Protocol):
     def identity(self) -> Identity: ...
 
     def card(self) -> dict[str, Any]:
-        """What a card says of the model's inputs and outputs."""
+        """Return what a card says of the model's inputs and outputs."""
         ...
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model: ...
@@ -33,7 +33,7 @@ class Task(Protocol):
     def inputs(self, split: str) -> Array: ...
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Figures of the outputs for `inputs(split)`.
+        """Compute figures of the outputs for `inputs(split)`.
 
         Raises:
             UserError: outputs of another shape than the task's.
@@ -41,12 +41,12 @@ class Task(Protocol):
         ...
 
     def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
-        """How far TFLite's outputs are from Keras': what is compared, the distance, and the largest allowed."""
+        """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
         ...
 
 
 def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
-    """The task with its data, as a recipe's model is trained for it.
+    """Prepare the task with its data, as a recipe's model is trained for it.
 
     Raises:
         UserError: bad data, or none.
@@ -58,7 +58,7 @@ def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
 
 
 def prepare_for(card: Card, sources: Sources) -> Task:
-    """The task as the model of a card was trained for it.
+    """Prepare the task as the model of a card was trained for it.
 
     Raises:
         UserError: bad data, or none.

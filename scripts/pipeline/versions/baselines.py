@@ -8,12 +8,6 @@ from pipeline.recipe import Pruning, Recipe, Version
 from pipeline.reference import SEED, load_reference, row_name
 from pipeline.versions.catalogue import VERSIONS
 
-QUANTISATION_STUDY = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
-INT8_FLOAT_PAIRS = {  # of each spotter, the quantised model and the one in float
-    "kws_a": ("kws_a", "kws_a_float"),
-    "kws_b": ("kws_b_int8", "kws_b"),
-    "kws_c": ("kws_c", "kws_c_float"),
-}
 KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
 
 
