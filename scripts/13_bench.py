@@ -2,8 +2,8 @@
 
 Training: an optimiser step of each forecaster's recipe, ours beside Keras' loop (timeseries_dataset_from_array, fit
 with tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word,
-ours beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each
-version's run recorded; a version that was not built here is built first. An interrupted bench resumes.
+ours beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that
+each version's run recorded; a version that was not built here is built first. An interrupted bench resumes.
 """
 
 from collections.abc import Callable

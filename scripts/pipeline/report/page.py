@@ -33,7 +33,7 @@ def page(results: Results) -> str:
     drawn, numbers = {name: draw(results) for name, draw in CHARTS.items()}, count()
 
     def filled(match: re.Match[str]) -> str:
-        text = tables[match[1]]
+        text = re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", tables[match[1]])  # the page links to no other file
         return text if "| --- |" not in text or text.count("\n") > 2 else ABSENT
 
     text = re.sub("<!-- table: (.*) -->", filled, TEXT.read_text(encoding="utf-8"))
