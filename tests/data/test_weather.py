@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from device.errors import UserError
 from pipeline.data.identity import Identity
 from pipeline.data.sources import Sources
-from pipeline.data.weather import SPLITS, Weather, read_weather
+from pipeline.data.weather import SPLITS, Weather
+from pipeline.data.weather_csv import read_weather
 from pipeline.train.forecasting import Forecasting
 
 IDENTITY = Identity("local", "made up", "", "")

@@ -10,13 +10,18 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files
-from pipeline.data import speech, synthetic, weather
+from pipeline.data import speech, synthetic
 from pipeline.data.fetch import DownloadableFile, UnreachableError, fetch, in_mirror
 from pipeline.data.identity import Identity
 from pipeline.data.speech import Speech
 from pipeline.data.weather import Weather
 
 DataSet = TypeVar("DataSet", Weather, Speech)
+OFFICIAL_WEATHER = DownloadableFile(
+    "jena_climate_2009_2016.csv.zip",
+    ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",),
+    ("jena_climate_2009_2016.csv.zip", "jena_climate_2009_2016.csv", "jena_station_10min.csv.xz"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Sources:
         data: "auto" (real, else synthetic data), "real" or "synthetic".
         mirror: a folder to look in before the network.
         jena, speech: the user's own files in place of the official ones.
-        ask_again: in "auto", try the real sources again though synthetic data is there.
+        ask_again: in "auto", try the real sources again though there are synthetic data.
         by_speaker: split the clips by speaker, not by the course's lists.
     """
 
@@ -47,9 +52,11 @@ def load_weather(sources: Sources) -> Weather:
     """
 
     def read(path: Path) -> Weather:
-        return weather.read_weather(path, user=sources.jena is not None)
+        from pipeline.data.weather_csv import read_weather  # imports pandas, which data that are kept do not need
 
-    return _obtain(Weather, "JENA", weather.OFFICIAL, sources.jena, sources, read, synthetic.make_weather)
+        return read_weather(path, user=sources.jena is not None)
+
+    return _obtain(Weather, "JENA", OFFICIAL_WEATHER, sources.jena, sources, read, synthetic.make_weather)
 
 
 def load_speech(sources: Sources) -> Speech:
@@ -66,7 +73,7 @@ def load_speech(sources: Sources) -> Speech:
                 for remote, digest in speech.LISTS.items()
             )
         except UnreachableError as error:
-            print(f"the course's split can't be had ({error}): speakers are split by their hash instead")
+            print(f"the course's split is not available ({error}): speakers are split by their hash instead")
             return None
 
     def read(path: Path) -> Speech:

@@ -1,34 +1,16 @@
-"""The Jena weather readings: reading and checking a CSV, splitting, windows."""
+"""The weather readings, and the windows that forecasters learn from and are tested on."""
 
-import gzip
-import io
-import lzma
-import zipfile
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from pipeline.data.fetch import DownloadableFile
-from pipeline.data.identity import Identity, digest_arrays
+from pipeline.data.identity import Identity
 
-TIME, COLUMNS, SPLIT = "Date Time", ("T (degC)", "rh (%)"), "split"
 SPLITS = ("train", "validation", "test")
 INPUT_STEPS = OUTPUT_STEPS = 6
 CADENCE = np.timedelta64(10, "m")
-LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB
-
-OFFICIAL = DownloadableFile(
-    "jena_climate_2009_2016.csv.zip",
-    ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",),
-    ("jena_climate_2009_2016.csv.zip", "jena_climate_2009_2016.csv", "jena_station_10min.csv.xz"),
-)
-OFFICIAL_ROWS = 420_551
-OFFICIAL_TRAIN_MEAN = (9.107597, 75.904076)
 
 
 @dataclass(frozen=True)
@@ -64,113 +46,3 @@ class Weather:
     def targets(self, split: str) -> NDArray[np.float32]:
         """Return the readings [windows, 6, 2] to be forecast, in °C and %."""
         return self.values[self.windows(split)[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
-
-
-def read_weather(path: Path, user: bool) -> Weather:
-    """Read and check a CSV, plain or in gz, xz or zip.
-
-    Args:
-        user: the file is the user's own, not the official one or a mirror's.
-
-    Raises:
-        UserError: unreadable, columns missing, text in a number column, times unsorted or duplicated.
-    """
-    try:
-        table = pd.read_csv(io.BytesIO(_inflate(path)), dtype=str, usecols=lambda c: c in (TIME, *COLUMNS, SPLIT))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
-    missing = [c for c in (TIME, *COLUMNS) if c not in table]
-    if missing:
-        raise UserError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
-        )
-    complete = table[[TIME, *COLUMNS]].notna().all(axis=1)
-    if not complete.all():
-        print(f"{path}: {(~complete).sum()} rows with missing values are left out, as gaps")
-        table = table[complete]
-    values = np.stack([_numbers(table[c], path) for c in COLUMNS], axis=1).astype(np.float32)
-    time = _times(table[TIME], path)
-    official = (
-        len(table) == OFFICIAL_ROWS
-        and SPLIT not in table
-        and np.allclose(values[: int(0.7 * len(values))].mean(axis=0, dtype=float), OFFICIAL_TRAIN_MEAN, atol=1e-3)
-    )
-    if not official:  # the official file itself goes back in time in places; there a step back counts as a gap
-        _check_order(table[TIME], time, path)
-        if path.name.startswith("jena_climate_2009_2016"):
-            raise UserError(
-                f"{path}: {len(table)} rows that are not the official {OFFICIAL_ROWS}: "
-                "remove it and run again, or give it as JENA= if it is your own"
-            )
-    if SPLIT in table:
-        names = table[SPLIT].map({name: i for i, name in enumerate(SPLITS)})
-        if names.isna().any():
-            row = names.index[names.isna()][0]
-            raise UserError(f"{path}: row {row + 2}: split is {table[SPLIT][row]!r}: write train, validation or test")
-        split, rule = names.to_numpy(np.int8), "the file's split column"
-    else:
-        n = len(table)
-        split = np.repeat(np.arange(3, dtype=np.int8), [int(0.7 * n), int(0.9 * n) - int(0.7 * n), n - int(0.9 * n)])
-        rule = "70/20/10 by row"
-    source = "official" if official else "local"
-    description = f"{path.name}, {len(values):,} rows" + (" (the user's own)" if user else "")
-    digest = digest_arrays(time.astype("datetime64[m]").astype(np.int64), values, split)
-    return Weather(time, values, split, Identity(source, description, digest, rule))
-
-
-def _inflate(path: Path) -> bytes:
-    """Return the CSV's bytes, whatever container holds it."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(6)
-            file.seek(0)
-            if magic[:2] == b"\x1f\x8b":
-                with gzip.open(file) as inner:
-                    content = inner.read(LARGEST_CSV + 1)
-            elif magic == b"\xfd7zXZ\x00":
-                with lzma.open(file) as inner:
-                    content = inner.read(LARGEST_CSV + 1)
-            elif magic[:4] == b"PK\x03\x04":
-                with zipfile.ZipFile(file) as archive:
-                    names = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX")]
-                    if len(names) != 1:
-                        raise UserError(f"{path}: the zip holds {len(names)} CSV files: give it one")
-                    with archive.open(names[0]) as member:
-                        content = member.read(LARGEST_CSV + 1)
-            else:
-                content = file.read(LARGEST_CSV + 1)
-    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, NotImplementedError) as error:
-        raise UserError(f"{path}: truncated or damaged ({error}): remove it and fetch it again") from None
-    if len(content) > LARGEST_CSV:
-        raise UserError(f"{path}: more than {LARGEST_CSV >> 20} MiB of CSV: this is not a weather file")
-    return content
-
-
-def _numbers(column: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    if numbers.isna().any():
-        row = numbers.index[numbers.isna()][0]
-        raise UserError(
-            f"{path}: row {row + 2}, column {column.name!r}: {column[row]!r} is not a number: correct or empty it"
-        )
-    return numbers.to_numpy(np.float64)
-
-
-def _times(column: "pd.Series[str]", path: Path) -> NDArray[np.datetime64]:
-    times = pd.to_datetime(column, format="%d.%m.%Y %H:%M:%S", errors="coerce")
-    if times.isna().any():
-        row = times.index[times.isna()][0]
-        raise UserError(
-            f"{path}: row {row + 2}: {column[row]!r} is not a time of the form 31.12.2016 23:50:00: correct it"
-        )
-    return times.to_numpy("datetime64[m]")
-
-
-def _check_order(column: "pd.Series[str]", time: NDArray[np.datetime64], path: Path) -> None:
-    wrong = np.flatnonzero(np.diff(time) <= np.timedelta64(0, "m"))
-    if len(wrong):
-        row = column.index[wrong[0] + 1]
-        kind = "twice" if time[wrong[0] + 1] == time[wrong[0]] else "out of order"
-        raise UserError(
-            f"{path}: row {row + 2}: the time {column[row]} comes {kind}: sort the file by time, each time once"
-        )

@@ -181,7 +181,7 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
     """Install the pinned packages in a venv there, unless they are installed.
 
     Raises:
-        UserError: too little disk, or the packages can't be had.
+        UserError: too little disk, or the packages are not available.
     """
     requirements = _requirements(facts)
     lists = [requirements, files.ROOT / "requirements.lock"]
