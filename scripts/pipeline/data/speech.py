@@ -79,7 +79,7 @@ def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Sp
     """Read clips `<word>/<file>.wav` from a folder, a zip or a tar archive.
 
     Args:
-        lists: gives the course's split as names per split, or None where they are not available; called for official content.
+        lists: returns the course's split as names per split, or None if unavailable; called for official content.
         user: the clips are the user's own, not the official ones or a mirror's.
 
     Raises:
