@@ -32,7 +32,7 @@ def run(script: str, *arguments: str, stdin: bytes = b"") -> subprocess.Complete
 def recording(sources: Sources, clips: int) -> tuple[NDArray[np.float32], list[tuple[float, str]]]:
     """Test clips at random gaps in faint noise, and the second at which each begins with its word."""
     speech = load_speech(sources)
-    audio, label = speech.subset("test")
+    audio, label = list(speech.clips("test")), speech.labels("test")
     rng = np.random.default_rng(7)
     parts, words, at = [np.zeros(RATE, np.float32)], [], RATE
     for i in rng.choice(len(audio), clips, replace=False):

@@ -71,7 +71,7 @@ def test_another_split_has_copies_of_its_own(data_folder: Path) -> None:
     turned = replace(speech, split=speech.split[::-1].copy(), identity=replace(speech.identity, split="turned"))
     few = Augmentation(copies=1)
     for each in (speech, turned):
-        clips = each.subset("train")[0]
+        clips = np.stack(list(each.clips("train")))
         copy = augmented_features(each, Mfcc(coefficients=4), few)
         assert copy.shape[1] == len(clips)
     assert len(list(data_folder.rglob("augmented-*.npy"))) == 2

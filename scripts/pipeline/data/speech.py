@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import fit, read_wav
+from device.audio import Audio, fit, read_wav
 from device.errors import UserError
 from pipeline.data.fetch import DownloadableFile
 from pipeline.data.identity import Identity
@@ -60,16 +60,27 @@ class Speech:
     name: NDArray[np.str_]
     identity: Identity
 
-    def subset(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return audio [n, 16000] in [-1, 1) and labels [n] of one split.
+    def clips(self, split: str) -> Iterator[Audio]:
+        """Return the clips [16000] of one split, in [-1, 1), one by one: all of them would fill the memory.
 
         Raises:
             UserError: the split is empty.
         """
-        chosen = self.split == SPLITS.index(split)
-        if not chosen.any():
+        return (self.audio[i].astype(np.float32) / 32768 for i in self._places(split))
+
+    def labels(self, split: str) -> NDArray[np.int32]:
+        """Return the labels [n] of one split.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        return self.label[self._places(split)]
+
+    def _places(self, split: str) -> NDArray[np.intp]:
+        places = np.flatnonzero(self.split == SPLITS.index(split))
+        if not len(places):
             raise UserError(f"{self.identity.description}: the {split} split is empty: give more clips")
-        return self.audio[chosen].astype(np.float32) / 32768, self.label[chosen]
+        return places
 
 
 Lists = tuple[frozenset[str], ...]

@@ -90,7 +90,8 @@ def _day(axis: Axes, title: str, seen: Array, forecasts: Array) -> None:
 
 def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[Chart]:
     """Draw random test clips, one after the other: spectrogram, what was said, what the live listener heard."""
-    audio, label = load_speech(sources).subset("test")
+    speech = load_speech(sources)
+    audio, label = np.stack(list(speech.clips("test"))), speech.labels("test")
     rng = np.random.default_rng(SEED)
     chosen = rng.choice(len(audio), WORDS, replace=False)
     pause = rng.normal(0, 1e-3, RATE // 2).astype(np.float32)

@@ -33,14 +33,14 @@ def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmen
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if speech.identity.synthetic else "real") / f"augmented-{key}.npy"
     if not path.exists():
-        clips = speech.subset("train")[0]
+        count = len(speech.labels("train"))
         extract = extractor(front_end)
-        features = np.empty((augmentation.copies, len(clips), *front_end.shape), np.float16)
-        with progress_bar(None, "augmenting", "clips", features.shape[0] * len(clips)) as progress:
+        features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
+        with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
             for copy in features:
-                rng = np.random.default_rng([len(clips), progress.n])
+                rng = np.random.default_rng([count, progress.n])
                 noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
-                for row, clip in zip(copy, clips, strict=True):
+                for row, clip in zip(copy, speech.clips("train"), strict=True):
                     row[...] = extract(augment_clip(clip, augmentation, noises, rng))
                     progress.update()
         with files.atomic_write(path) as partial, partial.open("wb") as out:
