@@ -11,8 +11,10 @@ own versions. Models and cards go to models/local/STUDY/seed-N, one line per run
 For the five versions themselves with several seeds, see 14_seeds.py.
 """
 
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
 from device.cli import parser, run
-from pipeline import cli
 from pipeline.study import runs, trials
 from pipeline.versions.baselines import STUDIES
 

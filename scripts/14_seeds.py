@@ -9,9 +9,11 @@ own versions. Models and cards go to models/local/STUDY/seed-N, one line per run
 
 from dataclasses import replace
 
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
 from device.artifact import SPOTTING
 from device.cli import parser, run
-from pipeline import cli
 from pipeline.study import runs, trials
 from pipeline.study.trials import BY_SPEAKER
 from pipeline.versions.catalogue import RECIPES, VERSIONS

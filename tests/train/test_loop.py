@@ -23,18 +23,24 @@ def mean_square(truth: Any, output: Any) -> Any:
     return tf.reduce_mean(tf.square(truth - output))
 
 
-def identity_problem(x: Any, score: Any = None, xla: bool = True) -> loop.Problem:
+def forward(model: Any, inputs: Any, _: Any) -> Any:
+    return model(inputs, training=True)
+
+
+def identity_problem(x: Any, score: Any = None) -> loop.Problem:
     """To give back windows x [n, 6, 2]."""
-    return loop.Problem(
-        (6, 2), (6, 2), len(x), lambda i: (tf.gather(x, i), tf.gather(x, i)), mean_square, score or (lambda _: 0.0), xla
-    )
+
+    def batch(i: Any, _: Any) -> Any:
+        return tf.gather(x, i), tf.gather(x, i)
+
+    return loop.Problem((6, 2), (6, 2), len(x), batch, forward, mean_square, score or (lambda _: 0.0))
 
 
-def fit(recipe: Recipe, samples: int = 3205, xla: bool = True, seed: int = 22) -> Any:
+def fit(recipe: Recipe, samples: int = 3205, seed: int = 22) -> Any:
     """A model of y = x on random windows; 3205 samples leave a last batch of 5."""
     loop.seed_everything(seed)
     x = tf.constant(np.random.default_rng(0).normal(size=(samples, 6, 2)).astype(np.float32))
-    return loop.fit(recipe, identity_problem(x, xla=xla), seed)
+    return loop.fit(recipe, identity_problem(x), seed)
 
 
 @pytest.mark.parametrize("sparsity", [0.5, 0.78, 0.9])
@@ -82,7 +88,7 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
 
     recipe = Recipe("mlp", 0.25, 1e-3, epochs=4, loss="mse", keep="best")
     x = tf.constant(np.random.default_rng(0).normal(size=(64, 6, 2)).astype(np.float32))
-    model = loop.fit(recipe, identity_problem(x, score, xla=False), 1)
+    model = loop.fit(recipe, identity_problem(x, score), 1)
     for kept, best in zip(model.get_weights(), seen[1], strict=True):
         np.testing.assert_array_equal(kept, best)
 
@@ -120,7 +126,7 @@ def test_quantisation_aware_training_leaves_all_weights_on_their_grids_and_still
     inputs, targets = tf.constant(x), tf.constant(y)
     model = networks.build(recipe, (6, 2), (6, 2))
 
-    def batch(i: Any) -> Any:
+    def batch(i: Any, _: Any) -> Any:
         return tf.gather(inputs, i), tf.gather(targets, i)
 
     def loss(truth: Any, forecast: Any) -> Any:
@@ -129,7 +135,7 @@ def test_quantisation_aware_training_leaves_all_weights_on_their_grids_and_still
     def error() -> float:
         return float(np.abs(model.predict(x, verbose=0) - y).mean())
 
-    problem = loop.Problem((6, 2), (6, 2), len(x), batch, loss, lambda _: 0.0, xla=True)
+    problem = loop.Problem((6, 2), (6, 2), len(x), batch, forward, loss, lambda _: 0.0)
     loop.train(model, recipe, problem, 1)
     fixed = [v.numpy() for v in model.non_trainable_variables]
     before = [v.numpy() for v in model.trainable_variables]

@@ -61,12 +61,12 @@ class Forecasting:
         inputs, targets = tf.constant(self._inputs), tf.constant(self._weather.values)
         steps = tf.range(INPUT_STEPS)
 
-        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def batch(indices: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = tf.gather(starts, indices)[:, None] + steps
             return tf.gather(inputs, rows), tf.gather(targets, rows + INPUT_STEPS)
 
         losses = {"mse": lambda: _mean_squared_error, "mae": self._relative_absolute_error}
-        return loop.Problem(INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, losses[loss](), self._negative_mae, xla=True)
+        return loop.Problem(INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, _forward, losses[loss](), self._negative_mae)
 
     def _relative_absolute_error(self) -> loop.Loss:
         """Return the MAE of each column divided by the MAE of the persistence forecast."""
@@ -100,6 +100,10 @@ class Forecasting:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
+
+
+def _forward(model: keras.Model, inputs: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    return model(inputs, training=True)
 
 
 def _mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
-"""The training loop of both tasks: a whole epoch is one compiled TensorFlow graph over arrays in memory.
+"""The training loop of both tasks: a whole epoch is one graph over arrays in memory, compiled by XLA.
 
-Keras' own loop spends milliseconds a step on machinery; the forecasters' steps themselves take microseconds.
+Keras' own loop spends milliseconds per step on machinery; the forecasters' steps themselves take microseconds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,8 @@ from pipeline.progress import progress_bar
 from pipeline.recipe import QAT, Pruning, Recipe
 from pipeline.train import networks
 
-Batch = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Forward = Callable[[keras.Model, tf.Tensor, tf.Tensor], tf.Tensor]
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
 
@@ -31,18 +32,19 @@ class Problem:
         input_shape, output_shape: of one sample.
         samples: the number of training samples; each epoch takes them in a new random order.
         batch: inputs and targets of the samples at the given indices [b], in graph mode.
+        forward: a model's outputs for inputs, in training. Both take as their last argument a seed, two integers that
+            are others in each step, for what they draw at random.
         loss: of targets and outputs.
         score: of the model on validation data.
-        xla: compile each epoch with XLA: far faster for networks of a few thousand weights, slower for the spotters.
     """
 
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     samples: int
     batch: Batch
+    forward: Forward
     loss: Loss
     score: Callable[[keras.Model], float]
-    xla: bool
 
     def steps(self, batch_size: int) -> int:
         """Return the number of optimiser steps of one epoch."""
@@ -125,37 +127,38 @@ def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, s
 
 
 def _epoch(model: keras.Model, problem: Problem, update: Update) -> Callable[..., tf.Tensor]:
-    """Return a compiled epoch: it takes full batches of indices [steps, b] and the shorter last one, perhaps empty."""
+    """Return a compiled epoch: it takes full batches of indices [steps, b], the shorter last one, perhaps empty, and
+    seeds [steps, 2]."""
 
-    def step(indices: tf.Tensor) -> tf.Tensor:
-        inputs, targets = problem.batch(indices)
+    def step(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        inputs, targets = problem.batch(indices, seed)
         with tf.GradientTape() as tape:
-            value = problem.loss(targets, model(inputs, training=True))
+            value = problem.loss(targets, problem.forward(model, inputs, seed))
         update(tape.gradient(value, model.trainable_variables))
         return value
 
-    @tf.function(jit_compile=problem.xla)  # type: ignore[untyped-decorator]
-    def epoch(full: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
-        total, steps = tf.constant(0.0), tf.shape(full)[0]
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def epoch(full: tf.Tensor, rest: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
         for i in tf.range(tf.shape(full)[0]):
-            total += step(full[i])
+            total += step(full[i], seeds[i])
         if rest.shape[0]:
-            total += step(rest)
-            steps += 1
-        return total / tf.cast(steps, tf.float32)
+            total += step(rest, seeds[-1])
+        return total / seeds.shape[0]
 
     return epoch
 
 
 def _shuffled_orders(
     epochs: Iterable[int], samples: int, batch_size: int, seed: int
-) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Yield a new random order of all samples for each epoch, as `_epoch` takes it."""
-    order = np.random.default_rng(seed)
-    full = samples // batch_size * batch_size
+) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Yield a new random order of all samples and new seeds for each epoch, as `_epoch` takes them."""
+    order, draws = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    steps, full = -(-samples // batch_size), samples // batch_size * batch_size
     for _ in epochs:
         shuffled = order.permutation(samples).astype(np.int32)
-        yield tf.constant(shuffled[:full].reshape(-1, batch_size)), tf.constant(shuffled[full:])
+        seeds = draws.integers(2**31, size=(steps, 2), dtype=np.int32)
+        yield tf.constant(shuffled[:full].reshape(-1, batch_size)), tf.constant(shuffled[full:]), tf.constant(seeds)
 
 
 def _cosine_schedule(learning_rate: float, steps: int, warm_up: float) -> Any:

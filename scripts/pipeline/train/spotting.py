@@ -15,10 +15,11 @@ from pipeline.data.identity import Identity
 from pipeline.data.speech import LABELS, Speech
 from pipeline.intervals import wilson
 from pipeline.recipe import Augmentation, Recipe
-from pipeline.train import loop
+from pipeline.train import layers, loop
 from pipeline.train.augment import augmented_features
 
 Array = NDArray[np.float32]
+SCORED = 32  # clips at once, when a model is scored on validation data
 
 
 class Spotting:
@@ -46,30 +47,29 @@ class Spotting:
         batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
         samples = int((self._speech.split == 0).sum())
         shapes = self._front_end.shape, (len(LABELS),)
-        problem = loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy(), xla=False)
+        problem = loop.Problem(*shapes, samples, batch, layers.forward, _cross_entropy, self._accuracy())
         return loop.fit(recipe, problem, seed)
 
     def _plain(self, recipe: Recipe) -> loop.Batch:
-        audio, label = self._speech.subset("train")
-        inputs, targets = tf.constant(self._features(audio)), tf.constant(_smooth(label, recipe.label_smoothing))
-        return lambda indices: (tf.gather(inputs, indices), tf.gather(targets, indices))
+        label = self._speech.labels("train")
+        inputs, targets = tf.constant(self.inputs("train")), tf.constant(_smooth(label, recipe.label_smoothing))
+        return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
 
     def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> loop.Batch:
         """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
-        label = self._speech.subset("train")[1]
+        label = self._speech.labels("train")
         copies = augmented_features(self._speech, self._front_end, augmentation)
         inputs, targets = tf.constant(copies), tf.constant(_smooth(label, recipe.label_smoothing))
         frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
 
-        def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            n = tf.shape(indices)[0]
-            copy = tf.random.uniform([n], 0, len(copies), tf.int32)
+        def batch(indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            drawn = tf.random.stateless_uniform([4, indices.shape[0], 1], seed)
+            copy = tf.cast(drawn[0, :, 0] * len(copies), tf.int32)
             x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
-            start = tf.random.uniform([n, 1], 0, len(frames))
-            length = tf.random.uniform([n, 1], 0, augmentation.time_mask)
+            start, length = drawn[1] * len(frames), drawn[2] * augmentation.time_mask
             masked = (frames >= start) & (frames < start + length)
             x *= 1 - tf.cast(masked, tf.float32)[:, :, None, None]
-            other = tf.random.uniform([n, 1], 0, augmentation.mixup)
+            other = drawn[3] * augmentation.mixup
             x += other[:, :, None, None] * (tf.reverse(x, [0]) - x)
             return x, y + other * (tf.reverse(y, [0]) - y)
 
@@ -77,13 +77,23 @@ class Spotting:
 
     def _accuracy(self) -> Callable[[keras.Model], float]:
         """Return a function that computes a model's accuracy on the validation split."""
-        seen, truth = tf.constant(self.inputs("validation")), self._truth("validation")
-        forward = tf.function(lambda model, x: model(x, training=False))
-        return lambda model: float((np.argmax(forward(model, seen).numpy(), axis=1) == truth).mean())
+        seen, truth = self.inputs("validation"), self._truth("validation")
+        batches = np.resize(seen, (-(-len(seen) // SCORED), SCORED, *seen.shape[1:]))  # the first fill up the last
+
+        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+        def outputs(model: keras.Model) -> tf.Tensor:
+            return tf.map_fn(lambda batch: layers.forward(model, batch), tf.constant(batches))
+
+        def accuracy(model: keras.Model) -> float:
+            scores = outputs(model).numpy().reshape(-1, len(LABELS))[: len(truth)]
+            return float((scores.argmax(axis=1) == truth).mean())
+
+        return accuracy
 
     def inputs(self, split: str) -> Array:
         """Return features [clips, *front_end.shape]."""
-        return self._features(self._speech.subset(split)[0])
+        extract = extractor(self._front_end)
+        return np.stack([extract(clip) for clip in self._speech.clips(split)])
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
         """Compute accuracy with its 95 % Wilson interval, and the confusion matrix (one row per true label)."""
@@ -109,15 +119,14 @@ class Spotting:
     def _truth(self, split: str) -> NDArray[np.int32]:
         """Return the true labels in the order of the model's outputs."""
         place = np.array([self._labels.index(word) for word in LABELS], np.int32)
-        return place[self._speech.subset(split)[1]]
-
-    def _features(self, audio: Array) -> Array:
-        extract = extractor(self._front_end)
-        return np.stack([extract(clip) for clip in audio])
+        return place[self._speech.labels(split)]
 
 
 def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
+    """Return the mean over clips; in parts that are the same bits everywhere, which TensorFlow's softmax is not."""
+    centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))
+    return tf.reduce_mean(tf.reduce_sum(truth * (log_sum - centred), axis=1))
 
 
 def _smooth(label: NDArray[np.int32], smoothing: float) -> Array:
