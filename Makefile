@@ -13,7 +13,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
-  publish render test test-pi lock clean help
+  publish render test test-pi portable lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -88,6 +88,10 @@ test: ## set up, check style and types, run the tests
 test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm and openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pytest tests/pi
+
+portable: ## test that a seed gives the same models on other processors, emulated (needs qemu-user)
+	@$(PYTHON) scripts/00_setup.py --tests
+	@$(RUN) -m pytest tests/portable
 
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
