@@ -1,4 +1,4 @@
-"""The spotters' layers in training: the mathematics of Keras' layers, in a form that is fast and portable.
+"""The networks' layers in training: the mathematics of Keras' layers, in a form that is fast and portable.
 
 A batch of clips becomes a few shards, arrays [rows, channels, columns, clips]. Clips come last, so that vector
 instructions are full whatever the number of channels is; each row is a matrix [channels, columns x clips], so that a
@@ -6,9 +6,9 @@ instructions are full whatever the number of channels is; each row is a matrix [
 so two threads have work.
 
 XLA compiles this for AVX2 and adds up in the order that is written here; only matrix products are library calls. The
-library cuts a large product into blocks by the sizes of the processor's caches, which changes the order of its sums:
-no product here is large enough to be cut (WIDEST). So a training step gives the same bits on every x86-64 processor
-with AVX2, with any number of threads (`make portable` tests it).
+library cuts a long inner dimension into parts by the processor and the number of threads, which changes the order of
+its sums: no inner dimension here is long enough to be cut (WIDEST). So a training step gives the same bits on every
+x86-64 processor with AVX2, with any number of threads (`make portable` tests it).
 """
 
 from collections.abc import Callable
@@ -27,14 +27,13 @@ TERMS = 24  # of a sum that is written out
 
 
 def forward(model: keras.Model, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-    """Return a spotter's outputs [b, labels] for features [b, rows, columns, channels], in graph mode.
+    """Return a model's outputs [b, ...] for inputs [b, ...], in graph mode; spotters take [b, rows, columns, channels].
 
     Args:
         seed: two integers, from which dropout draws; given in training, where batch normalisation uses the batch's
             own moments and updates the moving ones; without it, the model does what it does at inference.
 
-    Raises:
-        KeyError: a layer of a kind that no spotter has.
+    A layer of a kind that has no rule here, such as Conv1D, does what Keras does.
     """
     values: dict[int, Value] = {id(model.inputs[0]): inputs}
     for layer in model.layers:
@@ -42,7 +41,8 @@ def forward(model: keras.Model, inputs: tf.Tensor, seed: tf.Tensor | None = None
             continue
         sources = [values[id(tensor)] for tensor in tf.nest.flatten(layer.input)]
         bare = _without_pruning(layer, seed is not None)
-        values[id(layer.output)] = _RULES[type(bare)](bare, seed, *sources)
+        rule = _RULES.get(type(bare))
+        values[id(layer.output)] = rule(bare, seed, *sources) if rule else bare(*sources)
     return values[id(model.outputs[0])]
 
 
@@ -91,15 +91,15 @@ def _pointwise(kernel: tf.Tensor, x: tf.Tensor) -> Any:
     rows, inputs, columns, clips = x.shape
     flat = tf.reshape(x, [rows, inputs, -1])
 
-    def per_row(kernel: tf.Tensor, values: tf.Tensor, transpose: bool) -> tf.Tensor:
-        kernels = tf.broadcast_to(kernel, [rows, *kernel.shape])
-        return tf.reshape(_product(kernels, values, transpose_a=transpose), [rows, -1, columns, clips])
+    def per_row(matrix: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        matrices = tf.broadcast_to(matrix, [rows, *matrix.shape])
+        return tf.reshape(_product(matrices, values), [rows, -1, columns, clips])
 
     def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         dy = tf.reshape(dy, [rows, -1, columns * clips])
-        return tf.reduce_sum(_product(flat, dy, transpose_b=True), 0), per_row(kernel, dy, False)
+        return tf.reduce_sum(_product(flat, dy, transpose_b=True), 0), per_row(kernel, dy)
 
-    return per_row(kernel, flat, True), gradient
+    return per_row(tf.transpose(kernel), flat), gradient  # once: the library transposes per row
 
 
 def _product(a: tf.Tensor, b: tf.Tensor, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:
@@ -191,7 +191,9 @@ def _rectify(x: tf.Tensor) -> Any:
     return y, lambda dy: tf.where(y > 0, dy, 0.0)
 
 
-def _add(_: Any, __: Any, *inputs: Shards) -> Shards:
+def _add(_: Any, __: Any, *inputs: Value) -> Value:
+    if not isinstance(inputs[0], list):
+        return tf.add_n(inputs)
     return [tf.add_n(parts) for parts in zip(*inputs, strict=True)]
 
 
