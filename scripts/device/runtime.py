@@ -20,7 +20,7 @@ except ImportError:  # its older form, the last one with 32-bit wheels
     from tflite_runtime.interpreter import Interpreter
 
 Array = NDArray[np.float32]
-MOST_SECONDS, MOST_BYTES = 10, 1 << 31  # of processor time and address space that a model is tried with
+MOST_SECONDS, MOST_BYTES = 10, 1 << 30  # of processor time and address space that a model is tried with
 
 
 class Model:
@@ -146,37 +146,38 @@ def try_out(content: bytes, name: str) -> None:
     To be called before this process has threads, so that the child is a whole copy of it.
 
     Raises:
-        UserError: the runtime crashes, or takes more time or memory than any model for a Pi.
+        UserError: as Model and its predict; the runtime crashes, or takes more time or memory than a model for a Pi.
     """
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _try_and_exit(content, name)
+        _try_and_exit(content, name, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
+    if said:
+        raise UserError(said)
     if os.WIFSIGNALED(status):
         how = signal.strsignal(os.WTERMSIG(status))
         raise UserError(f"{name}: the TFLite runtime crashes on it ({how}): fetch or make it again")
     if status:
-        raise UserError(
-            f"{name}: the TFLite runtime can't run it within {MOST_BYTES >> 30} GiB: this is no model for a Pi"
-        )
+        raise UserError(f"{name}: more than {MOST_BYTES >> 20} MiB to run it: this is no model for a Pi")
 
 
-def _try_and_exit(content: bytes, name: str) -> None:
-    """Try a model in the child process; what is wrong in a way that the parent can see for itself counts as right."""
+def _try_and_exit(content: bytes, name: str, writer: int) -> None:
+    """Try a model in the child process, within limits; write what is wrong to `writer`."""
     status = 1
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        for kind, most in (
-            (resource.RLIMIT_CPU, MOST_SECONDS),
-            (resource.RLIMIT_AS, MOST_BYTES),
-            (resource.RLIMIT_CORE, 0),
-        ):
+        limits = {resource.RLIMIT_CPU: MOST_SECONDS, resource.RLIMIT_AS: MOST_BYTES, resource.RLIMIT_CORE: 0}
+        for kind, most in limits.items():
             _, hard = resource.getrlimit(kind)
             resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
         model = Model(content, name)
         model.predict(np.zeros((1, *model.input_shape), np.float32))
         status = 0
-    except UserError:
-        status = 0
+    except UserError as error:
+        os.write(writer, str(error).encode()[:1000])
     finally:
         os._exit(status)
