@@ -63,10 +63,12 @@ COMMON = checks.record(
         code=LINE,
     ),
     made_with=LINE,
+    commit=checks.optional(LINE),
     wall_seconds=checks.number(0, 1e9),
     peak_memory_mib=COUNT,
 )
 SPOTTER = checks.record(
+    front_end=checks.record(),  # see frontend.from_dict
     labels=checks.each(checks.text(longest=40, pattern=r"\S(.*\S)?"), least=2, most=1000),
     test=SPOTTER_FIGURES,
     validation=SPOTTER_FIGURES,
@@ -116,7 +118,7 @@ def read_card(path: Path) -> Card:
             data = file.read(LARGEST_CARD + 1)
         if len(data) > LARGEST_CARD:
             raise ValueError(f"it is longer than {LARGEST_CARD >> 20} MiB")
-        content = json.loads(data)
+        content = json.loads(data.decode("utf-8"), parse_constant=_refuse)
         checks.record(format=checks.whole(0, 1_000_000))(content, "")
         if content["format"] != CARD_FORMAT:
             raise UserError(f"{path}: card format {content['format']} is not {CARD_FORMAT}: update this project")
@@ -131,18 +133,25 @@ def read_card(path: Path) -> Card:
         raise UserError(f"{path}: not a model card ({error}): make the model again") from None
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
 def _card(content: dict[str, Any]) -> Card:
     """Return the card with this content, or raise ValueError."""
     COMMON(content, "")
     spotter = content["task"] == SPOTTING
+    for parts in ("converted_parts_bytes", "slimmed_parts_bytes"):  # older cards have the second alone
+        if parts in content["file"]:
+            checks.record(weights=COUNT, structure=COUNT)(content["file"][parts], parts)
     (SPOTTER if spotter else FORECASTER)(content, "")
     labels = tuple(content["labels"]) if spotter else ()
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels {', '.join(labels)}: one is there twice")
     if spotter:
-        for split in ("test", "validation"):
-            row = checks.each(COUNT, len(labels), len(labels))
-            checks.each(row, len(labels), len(labels))(content[split]["confusion"], f"{split}.confusion")
+        row = checks.each(COUNT, len(labels), len(labels))
+        matrix = checks.record(confusion=checks.each(row, len(labels), len(labels)))
+        checks.record(test=matrix, validation=matrix)(content, "")
     return Card(
         name=content["name"],
         task=content["task"],
