@@ -7,13 +7,80 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from device import frontend
+from device import checks, frontend
 from device.errors import UserError
 from device.frontend import FrontEnd
 
 LARGEST_MODEL = 1 << 26  # bytes, inflated; a limit against zlib bombs
 FORECASTING, SPOTTING = "forecasting", "keyword_spotting"
+LARGEST_CARD = 1 << 20  # bytes
 CARD_FORMAT = 1
+STEPS, COLUMNS = 6, 2  # of what a forecaster reads, and of what it puts out: degC and %
+
+# The fields of a card. A card may say more.
+COUNT = checks.whole(0, 10**12)
+LINE = checks.text(longest=1000)
+PERCENT = checks.number(0, 100)
+ERROR = checks.number(0, 1e6)  # in degC or %
+ERRORS = checks.each(ERROR, STEPS, STEPS)
+SPOTTER_FIGURES = checks.record(
+    clips=COUNT, correct=COUNT, accuracy_pct=PERCENT, accuracy_pct_95=checks.each(PERCENT, 2, 2)
+)
+FORECASTER_FIGURES = checks.record(
+    windows=COUNT,
+    t_mae_c=ERROR,
+    t_mae_c_95=checks.each(ERROR, 2, 2),
+    t_mae_c_by_step=ERRORS,
+    rh_mae_pct=ERROR,
+    rh_mae_pct_95=checks.each(ERROR, 2, 2),
+    rh_mae_pct_by_step=ERRORS,
+)
+COMMON = checks.record(
+    name=checks.text(longest=100),
+    task=checks.one_of(FORECASTING, SPOTTING),
+    file=checks.record(
+        sha256=checks.text(64, "[0-9a-f]{64}"),
+        **dict.fromkeys(("compressed_bytes", "slimmed_bytes", "converted_bytes", "converted_compressed_bytes"), COUNT),
+    ),
+    costs=checks.record(parameters=COUNT, macs=COUNT, peak_tensor_bytes=COUNT),
+    sparsity=checks.number(0, 1),
+    results=checks.each(
+        checks.record(
+            metric=checks.one_of("t_mae_c", "rh_mae_pct", "accuracy_pct", "size_kb", "inference_ms", "total_ms"),
+            limit=checks.number(0, 1e9),
+            value=checks.optional(checks.number(0, 1e9)),
+            met=checks.optional(checks.one_of(True, False)),
+        ),
+        least=0,
+        most=100,
+    ),
+    parity=checks.record(what=LINE, value=ERROR, allowed=ERROR),
+    made_from=checks.record(
+        recipe_name=LINE,
+        recipe=checks.record(architecture=LINE),
+        seed=checks.whole(0, 2**32 - 1),
+        data=checks.record(source=LINE, description=LINE, digest=LINE, split=LINE),
+        code=LINE,
+    ),
+    made_with=LINE,
+    commit=checks.optional(LINE),
+    wall_seconds=checks.number(0, 1e9),
+    peak_memory_mib=COUNT,
+)
+SPOTTER = checks.record(
+    front_end=checks.record(),  # see frontend.from_dict
+    labels=checks.each(checks.text(longest=40, pattern=r"\S(.*\S)?"), least=2, most=1000),
+    test=SPOTTER_FIGURES,
+    validation=SPOTTER_FIGURES,
+)
+FORECASTER = checks.record(
+    normalisation=checks.record(
+        mean=checks.each(checks.number(-1e6, 1e6), COLUMNS, COLUMNS),
+        std=checks.each(checks.number(1e-9, 1e6), COLUMNS, COLUMNS),
+    ),
+    test=FORECASTER_FIGURES,
+    validation=FORECASTER_FIGURES,
+)
 
 
 @dataclass(frozen=True)
@@ -41,34 +108,60 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """Read and check a card.
+    """Read a card, and check every field that is ever used.
 
     Raises:
-        UserError: missing, not JSON, or without what a card must say.
+        UserError: missing, not JSON, or with a field that is missing, of another type, or out of range.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            data = file.read(LARGEST_CARD + 1)
+        if len(data) > LARGEST_CARD:
+            raise ValueError(f"it is longer than {LARGEST_CARD >> 20} MiB")
+        content = json.loads(data.decode("utf-8"), parse_constant=_refuse)
+        checks.record(format=checks.whole(0, 1_000_000))(content, "")
         if content["format"] != CARD_FORMAT:
             raise UserError(f"{path}: card format {content['format']} is not {CARD_FORMAT}: update this project")
-        task = content["task"]
-        if task not in (FORECASTING, SPOTTING):
-            raise UserError(f"{path}: task {task!r} is neither {FORECASTING} nor {SPOTTING}")
-        spotter = task == SPOTTING
-        return Card(
-            name=str(content["name"]),
-            task=task,
-            sha256=str(content["file"]["sha256"]),
-            front_end=frontend.from_dict(content["front_end"]) if spotter else None,
-            labels=tuple(map(str, content["labels"])) if spotter else (),
-            mean=() if spotter else tuple(map(float, content["normalisation"]["mean"])),
-            std=() if spotter else tuple(map(float, content["normalisation"]["std"])),
-            content=content,
-        )
+        return _card(content)
     except FileNotFoundError:
         raise UserError(f"{path}: no such card: make the model again") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else error
-        raise UserError(f"{path}: not a model card ({what}): make the model again") from None
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a model card (it is nested too deep): make the model again") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not a model card ({error}): make the model again") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _card(content: dict[str, Any]) -> Card:
+    """Return the card with this content, or raise ValueError."""
+    COMMON(content, "")
+    spotter = content["task"] == SPOTTING
+    for parts in ("converted_parts_bytes", "slimmed_parts_bytes"):  # older cards have the second alone
+        if parts in content["file"]:
+            checks.record(weights=COUNT, structure=COUNT)(content["file"][parts], parts)
+    (SPOTTER if spotter else FORECASTER)(content, "")
+    labels = tuple(content["labels"]) if spotter else ()
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"labels {', '.join(labels)}: one is there twice")
+    if spotter:
+        row = checks.each(COUNT, len(labels), len(labels))
+        matrix = checks.record(confusion=checks.each(row, len(labels), len(labels)))
+        checks.record(test=matrix, validation=matrix)(content, "")
+    return Card(
+        name=content["name"],
+        task=content["task"],
+        sha256=content["file"]["sha256"],
+        front_end=frontend.from_dict(content["front_end"]) if spotter else None,
+        labels=labels,
+        mean=() if spotter else tuple(map(float, content["normalisation"]["mean"])),
+        std=() if spotter else tuple(map(float, content["normalisation"]["std"])),
+        content=content,
+    )
 
 
 def read_model(path: Path) -> bytes:
@@ -77,11 +170,15 @@ def read_model(path: Path) -> bytes:
     Raises:
         UserError: missing, cut, too large when inflated, or not TFLite.
     """
+    return decode_model(_read(path), str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(LARGEST_MODEL + 1)
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
-    return decode_model(data, str(path))
 
 
 def decode_model(data: bytes, name: str) -> bytes:
@@ -98,7 +195,9 @@ def decode_model(data: bytes, name: str) -> bytes:
             raise UserError(f"{name}: the zlib stream is cut short: fetch or make it again")
         if inflater.unused_data:
             raise UserError(f"{name}: {len(inflater.unused_data)} bytes follow the zlib stream: fetch or make it again")
-    if data[4:8] != b"TFL3" or len(data) > LARGEST_MODEL:
+    if len(data) > LARGEST_MODEL:
+        raise UserError(f"{name}: more than {LARGEST_MODEL >> 20} MiB: this is no model for a Pi")
+    if data[4:8] != b"TFL3":
         raise UserError(f"{name}: not a TFLite file: give a .tflite or .tflite.zlib file")
     return data
 
@@ -118,7 +217,7 @@ def load(folder: Path, name: str) -> tuple[Card, bytes]:
         UserError: either is bad, or the card belongs to another file.
     """
     card, path = read_card(folder / f"{name}.json"), folder / f"{name}.tflite.zlib"
-    model = read_model(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card.sha256:
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != card.sha256:
         raise UserError(f"{path}: its card {name}.json describes another file (SHA-256 differs): make both again")
-    return card, model
+    return card, decode_model(data, str(path))

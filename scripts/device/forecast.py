@@ -10,7 +10,7 @@ import numpy as np
 
 from device.artifact import Card
 from device.errors import UserError
-from device.runtime import Model
+from device.runtime import open_model
 
 COLUMNS = ("Date Time", "T (degC)", "rh (%)")
 TIME_FORMAT = "%d.%m.%Y %H:%M:%S"
@@ -96,7 +96,7 @@ class Forecaster:
     """Forecasts from readings ten minutes apart, as they come."""
 
     def __init__(self, card: Card, content: bytes) -> None:
-        self._model = Model(content, card.name)
+        self._model = open_model(card, content)
         self._mean, self._std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
         test = card.content["test"]
         self._errors = list(zip(test["t_mae_c_by_step"], test["rh_mae_pct_by_step"], strict=True))

@@ -4,6 +4,7 @@ Both equal their `tf.signal` counterparts to 1e-4 (see tests/test_frontend.py). 
 so a model is trained on what it will be given on the device.
 """
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device import checks
 from device.audio import RATE, Audio
-from device.errors import UserError
 
+MOST_ROWS = 512  # of an image, of mel bins: a limit on what a card can make a device compute
+MOST_OVERLAP = 64  # frames that share a sample, likewise
 NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2  # its rfft takes `out`
 Features = NDArray[np.float32]
 
@@ -63,26 +66,46 @@ def to_dict(front_end: FrontEnd) -> dict[str, Any]:
     return {"kind": type(front_end).__name__.lower(), **front_end.__dict__}
 
 
-def from_dict(fields: dict[str, Any]) -> FrontEnd:
+_SAMPLES = checks.whole(2, RATE)
+_FIELDS = {
+    "stft": checks.record(
+        frame=_SAMPLES, step=checks.whole(1, RATE), height=checks.whole(1, MOST_ROWS), width=checks.whole(1, MOST_ROWS)
+    ),
+    "mfcc": checks.record(
+        frame=_SAMPLES,
+        step=checks.whole(1, RATE),
+        mel_bins=checks.whole(1, MOST_ROWS),
+        low=checks.number(0, RATE / 2),
+        high=checks.number(0, RATE / 2),
+        coefficients=checks.whole(1, MOST_ROWS),
+        lifter=checks.whole(0, RATE),
+    ),
+}
+
+
+def from_dict(fields: Any) -> FrontEnd:
     """Return the front end that a card names.
 
     Raises:
-        UserError: an unknown kind or parameter, or a value out of range.
+        ValueError: an unknown kind or parameter, one that is missing, or values from which no features come.
     """
-    fields = dict(fields)
-    kind = FRONT_ENDS.get(fields.pop("kind", ""))
-    try:
-        if kind is None:
-            raise TypeError("its kind is neither stft nor mfcc")
-        front_end = kind(**fields)
-        if not all(
-            isinstance(v, int | float) and (v > 0 or name == "lifter") and v <= RATE for name, v in fields.items()
-        ):
-            raise TypeError("a value is out of range")
-        if front_end.step > front_end.frame:
-            raise TypeError("its step is longer than its frame")
-    except TypeError as error:
-        raise UserError(f"front end {fields}: {error}") from None
+    checks.record(kind=checks.one_of(*FRONT_ENDS))(fields, "front_end")
+    kind = fields["kind"]
+    _FIELDS[kind](fields, "front_end")
+    if unknown := set(fields) - {"kind", *FRONT_ENDS[kind].__dataclass_fields__}:
+        raise ValueError(f"front_end has the unknown {reprlib.repr(min(unknown))}")
+    front_end = FRONT_ENDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+    if front_end.step > front_end.frame:
+        raise ValueError("front_end.step is longer than front_end.frame")
+    if front_end.frame > MOST_OVERLAP * front_end.step:
+        raise ValueError(f"front_end.frame is more than {MOST_OVERLAP} times front_end.step")
+    if isinstance(front_end, Mfcc):
+        if front_end.coefficients > front_end.mel_bins:
+            raise ValueError("front_end.coefficients are more than front_end.mel_bins")
+        with np.errstate(divide="ignore", invalid="ignore"):  # where low is high, nearly
+            filters = _triangles(front_end)
+        if not (filters > 0).any(axis=0).all():
+            raise ValueError("front_end.mel_bins are too many between front_end.low and front_end.high: one is empty")
     return front_end
 
 
@@ -211,8 +234,21 @@ def _bilinear(size: int, out: int) -> Features:
 def _mel_and_dct(p: Mfcc) -> tuple[Features, Features]:
     """Return HTK mel triangles [bins up to `high`, mel_bins] and the DCT-II [mel_bins, coefficients].
 
-    mel(f) = 1127 ln(1 + f / 700); the DC bin belongs to no triangle; the DCT is scaled by 1 / sqrt(2 mel_bins)
-    (tf.signal.linear_to_mel_weight_matrix and mfccs_from_log_mel_spectrograms).
+    The DCT is scaled by 1 / sqrt(2 mel_bins) (tf.signal.mfccs_from_log_mel_spectrograms).
+    """
+    mel = _triangles(p)
+    mel = mel[: np.flatnonzero(mel.any(axis=1))[-1] + 1]
+    angle = np.pi / p.mel_bins * (np.arange(p.mel_bins)[:, None] + 0.5) * np.arange(p.coefficients)
+    dct = 2 * np.cos(angle) / np.sqrt(2 * p.mel_bins)
+    if p.lifter:
+        dct *= 1 + p.lifter / 2 * np.sin(np.pi * np.arange(p.coefficients) / p.lifter)
+    return mel.astype(np.float32), dct.astype(np.float32)
+
+
+def _triangles(p: Mfcc) -> NDArray[np.float64]:
+    """Return HTK mel triangles [bins, mel_bins]; one that no bin falls into is zero.
+
+    mel(f) = 1127 ln(1 + f / 700); the DC bin belongs to no triangle (tf.signal.linear_to_mel_weight_matrix).
     """
 
     def to_mel(hertz: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -224,9 +260,4 @@ def _mel_and_dct(p: Mfcc) -> tuple[Features, Features]:
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     mel = np.maximum(0, np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)))
     mel[0] = 0
-    mel = mel[: np.flatnonzero(mel.any(axis=1))[-1] + 1]
-    angle = np.pi / p.mel_bins * (np.arange(p.mel_bins)[:, None] + 0.5) * np.arange(p.coefficients)
-    dct = 2 * np.cos(angle) / np.sqrt(2 * p.mel_bins)
-    if p.lifter:
-        dct *= 1 + p.lifter / 2 * np.sin(np.pi * np.arange(p.coefficients) / p.lifter)
-    return mel.astype(np.float32), dct.astype(np.float32)
+    return np.asarray(mel)

@@ -16,7 +16,7 @@ from device import artifact
 from device.cli import run
 from device.frontend import extractor
 from device.latency import TimingProtocol, passes
-from device.runtime import Model
+from device.runtime import open_model
 
 COUNTED = TimingProtocol(passes=30, warm_up_passes=10, pause_s=0.0)
 PROTOCOL = {"counted": {**asdict(COUNTED), "threads": 1, "unit": "instructions on an emulated Cortex-A72"}}
@@ -30,7 +30,7 @@ def count(path: Path) -> dict[str, Any]:
         UserError: a bad model or card.
     """
     card, content = artifact.load_file(path)
-    model = Model(content, card.name)
+    model = open_model(card, content)
     extract = extractor(card.front_end) if card.front_end else None
     window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
     stages = passes(model, extract, window, COUNTED)

@@ -20,7 +20,7 @@ from device import artifact
 from device.audio import resampler
 from device.cli import run
 from device.frontend import extractor
-from device.runtime import Model
+from device.runtime import Model, open_model
 
 MICROPHONE_RATE = 48_000  # Hz
 MOST_THREADS = 4
@@ -56,7 +56,7 @@ def measure(path: Path) -> dict[str, Any]:
     ticks = [time.perf_counter()]
     card, content = artifact.load_file(path)
     ticks.append(time.perf_counter())
-    model = Model(content, card.name)
+    model = open_model(card, content)
     ticks.append(time.perf_counter())
     window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
     ticks.append(time.perf_counter())
@@ -66,7 +66,7 @@ def measure(path: Path) -> dict[str, Any]:
     extract = extractor(card.front_end) if card.front_end else None
     course = _summaries(passes(model, extract, window, COURSE))
     steady = {
-        str(threads): _summaries(passes(Model(content, card.name, threads), extract, window, STEADY))
+        str(threads): _summaries(passes(open_model(card, content, threads), extract, window, STEADY))
         for threads in range(1, min(MOST_THREADS, os.cpu_count() or 1) + 1)
     }
     return {

@@ -7,8 +7,9 @@ import numpy as np
 
 from device.artifact import Card
 from device.audio import RATE, Audio
+from device.errors import UserError
 from device.frontend import Stream
-from device.runtime import Array, Model
+from device.runtime import Array, check_finite, open_model
 
 HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
 BLOCK = 1600  # samples over which loudness is taken
@@ -45,13 +46,20 @@ class Detection:
 
 
 class KeywordDetector:
-    """Hears words in chunks of HOP samples at 16 kHz."""
+    """Hears words in chunks of HOP samples at 16 kHz.
+
+    Raises:
+        UserError: the model does not fit its card, or the front end does not go with HOP.
+    """
 
     def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
         assert card.front_end is not None  # the callers take spotters alone
         self._labels, self._settings = card.labels, settings
-        self._model = Model(content, card.name)
-        self._stream = Stream(card.front_end, HOP)
+        self._model = open_model(card, content)
+        try:
+            self._stream = Stream(card.front_end, HOP)
+        except ValueError as error:
+            raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
         self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.labels)))
         self._second = np.zeros(RATE, np.float32)
         self._background: list[float] = []
@@ -59,12 +67,18 @@ class KeywordDetector:
         self._quiet_until = 0.0
 
     def process(self, audio: Audio) -> Detection | None:
-        """Take in audio [HOP]; a word if one was just heard."""
+        """Take in audio [HOP]; a word if one was just heard.
+
+        Raises:
+            UserError: the model fails, or puts out what is no number.
+        """
         started = time.perf_counter()
         self._model.set(self._stream.push(audio))
         self._model.invoke()
         self._recent[:-1] = self._recent[1:]
-        self._recent[-1] = _softmax(self._model.get())
+        logits = self._model.get()
+        check_finite(logits, self._model.name)
+        self._recent[-1] = _softmax(logits)
         self._steps += 1
         now = self._steps * HOP / RATE
         loud = self._is_loud(audio)

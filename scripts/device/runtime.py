@@ -1,11 +1,18 @@
 """The TFLite runtime, behind the two things that are asked of it: one inference, and many."""
 
+import math
+import os
+import resource
+import signal
+import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from device.artifact import COLUMNS, STEPS, Card
 from device.errors import UserError
+from device.quiet import held_stderr
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -13,6 +20,7 @@ except ImportError:  # its older form, the last one with 32-bit wheels
     from tflite_runtime.interpreter import Interpreter
 
 Array = NDArray[np.float32]
+MOST_SECONDS, MOST_BYTES = 10, 1 << 30  # of processor time and address space that a model is tried with
 
 
 class Model:
@@ -21,17 +29,28 @@ class Model:
     An integer input or output is (de)quantised with the file's own scale and zero point.
 
     Raises:
-        UserError: the runtime refuses the file, or it has another number of inputs or outputs.
+        UserError: the runtime refuses the file, or it has another number or type of inputs or outputs.
     """
 
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with held_stderr() as notices:
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            raise UserError(f"{name}: the TFLite runtime refuses it ({str(error).splitlines()[0]})") from None
+            for tensor in (self._input, self._output):
+                if len(tensor["shape"]) < 2 or tensor["shape"][0] != 1 or min(tensor["shape"]) < 1:
+                    raise ValueError(f"a tensor of shape {tuple(map(int, tensor['shape']))} is no batch of 1")
+                kind = np.dtype(tensor["dtype"])
+                if kind != np.float32 and not (kind.kind in "iu" and 0 < tensor["quantization"][0] < math.inf):
+                    raise ValueError(f"a tensor of {kind} is neither float32 nor quantised")
+        except (ValueError, RuntimeError, TypeError) as error:
+            reason = next(iter(str(error).splitlines()), "it gives no reason")
+            raise UserError(f"{name}: the TFLite runtime refuses it ({reason})") from None
+        for line in notices:
+            if not line.startswith("INFO:"):  # it says with each model that it uses XNNPACK
+                print(line, file=sys.stderr)
         self.name = name
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_shape = tuple(int(n) for n in self._output["shape"][1:])
@@ -55,7 +74,16 @@ class Model:
         self._interpreter.set_tensor(self._input["index"], x[None])
 
     def invoke(self) -> None:
-        self._interpreter.invoke()
+        """Compute.
+
+        Raises:
+            UserError: the runtime finds only now that it can't.
+        """
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            reason = next(iter(str(error).splitlines()), "it gives no reason")
+            raise UserError(f"{self.name}: the TFLite runtime can't run it ({reason})") from None
 
     def get(self) -> Array:
         """Return the output: [*output_shape]."""
@@ -69,7 +97,7 @@ class Model:
         """Compute outputs [n, *output_shape] for inputs [n, *input_shape]; call `each` after every one.
 
         Raises:
-            UserError: the model takes inputs of another shape.
+            UserError: the model takes inputs of another shape, or puts out what is no number.
         """
         if inputs.shape[1:] != self.input_shape:
             raise UserError(
@@ -82,4 +110,74 @@ class Model:
             self.invoke()
             outputs[i] = self.get()
             each()
+        check_finite(outputs, self.name)
         return outputs
+
+
+def check_finite(outputs: Array, name: str) -> None:
+    """Refuse outputs that are infinite or no number.
+
+    Raises:
+        UserError: one is.
+    """
+    if not np.isfinite(outputs).all():
+        raise UserError(f"{name}: the model puts out {outputs[~np.isfinite(outputs)][0]}: fetch or make it again")
+
+
+def open_model(card: Card, content: bytes, threads: int = 1) -> Model:
+    """Open the model of a card.
+
+    Raises:
+        UserError: as Model, or the model takes or puts out something else than its card says.
+    """
+    model = Model(content, card.name, threads)
+    takes = card.front_end.shape if card.front_end else (STEPS, COLUMNS)
+    if model.input_shape != takes:
+        raise UserError(f"{card.name}: takes inputs of shape {model.input_shape}, its card says {takes}: make it again")
+    gives = len(card.labels) or STEPS * COLUMNS
+    if math.prod(model.output_shape) != gives:
+        raise UserError(f"{card.name}: puts out {model.output_shape}, its card says {gives} numbers: make it again")
+    return model
+
+
+def try_out(content: bytes, name: str) -> None:
+    """Run a model once, with zeros, in a child process: a file that is damaged or forged may crash the runtime.
+
+    To be called before this process has threads, so that the child is a whole copy of it.
+
+    Raises:
+        UserError: as Model and its predict; the runtime crashes, or takes more time or memory than a model for a Pi.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _try_and_exit(content, name, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
+    _, status = os.waitpid(child, 0)
+    if said:
+        raise UserError(said)
+    if os.WIFSIGNALED(status):
+        how = signal.strsignal(os.WTERMSIG(status))
+        raise UserError(f"{name}: the TFLite runtime crashes on it ({how}): fetch or make it again")
+    if status:
+        raise UserError(f"{name}: more than {MOST_BYTES >> 20} MiB to run it: this is no model for a Pi")
+
+
+def _try_and_exit(content: bytes, name: str, writer: int) -> None:
+    """Try a model in the child process, within limits; write what is wrong to `writer`."""
+    status = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        limits = {resource.RLIMIT_CPU: MOST_SECONDS, resource.RLIMIT_AS: MOST_BYTES, resource.RLIMIT_CORE: 0}
+        for kind, most in limits.items():
+            _, hard = resource.getrlimit(kind)
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        model = Model(content, name)
+        model.predict(np.zeros((1, *model.input_shape), np.float32))
+        status = 0
+    except UserError as error:
+        os.write(writer, str(error).encode()[:1000])
+    finally:
+        os._exit(status)

@@ -15,7 +15,7 @@ from device import artifact
 from device.cli import run
 from device.errors import UserError
 from device.frontend import extractor
-from device.runtime import Model
+from device.runtime import open_model
 
 
 def outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -25,7 +25,7 @@ def outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
         UserError: a bad model, card or input.
     """
     card, content = artifact.load_file(path)
-    model = Model(content, card.name)
+    model = open_model(card, content)
     if card.front_end:
         extract = extractor(card.front_end)
         return np.stack([model.predict(extract(clip.astype(np.float32) / 32768)[None])[0] for clip in inputs])

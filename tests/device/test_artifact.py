@@ -47,9 +47,9 @@ def test_a_card_of_another_file(folder: Path) -> None:
     ("change", "message"),
     [
         (lambda c: c.update(format=99), "format 99 is not 1"),
-        (lambda c: c.update(task="chess"), "task 'chess'"),
-        (lambda c: c.pop("labels"), "lacks 'labels'"),
-        (lambda c: c.update(front_end={"kind": "wavelet"}), "front end"),
+        (lambda c: c.update(task="chess"), "task is 'chess'"),
+        (lambda c: c.pop("labels"), "lacks labels"),
+        (lambda c: c.update(front_end={"kind": "wavelet"}), "front_end.kind"),
         (lambda c: c.update(file=[]), "not a model card"),
     ],
 )

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.errors import UserError
 from device.frontend import FrontEnd, Mfcc, Stft, Stream, extractor, from_dict, to_dict
 from pipeline.data.sources import Sources
 
@@ -120,5 +119,5 @@ def test_survives_its_card(front_end: FrontEnd) -> None:
     ],
 )
 def test_refuses_unknown_front_ends(fields: dict[Any, Any]) -> None:
-    with pytest.raises(UserError, match="front end"):
+    with pytest.raises(ValueError, match="front_end"):
         from_dict(fields)

@@ -16,7 +16,7 @@ from device.audio import RATE, resampler
 from device.frontend import FrontEnd, Stft, extractor
 from device.latency import MICROPHONE_RATE
 from device.probe import probe
-from device.runtime import Model
+from device.runtime import Model, open_model
 from pipeline import files, freshness
 from pipeline.data.sources import Sources, load_weather
 from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
@@ -145,7 +145,7 @@ def bench_total(path: Path) -> dict[str, Any]:
     card, content = artifact.load_file(path)
     name = f"{path.parent.name}/{card.name}"
     assert card.front_end is not None  # the callers name spotters
-    model, extract, course = Model(content, card.name), extractor(card.front_end), eager(card.front_end)
+    model, extract, course = open_model(card, content), extractor(card.front_end), eager(card.front_end)
     sounds = np.random.default_rng(0).uniform(-1, 1, (CLIPS, MICROPHONE_RATE)).astype(np.float32)
 
     resample = resampler(MICROPHONE_RATE, sounds.shape[1])

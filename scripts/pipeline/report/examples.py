@@ -14,7 +14,7 @@ from scipy import signal
 from device import artifact
 from device.audio import RATE
 from device.listen import HOP, Detection, KeywordDetector, Settings
-from device.runtime import Model
+from device.runtime import open_model
 from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
 from pipeline.data.speech import LABELS
@@ -57,7 +57,7 @@ def forecast_charts(card: artifact.Card, content: bytes, sources: Sources) -> li
     starts = weather.windows("test")
     readings = weather.values[starts[:, None] + np.arange(INPUT_STEPS)]
     inputs: Array = ((readings - np.asarray(card.mean)) / np.asarray(card.std)).astype(np.float32)
-    forecasts = Model(content, card.name).predict(inputs).reshape(-1, OUTPUT_STEPS, 2)
+    forecasts = open_model(card, content).predict(inputs).reshape(-1, OUTPUT_STEPS, 2)
     truth = weather.values[starts[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
     errors = np.abs(forecasts - truth).mean(axis=1) / np.abs(truth - truth.mean(axis=(0, 1))).mean(axis=(0, 1))
     days = np.flatnonzero(starts[DAY:] - starts[:-DAY] == DAY)[::DAY]  # windows from which a whole day goes on
