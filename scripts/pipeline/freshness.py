@@ -17,6 +17,7 @@ NOT_FOLLOWED = frozenset(
     {
         "device/cli.py",
         "device/errors.py",
+        "pipeline/data/archive.py",
         "pipeline/data/fetch.py",
         "pipeline/files.py",
         "pipeline/freshness.py",

@@ -3,8 +3,8 @@
 import gzip
 import io
 import lzma
+import re
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from device.errors import UserError
+from device.sensor import COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, TIME_EXAMPLE, TIME_FORMAT
 from pipeline.data.identity import Identity, digest_arrays
 from pipeline.data.weather import SPLITS, Weather
 
-TIME, COLUMNS, SPLIT = "Date Time", ("T (degC)", "rh (%)"), "split"
+SPLIT = "split"
 LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB
 
 OFFICIAL_ROWS = 420_551
@@ -29,22 +30,17 @@ def read_weather(path: Path, user: bool) -> Weather:
         user: the file is the user's own, not the official one or a mirror's.
 
     Raises:
-        UserError: unreadable, columns missing, text in a number column, times unsorted or duplicated.
+        UserError: unreadable, columns or all readings missing, text in a number column, times unsorted or duplicated.
     """
-    try:
-        table = pd.read_csv(io.BytesIO(_inflate(path)), dtype=str, usecols=lambda c: c in (TIME, *COLUMNS, SPLIT))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
+    table = _table(path)
     missing = [c for c in (TIME, *COLUMNS) if c not in table]
     if missing:
         raise UserError(
             f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
         )
-    complete = table[[TIME, *COLUMNS]].notna().all(axis=1)
-    if not complete.all():
-        print(f"{path}: {(~complete).sum()} rows with missing values are left out, as gaps")
-        table = table[complete]
-    values = np.stack([_numbers(table[c], path) for c in COLUMNS], axis=1).astype(np.float32)
+    table = _without_gaps(table, path)
+    temperature, humidity = (_numbers(table[c], path) for c in COLUMNS)
+    values = np.stack([temperature, np.minimum(humidity, SATURATED)], axis=1).astype(np.float32)
     time = _times(table[TIME], path)
     official = (
         len(table) == OFFICIAL_ROWS
@@ -74,6 +70,52 @@ def read_weather(path: Path, user: bool) -> Weather:
     return Weather(time, values, split, Identity(source, description, digest, rule))
 
 
+def _table(path: Path) -> pd.DataFrame:
+    """Return the columns that count, as text; the index tells the lines of the file."""
+    wanted = (TIME, *COLUMNS, SPLIT)
+    content = io.BytesIO(_inflate(path))
+    try:
+        table = pd.read_csv(
+            content,
+            dtype=str,
+            index_col=False,  # not even where rows have more cells than the header
+            usecols=lambda name: name.strip() in wanted,
+            encoding_errors="replace",  # other columns may hold anything
+            skipinitialspace=True,
+            skip_blank_lines=False,  # so that lines keep their numbers
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
+    table = table.rename(columns=str.strip)
+    return table.loc[:, ~table.columns.duplicated()].dropna(how="all")
+
+
+def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Leave out rows whose readings are missing or impossible, and say so.
+
+    Raises:
+        UserError: no row is left.
+    """
+    good = table[TIME].notna()
+    for name, (low, high) in zip(COLUMNS, RANGES, strict=True):
+        good &= pd.to_numeric(table[name], errors="coerce").between(low, high) | _is_text(table[name])
+    bad = table[~good]
+    if len(bad):
+        first = ", ".join(f"{name} is {bad[name].fillna('').iloc[0]!r}" for name in (TIME, *COLUMNS))
+        print(
+            f"{path}: {len(bad):,} rows without a reading ({RANGES_TEXT}) are left out, as gaps; "
+            f"the first is row {bad.index[0] + 2}: {first}"
+        )
+    if not good.any():
+        raise UserError(f"{path}: no readings: give a file that has some")
+    return table[good]
+
+
+def _is_text(column: "pd.Series[str]") -> "pd.Series[bool]":
+    """Tell which values are neither missing nor numbers."""
+    return column.notna() & pd.to_numeric(column, errors="coerce").isna()
+
+
 def _inflate(path: Path) -> bytes:
     """Return the CSV's bytes, whatever container holds it."""
     try:
@@ -88,37 +130,38 @@ def _inflate(path: Path) -> bytes:
                     content = inner.read(LARGEST_CSV + 1)
             elif magic[:4] == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
-                    names = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX")]
+                    names = [n for n in archive.namelist() if re.search(r"^(?!__MACOSX/).*\.csv$", n, re.IGNORECASE)]
                     if len(names) != 1:
                         raise UserError(f"{path}: the zip holds {len(names)} CSV files: give it one")
                     with archive.open(names[0]) as member:
                         content = member.read(LARGEST_CSV + 1)
             else:
                 content = file.read(LARGEST_CSV + 1)
-    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, NotImplementedError) as error:
-        raise UserError(f"{path}: truncated or damaged ({error}): remove it and fetch it again") from None
+    except UserError:
+        raise
+    except Exception as error:  # a damaged container makes the standard library raise nearly anything
+        what = str(error).partition("\n")[0] or "it ends too early"
+        raise UserError(f"{path}: can't be read, truncated or damaged ({what}): fetch or export it again") from None
     if len(content) > LARGEST_CSV:
         raise UserError(f"{path}: more than {LARGEST_CSV >> 20} MiB of CSV: this is not a weather file")
     return content
 
 
 def _numbers(column: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    if numbers.isna().any():
-        row = numbers.index[numbers.isna()][0]
+    text = _is_text(column)
+    if text.any():
+        row = column.index[text][0]
         raise UserError(
             f"{path}: row {row + 2}, column {column.name!r}: {column[row]!r} is not a number: correct or empty it"
         )
-    return numbers.to_numpy(np.float64)
+    return pd.to_numeric(column).to_numpy(np.float64)
 
 
 def _times(column: "pd.Series[str]", path: Path) -> NDArray[np.datetime64]:
-    times = pd.to_datetime(column, format="%d.%m.%Y %H:%M:%S", errors="coerce")
+    times = pd.to_datetime(column, format=TIME_FORMAT, errors="coerce")
     if times.isna().any():
         row = times.index[times.isna()][0]
-        raise UserError(
-            f"{path}: row {row + 2}: {column[row]!r} is not a time of the form 31.12.2016 23:50:00: correct it"
-        )
+        raise UserError(f"{path}: row {row + 2}: {column[row]!r} is not a time of the form {TIME_EXAMPLE}: correct it")
     return times.to_numpy("datetime64[m]")
 
 
