@@ -107,7 +107,7 @@ def test_what_is_left_out_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     (folder / "up" / "folder.wav").mkdir()
     os.mkfifo(folder / "up" / "pipe.wav")
     assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
-    assert "4 files that are not .wav, .flac, .ogg, .mp3 are left out; first: go/notes.txt" in capsys.readouterr().out
+    assert "files that are not .wav, .flac, .ogg, .mp3 are left out: 4, first go/notes.txt" in capsys.readouterr().out
 
 
 def test_two_recordings_of_one_name_are_not_taken_for_one(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def recordings(path: Path, words: Collection[str]) -> Iterator[tuple[str, bytes]
             f"{path}: not an archive, truncated or damaged ({what}): remove it and fetch it again"
         ) from None
     if left_out:
-        print(f"{path}: {len(left_out)} files that are not {', '.join(SUFFIXES)} are left out; first: {left_out[0]}")
+        print(f"{path}: files that are not {', '.join(SUFFIXES)} are left out: {len(left_out):,}, first {left_out[0]}")
 
 
 def _check(path: Path, name: str, size: int, twice: bool) -> None:

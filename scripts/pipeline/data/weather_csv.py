@@ -103,7 +103,7 @@ def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if len(bad):
         first = ", ".join(f"{name} is {bad[name].fillna('').iloc[0]!r}" for name in (TIME, *COLUMNS))
         print(
-            f"{path}: {len(bad):,} rows without a reading ({RANGES_TEXT}) are left out, as gaps; "
+            f"{path}: rows without a reading ({RANGES_TEXT}) are left out, as gaps: {len(bad):,}, "
             f"the first is row {bad.index[0] + 2}: {first}"
         )
     if not good.any():
