@@ -45,7 +45,7 @@ def recordings(path: Path, words: Collection[str]) -> Iterator[tuple[str, bytes]
     except UserError:
         raise
     except Exception as error:  # a damaged archive makes the standard library raise nearly anything
-        what = str(error).partition("\n")[0] or "it ends too early"
+        what = str(error).partition("\n")[0][:100] or "it ends too early"
         if path.is_dir():
             raise UserError(f"{path}: can't be read ({what}): correct that and run again") from None
         raise UserError(

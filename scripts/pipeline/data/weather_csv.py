@@ -32,13 +32,7 @@ def read_weather(path: Path, user: bool) -> Weather:
     Raises:
         UserError: unreadable, columns or all readings missing, text in a number column, times unsorted or duplicated.
     """
-    table = _table(path)
-    missing = [c for c in (TIME, *COLUMNS) if c not in table]
-    if missing:
-        raise UserError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
-        )
-    table = _without_gaps(table, path)
+    table = _without_gaps(_table(path), path)
     temperature, humidity = (_numbers(table[c], path) for c in COLUMNS)
     values = np.stack([temperature, np.minimum(humidity, SATURATED)], axis=1).astype(np.float32)
     time = _times(table[TIME], path)
@@ -58,7 +52,9 @@ def read_weather(path: Path, user: bool) -> Weather:
         names = table[SPLIT].map({name: i for i, name in enumerate(SPLITS)})
         if names.isna().any():
             row = names.index[names.isna()][0]
-            raise UserError(f"{path}: row {row + 2}: split is {table[SPLIT][row]!r}: write train, validation or test")
+            raise UserError(
+                f"{path}: row {row + 2}: split is {_short(table[SPLIT][row])}: write train, validation or test"
+            )
         split, rule = names.to_numpy(np.int8), "the file's split column"
     else:
         n = len(table)
@@ -71,12 +67,16 @@ def read_weather(path: Path, user: bool) -> Weather:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """Return the columns that count, as text; the index tells the lines of the file."""
+    """Return the columns that count, as text; the index tells the lines of the file.
+
+    Raises:
+        UserError: no CSV, a column is missing, or a cell goes over several lines.
+    """
     wanted = (TIME, *COLUMNS, SPLIT)
-    content = io.BytesIO(_inflate(path))
+    content = _inflate(path)
     try:
         table = pd.read_csv(
-            content,
+            io.BytesIO(content),
             dtype=str,
             index_col=False,  # not even where rows have more cells than the header
             usecols=lambda name: name.strip() in wanted,
@@ -87,6 +87,13 @@ def _table(path: Path) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
     table = table.rename(columns=str.strip)
+    missing = [c for c in (TIME, *COLUMNS) if c not in table]
+    if missing:
+        raise UserError(
+            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
+        )
+    if len(table) + 1 < len(content.splitlines()):  # stray quotes make one cell of all that is between them
+        raise UserError(f"{path}: a quoted cell goes over several lines: take out the quotes or the line breaks")
     return table.loc[:, ~table.columns.duplicated()].dropna(how="all")
 
 
@@ -101,7 +108,7 @@ def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         good &= pd.to_numeric(table[name], errors="coerce").between(low, high) | _is_text(table[name])
     bad = table[~good]
     if len(bad):
-        first = ", ".join(f"{name} is {bad[name].fillna('').iloc[0]!r}" for name in (TIME, *COLUMNS))
+        first = ", ".join(f"{name} is {_short(bad[name].fillna('').iloc[0])}" for name in (TIME, *COLUMNS))
         print(
             f"{path}: rows without a reading ({RANGES_TEXT}) are left out, as gaps: {len(bad):,}, "
             f"the first is row {bad.index[0] + 2}: {first}"
@@ -114,6 +121,10 @@ def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 def _is_text(column: "pd.Series[str]") -> "pd.Series[bool]":
     """Tell which values are neither missing nor numbers."""
     return column.notna() & pd.to_numeric(column, errors="coerce").isna()
+
+
+def _short(cell: object) -> str:
+    return repr(str(cell)[:40])
 
 
 def _inflate(path: Path) -> bytes:
@@ -140,7 +151,7 @@ def _inflate(path: Path) -> bytes:
     except UserError:
         raise
     except Exception as error:  # a damaged container makes the standard library raise nearly anything
-        what = str(error).partition("\n")[0] or "it ends too early"
+        what = str(error).partition("\n")[0][:100] or "it ends too early"
         raise UserError(f"{path}: can't be read, truncated or damaged ({what}): fetch or export it again") from None
     if len(content) > LARGEST_CSV:
         raise UserError(f"{path}: more than {LARGEST_CSV >> 20} MiB of CSV: this is not a weather file")
@@ -152,7 +163,7 @@ def _numbers(column: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
     if text.any():
         row = column.index[text][0]
         raise UserError(
-            f"{path}: row {row + 2}, column {column.name!r}: {column[row]!r} is not a number: correct or empty it"
+            f"{path}: row {row + 2}, column {column.name!r}: {_short(column[row])} is not a number: correct or empty it"
         )
     return pd.to_numeric(column).to_numpy(np.float64)
 
@@ -161,7 +172,9 @@ def _times(column: "pd.Series[str]", path: Path) -> NDArray[np.datetime64]:
     times = pd.to_datetime(column, format=TIME_FORMAT, errors="coerce")
     if times.isna().any():
         row = times.index[times.isna()][0]
-        raise UserError(f"{path}: row {row + 2}: {column[row]!r} is not a time of the form {TIME_EXAMPLE}: correct it")
+        raise UserError(
+            f"{path}: row {row + 2}: {_short(column[row])} is not a time of the form {TIME_EXAMPLE}: correct it"
+        )
     return times.to_numpy("datetime64[m]")
 
 
