@@ -1,9 +1,11 @@
 """Forecast the next hour from a sensor log: a CSV with the columns Date Time, T (degC) and rh (%).
 
 Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. Beside each value stands the
-mean absolute error that the model showed at this step. Gaps and missing values are said on standard error.
+mean absolute error that the model showed at this step. Gaps, and values that are missing or that no sensor can mean,
+are said on standard error and never filled in.
 """
 
+import io
 import json
 import sys
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 from device import artifact
 from device.cli import parser, run
 from device.errors import UserError
-from device.forecast import Forecast, Forecaster, Notice, readings
+from device.forecast import LONGEST_LINE, Forecast, Forecaster, Notice, readings
 
 EXAMPLES = """\
   python scripts/11_forecast.py sensor.csv
@@ -37,7 +39,12 @@ def main() -> None:
     forecaster = Forecaster(card, content)
     last: Forecast | None = None
     notice = Notice("the log holds no reading")
+    left_out: list[Notice] = []
     for item in readings(lines(arguments.log, arguments.follow), arguments.log):
+        if isinstance(item, Notice) and not arguments.follow:
+            last, notice = None, item
+            left_out.append(item)
+            continue
         for said in (item,) if isinstance(item, Notice) else forecaster.read(item):
             if isinstance(said, Notice):
                 last, notice = None, said
@@ -46,6 +53,8 @@ def main() -> None:
                 show(said, arguments.json)
             else:
                 last = said
+    if left_out:
+        print(f"rows that hold no reading: {len(left_out):,}, the first: {left_out[0].text}", file=sys.stderr)
     if last is not None:
         show(last, arguments.json)
     elif not arguments.follow:
@@ -53,24 +62,23 @@ def main() -> None:
 
 
 def lines(log: str, follow: bool) -> Iterator[str]:
-    """Yield whole lines of the log; with `follow`, wait for more."""
-    if log == "-":
-        yield from sys.stdin
-        return
+    """Yield lines of the log, of one that is too long a part that is too long; with `follow`, wait for more."""
     try:
-        with Path(log).open(encoding="utf-8-sig", newline="") as file:
+        with sys.stdin.buffer if log == "-" else Path(log).open("rb") as stream:
+            file = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
             part = ""
             while True:
-                part += file.readline()
-                if part.endswith("\n") or (part and not follow):
+                more = file.readline(LONGEST_LINE)
+                part = (part + more)[: LONGEST_LINE + 1]
+                if more.endswith(("\n", "\r")) or (part and not more and not follow):
                     yield part
                     part = ""
-                elif follow:
+                elif not more:
+                    if log == "-" or not follow:
+                        return
                     time.sleep(PATIENCE)
-                else:
-                    return
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{log}: can't be read ({getattr(error, 'strerror', error)}): correct the path") from None
+    except OSError as error:
+        raise UserError(f"{log}: can't be read ({error.strerror}): correct the path") from None
 
 
 def show(forecast: Forecast, as_json: bool) -> None:

@@ -1,7 +1,6 @@
-"""Sound as the models want it: one second, mono, 16 kHz, float32 in [-1, 1)."""
+"""Sound as the models want it: one second, mono, 16 kHz, float32 in [-1, 1]."""
 
 import math
-import wave
 from collections.abc import Callable
 from functools import lru_cache
 from typing import BinaryIO
@@ -10,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError
+from device.wav import FIX, read_mono
 
 RATE = 16_000  # Hz, of every clip and front end
-FIX = "convert it with: sox in.wav -r 16000 -c 1 -b 16 out.wav"
+RATES = (4_000, 768_000)  # Hz, of any recorder; a rate beyond is a damaged header, and 16 Hz would fill the memory
 
 Audio = NDArray[np.float32]
 
 
 def read_wav(file: BinaryIO, name: str, longest: float = math.inf) -> Audio:
-    """Read a PCM WAV file as mono float32 at 16 kHz; stereo is mixed, other rates are resampled.
+    """Read a WAV file as mono float32 at 16 kHz; channels are mixed, other rates are resampled.
 
     Args:
         file: the open file.
@@ -26,33 +26,10 @@ def read_wav(file: BinaryIO, name: str, longest: float = math.inf) -> Audio:
         longest: seconds; a longer file is refused.
 
     Raises:
-        UserError: not a WAV, not integer PCM, empty, cut short, or too long.
+        UserError: as `wav.read_mono` and `ratio`.
     """
-    try:
-        with wave.open(file) as wav:
-            channels, width, rate, frames = wav.getparams()[:4]
-            if frames and rate and frames / rate > longest:
-                raise UserError(f"{name}: {frames / rate:.2f} s long, at most {longest:g} s fits: trim it")
-            data = wav.readframes(frames)
-    except (wave.Error, EOFError, ZeroDivisionError) as error:
-        raise UserError(f"{name}: not a PCM WAV file ({error or 'it ends too early'}); {FIX}") from None
-    if not frames or not rate:
-        raise UserError(f"{name}: the WAV file holds no sound: remove or replace it")
-    if len(data) < frames * channels * width:
-        raise UserError(f"{name}: the WAV file is cut short: fetch it again")
-    samples = _to_float(data, width).reshape(-1, channels).mean(axis=1, dtype=np.float32)
+    samples, rate = read_mono(file, name, longest)
     return resample(samples, rate, name)
-
-
-def _to_float(data: bytes, width: int) -> Audio:
-    """Convert integer PCM of `width` bytes per sample to float32 in [-1, 1)."""
-    if width == 1:  # 8-bit WAV alone is unsigned
-        return (np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
-    if width == 3:
-        padded = np.zeros((len(data) // 3, 4), np.uint8)
-        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        data, width = padded.tobytes(), 4
-    return (np.frombuffer(data, f"<i{width}") / 2.0 ** (8 * width - 1)).astype(np.float32)
 
 
 def fit(audio: Audio, samples: int = RATE) -> Audio:
@@ -64,9 +41,21 @@ def resample(audio: Audio, rate: int, name: str = "audio") -> Audio:
     """Resample to 16 kHz.
 
     Raises:
-        UserError: a rate with no small ratio to 16 kHz, such as 44,101 Hz.
+        UserError: as `ratio`.
     """
     return resampler(rate, len(audio), name)(audio)
+
+
+def ratio(rate: int, name: str) -> tuple[int, int]:
+    """Return the ratio of 16 kHz to `rate` in lowest terms.
+
+    Raises:
+        UserError: a rate that no recorder has, or one with no small ratio to 16 kHz, such as 44,101 Hz.
+    """
+    up, down = (r // math.gcd(RATE, rate) for r in (RATE, rate))
+    if not RATES[0] <= rate <= RATES[1] or max(up, down) > 1000:
+        raise UserError(f"{name}: a sample rate of {rate} Hz is not supported; {FIX}")
+    return up, down
 
 
 def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio], Audio]:
@@ -75,13 +64,11 @@ def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio],
     It owns its working memory, so each thread needs one of its own.
 
     Raises:
-        UserError: as `resample`.
+        UserError: as `ratio`.
     """
     if rate == RATE:
         return lambda audio: audio
-    up, down = (r // math.gcd(RATE, rate) for r in (RATE, rate))
-    if max(up, down) > 1000:
-        raise UserError(f"{name}: a sample rate of {rate} Hz is not supported; {FIX}")
+    up, down = ratio(rate, name)
     matrix, hop, reach = _polyphase(up, down)
     wanted = -(-samples * up // down)
     rows = -(-wanted // matrix.shape[1])

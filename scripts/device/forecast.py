@@ -1,7 +1,6 @@
 """Forecast the next hour from sensor readings; gaps are reported, never filled in."""
 
 import csv
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,12 +10,13 @@ import numpy as np
 from device.artifact import Card
 from device.errors import UserError
 from device.runtime import open_model
+from device.sensor import COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, TIME_EXAMPLE, TIME_FORMAT
 
-COLUMNS = ("Date Time", "T (degC)", "rh (%)")
-TIME_FORMAT = "%d.%m.%Y %H:%M:%S"
 CADENCE = timedelta(minutes=10)
 TOLERANCE = timedelta(seconds=30)
 READINGS = 6
+YEARS = range(1900, 2200)  # of a clock that was ever set
+LONGEST_LINE = 100_000  # characters; the rest of a longer one need not be kept
 
 
 @dataclass(frozen=True)
@@ -55,41 +55,58 @@ class Forecast:
 
 
 def readings(lines: Iterable[str], name: str) -> Iterator[Reading | Notice]:
-    """Yield the readings of a CSV with COLUMNS, line by line.
+    """Yield the readings of a CSV with the columns of `sensor`, and a notice for each row that holds none.
 
     Raises:
         UserError: the header lacks a column.
     """
-    rows = csv.reader(lines)
-    header = [cell.strip() for cell in next(rows, [])]
-    missing = [column for column in COLUMNS if column not in header]
+    rows = map(_cells, lines)
+    header = next(rows, None) or []
+    missing = [column for column in (TIME, *COLUMNS) if column not in header]
     if missing:
         raise UserError(f"{name}: column {', '.join(map(repr, missing))} is missing: the first line must name it")
-    places = [header.index(column) for column in COLUMNS]
+    places = [header.index(column) for column in (TIME, *COLUMNS)]
     for number, row in enumerate(rows, 2):
-        cells = [row[place].strip() if place < len(row) else "" for place in places]
-        try:
-            time = datetime.strptime(cells[0], TIME_FORMAT)
-        except ValueError:
-            yield Notice(f"row {number}: {cells[0]!r} is no time of the form 31.12.2016 23:50:00; left out")
-            continue
-        values = [_number(cell) for cell in cells[1:]]
-        bad = [
-            f"{column} is {cell!r}" for column, cell, v in zip(COLUMNS[1:], cells[1:], values, strict=True) if v is None
-        ]
-        if bad:
-            yield Notice(f"row {number}, {cells[0]}: {' and '.join(bad)}; left out")
-            continue
-        temperature, humidity = (value for value in values if value is not None)
-        yield Reading(time, temperature, humidity)
+        if row is None:
+            yield Notice(f"row {number}: no line of a CSV, or longer than {LONGEST_LINE:,} characters; left out")
+        else:
+            yield _reading(number, [row[place] if place < len(row) else "" for place in places])
 
 
-def _number(text: str) -> float | None:
+def _cells(line: str) -> list[str] | None:
+    """Split a line by itself, so that a quote that is never closed takes no other line with it; None if it can't be."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]), [])] if len(line) <= LONGEST_LINE else None
+    except csv.Error:
+        return None
+
+
+def _reading(number: int, cells: list[str]) -> Reading | Notice:
+    try:
+        time = datetime.strptime(cells[0], TIME_FORMAT)
+    except ValueError:
+        time = datetime.min
+    if time.year not in YEARS:
+        return Notice(f"row {number}: {_short(cells[0])} is no time of the form {TIME_EXAMPLE}; left out")
+    values = [_number(cell, *limits) for cell, limits in zip(cells[1:], RANGES, strict=True)]
+    bad = [f"{c} is {_short(cell)}" for c, cell, v in zip(COLUMNS, cells[1:], values, strict=True) if v is None]
+    if bad:
+        return Notice(f"row {number}, {cells[0]}: {' and '.join(bad)}, not within {RANGES_TEXT}; left out")
+    temperature, humidity = (value for value in values if value is not None)
+    return Reading(time, temperature, min(humidity, SATURATED))
+
+
+def _short(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:40] + "…")
+
+
+def _number(text: str, low: float, high: float) -> float | None:
+    """Return a number within limits, which NaN is not; `1_0` is Python's way to write one, and no sensor's."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if low <= value <= high and "_" not in text else None
 
 
 class Forecaster:

@@ -12,11 +12,14 @@ from pathlib import Path
 from device.artifact import FORECASTING, SPOTTING
 from pipeline import files
 
-# these move bytes and show progress: data are known by the digest of their content, files by theirs
+# these move bytes, check files or show progress: data are known by the digest of their content, files by theirs
 NOT_FOLLOWED = frozenset(
     {
+        "device/artifact.py",
+        "device/checks.py",
         "device/cli.py",
         "device/errors.py",
+        "pipeline/data/archive.py",
         "pipeline/data/fetch.py",
         "pipeline/files.py",
         "pipeline/freshness.py",
@@ -32,7 +35,12 @@ def task_digest(task: str) -> str:
     pipeline = files.SCRIPTS / "pipeline"
     # build.py and task.py import both tasks, so their imports are not followed
     followed = [pipeline / "train" / TASK_MODULES[task], *(pipeline / "export").glob("*.py")]
-    alone = [pipeline / "build.py", pipeline / "train" / "task.py", files.SCRIPTS / "device" / "runtime.py"]
+    alone = [
+        pipeline / "__init__.py",  # says how numpy and TensorFlow compute
+        pipeline / "build.py",
+        pipeline / "train" / "task.py",
+        files.SCRIPTS / "device" / "runtime.py",
+    ]
     return code_digest({*sources_of(followed, files.SCRIPTS), *alone})
 
 

@@ -112,6 +112,42 @@ def test_rows_with_missing_values_become_gaps(tmp_path: Path) -> None:
     assert (np.diff(weather.time) == np.timedelta64(20, "m")).sum() == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        (2, ""),
+        (2, "nan"),
+        (2, "inf"),
+        (2, "-9999"),
+        (2, "1e300"),
+        (2, "60.1"),
+        (3, "-9999.0"),
+        (3, "-0.1"),
+        (3, "105.1"),
+    ],
+)
+def test_what_no_sensor_can_mean_is_a_gap_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], column: int, value: str
+) -> None:
+    lines = spoiled(20, column, value).splitlines()
+    lines[30] = ",,,"
+    (tmp_path / "a.csv").write_text("\n\n".join(lines) + "\n\n")  # blank lines count, and are no readings
+    weather = read_weather(tmp_path / "a.csv", user=True)
+    assert len(weather.values) == 58
+    assert (np.diff(weather.time) == np.timedelta64(20, "m")).sum() == 2
+    name = ("T (degC)", "rh (%)")[column - 2]
+    said = capsys.readouterr().out
+    assert (
+        "a.csv: rows without a reading (-90 to 60 °C, 0 to 100 %) are left out, as gaps: 1, the first is row 41" in said
+    )
+    assert "Date Time is '01.01.2020 03:10:00'" in said and f"{name} is '{value.replace('nan', '')}'" in said
+
+
+def test_a_saturated_sensor_reads_100(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(spoiled(20, 3, "100.4"))
+    assert read_weather(tmp_path / "a.csv", user=True).values[19, 1] == 100
+
+
 def spoiled(line: int, column: int, value: str) -> str:
     lines = csv().splitlines()
     cells = lines[line].split(",")
@@ -125,7 +161,6 @@ def spoiled(line: int, column: int, value: str) -> str:
     [
         (csv().replace("rh (%)", "humidity"), r"column 'rh \(%\)' is missing"),
         (spoiled(7, 2, "mild"), "row 8, column .*'mild' is not a number"),
-        (spoiled(7, 2, "inf"), "row 8.*is not a number"),
         (spoiled(7, 0, "yesterday"), "row 8: 'yesterday' is not a time"),
         (spoiled(7, 0, "01.01.2020 00:50:00"), "row 8: the time .* twice"),
         (spoiled(7, 0, "01.01.2019 00:50:00"), "row 8: the time .* out of order"),

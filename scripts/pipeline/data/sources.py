@@ -121,10 +121,11 @@ def _obtain(
 
 
 def _stamp(path: Path | None, own: bool) -> dict[str, Any]:
-    """Identify a source as make does: by path, size and time of change (of all files of a folder)."""
+    """Identify a source as make does: by path, size and time of change (of a folder: of all that is in it)."""
     if path is None:
         return {"path": None, "own": own}
-    parts = [p.stat() for p in ([path] if path.is_file() else path.glob("**/*.wav"))]
+    # folders too: their time is all that changes when a file is renamed
+    parts = [p.stat() for p in ([path] if path.is_file() else [path, *path.rglob("*")]) if p.exists()]
     newest = max((p.st_mtime_ns for p in parts), default=0)
     return {
         "path": str(path.resolve()),

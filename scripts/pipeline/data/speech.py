@@ -1,16 +1,7 @@
-"""Mini Speech Commands: reading a folder or an archive, checking it, splitting it.
+"""Mini Speech Commands, or the user's own recordings: reading them, checking them, splitting them."""
 
-Nothing is ever unpacked to disk: an archive's members are read one by one into memory, so no path in it matters.
-"""
-
-import gzip
 import hashlib
-import io
-import lzma
 import re
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import Audio, fit, read_wav
+from device.audio import Audio, fit
 from device.errors import UserError
+from pipeline.data.archive import recordings
 from pipeline.data.fetch import DownloadableFile
 from pipeline.data.identity import Identity
+from pipeline.data.recording import decode
 from pipeline.progress import progress_bar
 
 LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 SPLITS = ("train", "validation", "test")
-LARGEST_CLIP = 1 << 20  # bytes
 MOST_CLIPS = 200_000
 
 OFFICIAL = DownloadableFile(
@@ -87,7 +79,7 @@ Lists = tuple[frozenset[str], ...]
 
 
 def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Speech:
-    """Read clips `<word>/<file>.wav` from a folder, a zip or a tar archive.
+    """Read clips `<word>/<file>` from a folder, a zip or a tar archive.
 
     Args:
         lists: returns the course's split as names per split, or None if unavailable; called for official content.
@@ -98,10 +90,10 @@ def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Sp
     """
     clips: dict[str, NDArray[np.int16]] = {}
     lines = []
-    for name, content in progress_bar(_members(path), f"reading {path.name}", "clips"):
+    for name, content in progress_bar(recordings(path, LABELS), f"reading {path.name}", "clips"):
         if len(clips) >= MOST_CLIPS:
             raise UserError(f"{path}: more than {MOST_CLIPS:,} clips: this is not Mini Speech Commands")
-        audio = fit(read_wav(io.BytesIO(content), f"{path}: {name}", longest=1.0))
+        audio = fit(decode(content, f"{path}: {name}", longest=1.0))
         clips[name] = np.clip(np.round(audio * 32768), -32768, 32767).astype(np.int16)
         lines.append(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n")
     empty = [word for word in LABELS if not any(name.startswith(word + "/") for name in clips)]
@@ -160,47 +152,3 @@ def read_list(path: Path, digest: str) -> frozenset[str]:
     if hashlib.sha256(text).hexdigest() != digest:
         raise UserError(f"{path}: not the course's list (checksum differs): remove it and run again")
     return frozenset("/".join(line.split("/")[-2:]) for line in text.decode("ascii").split())
-
-
-def _clip_name(path: str) -> str | None:
-    """Return `<word>/<file>.wav` of a path that ends so, for the eight words only."""
-    match = re.search(r"(?:^|/)([a-z]+)/([^/.][^/]*\.wav)$", path)
-    return f"{match[1]}/{match[2]}" if match and match[1] in LABELS and "__MACOSX" not in path else None
-
-
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of the clips in a folder or an archive."""
-    if path.is_dir():
-        for file in sorted(path.glob("**/*.wav")):
-            if name := _clip_name(file.as_posix()):
-                _check_size(path, name, file.stat().st_size)
-                yield name, file.read_bytes()
-        return
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
-                    if name := _clip_name(entry.filename):
-                        _check_size(path, name, entry.file_size)
-                        with archive.open(entry) as member:
-                            yield name, member.read(LARGEST_CLIP)
-        else:
-            with tarfile.open(path) as archive:
-                for item in archive:
-                    if item.isfile() and (name := _clip_name(item.name)):
-                        _check_size(path, name, item.size)
-                        stream = archive.extractfile(item)
-                        assert stream is not None  # it is a file
-                        yield name, stream.read()
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
-        what = str(error).partition("\n")[0] or "it ends too early"
-        raise UserError(
-            f"{path}: not an archive, truncated or damaged ({what}): remove it and fetch it again"
-        ) from None
-
-
-def _check_size(path: Path, name: str, size: int) -> None:
-    if size > LARGEST_CLIP:
-        raise UserError(f"{path}: {name} has {size:,} bytes, too many for one second: remove or replace it")
-    if size == 0:
-        raise UserError(f"{path}: {name} is empty: remove or replace it")

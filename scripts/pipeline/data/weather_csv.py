@@ -3,8 +3,8 @@
 import gzip
 import io
 import lzma
+import re
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from device.errors import UserError
+from device.sensor import COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, TIME_EXAMPLE, TIME_FORMAT
 from pipeline.data.identity import Identity, digest_arrays
 from pipeline.data.weather import SPLITS, Weather
 
-TIME, COLUMNS, SPLIT = "Date Time", ("T (degC)", "rh (%)"), "split"
+SPLIT = "split"
 LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB
 
 OFFICIAL_ROWS = 420_551
@@ -29,22 +30,11 @@ def read_weather(path: Path, user: bool) -> Weather:
         user: the file is the user's own, not the official one or a mirror's.
 
     Raises:
-        UserError: unreadable, columns missing, text in a number column, times unsorted or duplicated.
+        UserError: unreadable, columns or all readings missing, text in a number column, times unsorted or duplicated.
     """
-    try:
-        table = pd.read_csv(io.BytesIO(_inflate(path)), dtype=str, usecols=lambda c: c in (TIME, *COLUMNS, SPLIT))
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
-    missing = [c for c in (TIME, *COLUMNS) if c not in table]
-    if missing:
-        raise UserError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
-        )
-    complete = table[[TIME, *COLUMNS]].notna().all(axis=1)
-    if not complete.all():
-        print(f"{path}: {(~complete).sum()} rows with missing values are left out, as gaps")
-        table = table[complete]
-    values = np.stack([_numbers(table[c], path) for c in COLUMNS], axis=1).astype(np.float32)
+    table = _without_gaps(_table(path), path)
+    temperature, humidity = (_numbers(table[c], path) for c in COLUMNS)
+    values = np.stack([temperature, np.minimum(humidity, SATURATED)], axis=1).astype(np.float32)
     time = _times(table[TIME], path)
     official = (
         len(table) == OFFICIAL_ROWS
@@ -62,7 +52,9 @@ def read_weather(path: Path, user: bool) -> Weather:
         names = table[SPLIT].map({name: i for i, name in enumerate(SPLITS)})
         if names.isna().any():
             row = names.index[names.isna()][0]
-            raise UserError(f"{path}: row {row + 2}: split is {table[SPLIT][row]!r}: write train, validation or test")
+            raise UserError(
+                f"{path}: row {row + 2}: split is {_short(table[SPLIT][row])}: write train, validation or test"
+            )
         split, rule = names.to_numpy(np.int8), "the file's split column"
     else:
         n = len(table)
@@ -72,6 +64,67 @@ def read_weather(path: Path, user: bool) -> Weather:
     description = f"{path.name}, {len(values):,} rows" + (" (the user's own)" if user else "")
     digest = digest_arrays(time.astype("datetime64[m]").astype(np.int64), values, split)
     return Weather(time, values, split, Identity(source, description, digest, rule))
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Return the columns that count, as text; the index tells the lines of the file.
+
+    Raises:
+        UserError: no CSV, a column is missing, or a cell goes over several lines.
+    """
+    wanted = (TIME, *COLUMNS, SPLIT)
+    content = _inflate(path)
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content),
+            dtype=str,
+            index_col=False,  # not even where rows have more cells than the header
+            usecols=lambda name: name.strip() in wanted,
+            encoding_errors="replace",  # other columns may hold anything
+            skipinitialspace=True,
+            skip_blank_lines=False,  # so that lines keep their numbers
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
+    table = table.rename(columns=str.strip)
+    missing = [c for c in (TIME, *COLUMNS) if c not in table]
+    if missing:
+        raise UserError(
+            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
+        )
+    if len(table) + 1 < len(content.splitlines()):  # stray quotes make one cell of all that is between them
+        raise UserError(f"{path}: a quoted cell goes over several lines: take out the quotes or the line breaks")
+    return table.loc[:, ~table.columns.duplicated()].dropna(how="all")
+
+
+def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Leave out rows whose readings are missing or impossible, and say so.
+
+    Raises:
+        UserError: no row is left.
+    """
+    good = table[TIME].notna()
+    for name, (low, high) in zip(COLUMNS, RANGES, strict=True):
+        good &= pd.to_numeric(table[name], errors="coerce").between(low, high) | _is_text(table[name])
+    bad = table[~good]
+    if len(bad):
+        first = ", ".join(f"{name} is {_short(bad[name].fillna('').iloc[0])}" for name in (TIME, *COLUMNS))
+        print(
+            f"{path}: rows without a reading ({RANGES_TEXT}) are left out, as gaps: {len(bad):,}, "
+            f"the first is row {bad.index[0] + 2}: {first}"
+        )
+    if not good.any():
+        raise UserError(f"{path}: no readings: give a file that has some")
+    return table[good]
+
+
+def _is_text(column: "pd.Series[str]") -> "pd.Series[bool]":
+    """Tell which values are neither missing nor numbers."""
+    return column.notna() & pd.to_numeric(column, errors="coerce").isna()
+
+
+def _short(cell: object) -> str:
+    return repr(str(cell)[:40])
 
 
 def _inflate(path: Path) -> bytes:
@@ -88,36 +141,39 @@ def _inflate(path: Path) -> bytes:
                     content = inner.read(LARGEST_CSV + 1)
             elif magic[:4] == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
-                    names = [n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__MACOSX")]
+                    names = [n for n in archive.namelist() if re.search(r"^(?!__MACOSX/).*\.csv$", n, re.IGNORECASE)]
                     if len(names) != 1:
                         raise UserError(f"{path}: the zip holds {len(names)} CSV files: give it one")
                     with archive.open(names[0]) as member:
                         content = member.read(LARGEST_CSV + 1)
             else:
                 content = file.read(LARGEST_CSV + 1)
-    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, NotImplementedError) as error:
-        raise UserError(f"{path}: truncated or damaged ({error}): remove it and fetch it again") from None
+    except UserError:
+        raise
+    except Exception as error:  # a damaged container makes the standard library raise nearly anything
+        what = str(error).partition("\n")[0][:100] or "it ends too early"
+        raise UserError(f"{path}: can't be read, truncated or damaged ({what}): fetch or export it again") from None
     if len(content) > LARGEST_CSV:
         raise UserError(f"{path}: more than {LARGEST_CSV >> 20} MiB of CSV: this is not a weather file")
     return content
 
 
 def _numbers(column: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    if numbers.isna().any():
-        row = numbers.index[numbers.isna()][0]
+    text = _is_text(column)
+    if text.any():
+        row = column.index[text][0]
         raise UserError(
-            f"{path}: row {row + 2}, column {column.name!r}: {column[row]!r} is not a number: correct or empty it"
+            f"{path}: row {row + 2}, column {column.name!r}: {_short(column[row])} is not a number: correct or empty it"
         )
-    return numbers.to_numpy(np.float64)
+    return pd.to_numeric(column).to_numpy(np.float64)
 
 
 def _times(column: "pd.Series[str]", path: Path) -> NDArray[np.datetime64]:
-    times = pd.to_datetime(column, format="%d.%m.%Y %H:%M:%S", errors="coerce")
+    times = pd.to_datetime(column, format=TIME_FORMAT, errors="coerce")
     if times.isna().any():
         row = times.index[times.isna()][0]
         raise UserError(
-            f"{path}: row {row + 2}: {column[row]!r} is not a time of the form 31.12.2016 23:50:00: correct it"
+            f"{path}: row {row + 2}: {_short(column[row])} is not a time of the form {TIME_EXAMPLE}: correct it"
         )
     return times.to_numpy("datetime64[m]")
 
