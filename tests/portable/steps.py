@@ -22,7 +22,7 @@ from pipeline.train.forecasting import Forecasting
 from pipeline.train.spotting import Spotting
 from pipeline.versions.catalogue import VERSIONS
 
-CLIPS = 225  # 135 of them to train with: more than a batch of any recipe
+CLIPS = 80  # 48 of them to train with
 
 
 def noise() -> Speech:
@@ -43,6 +43,7 @@ def main() -> None:
         short = replace(
             chosen,
             epochs=1,
+            batch_size=min(chosen.batch_size, 48) if chosen.front_end else chosen.batch_size,
             qat=QAT(step=0.5, epochs=1) if chosen.qat else None,
             augmentation=Augmentation(copies=1, mixup=0.2) if chosen.augmentation else None,
         )

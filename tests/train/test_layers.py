@@ -1,4 +1,4 @@
-"""The spotters' layers in training, against Keras' own: outputs, gradients, moving moments, pruning."""
+"""The networks' layers in training, against Keras' own: outputs, gradients, moving moments, pruning."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from tensorflow_model_optimization.sparsity import keras as sparsity
 from device.frontend import Mfcc, Stft
 from pipeline.recipe import Recipe
 from pipeline.train import layers, loop, networks
+from pipeline.train.forecasting import _mean_squared_error
 from pipeline.train.spotting import _cross_entropy
 
 NETWORKS = {
@@ -21,25 +22,40 @@ NETWORKS = {
     "cnn": Recipe("spotting_cnn", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
     "mlp": Recipe("spotting_mlp", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
     "wide cnn": Recipe("spotting_cnn", 0.3, 1e-3, 1, "cross_entropy", Stft()),  # 38 x 9 inputs: products in two parts
+    "forecasting mlp": Recipe("mlp", 0.25, 1e-3, 1, "mse"),
+    "forecasting cnn": Recipe("cnn", 0.25, 1e-3, 1, "mse"),
+    "residual mlp": Recipe("residual_mlp", 2, 1e-3, 1, "mse"),
 }
 
 
 def build(name: str) -> Any:
     recipe = NETWORKS[name]
-    assert recipe.front_end is not None
-    return networks.build(recipe, recipe.front_end.shape, (8,))
+    shapes = (recipe.front_end.shape, (8,)) if recipe.front_end else ((6, 2), (6, 2))
+    return networks.build(recipe, *shapes)
 
 
 def network(name: str) -> tuple[Any, Any, Any]:
-    """An untrained network with other than its first weights, clips and labels."""
-    recipe = NETWORKS[name]
-    assert recipe.front_end is not None
+    """An untrained network with other than its first weights, inputs and targets."""
     keras.utils.set_random_seed(0)
     model = build(name)
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.uniform(0.05, 0.2, w.shape) for w in model.get_weights()])
-    x = tf.constant(rng.normal(size=(21, *recipe.front_end.shape)).astype(np.float32))  # shards of 11 and 10
-    return model, x, tf.one_hot(rng.integers(0, 8, 21), 8)
+    # spotters get shards of 11 and 10, forecasters products in two parts
+    count = 21 if len(model.output_shape) == 2 else 300
+    x = tf.constant(rng.normal(size=(count, *model.input_shape[1:])).astype(np.float32))
+    if count == 300:
+        return model, x, tf.constant(rng.normal(size=(count, *model.output_shape[1:])).astype(np.float32))
+    return model, x, tf.one_hot(rng.integers(0, 8, count), 8)
+
+
+def their_loss(y: Any, outputs: Any) -> Any:
+    if len(outputs.shape) == 2:
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, outputs))
+    return tf.reduce_mean(tf.square(y - outputs))
+
+
+def our_loss(y: Any, outputs: Any) -> Any:
+    return (_cross_entropy if len(outputs.shape) == 2 else _mean_squared_error)(y, outputs)
 
 
 def exact(name: str, weights: list[Any]) -> Any:
@@ -59,14 +75,13 @@ def test_equal_keras_in_training(name: str) -> None:
     reference, fused = exact(name, model.get_weights()), keras.models.clone_model(model)
     fused.set_weights(model.get_weights())
     with tf.GradientTape() as tape:
-        outputs = reference(tf.cast(x, tf.float64), training=True)
-        theirs = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.cast(y, tf.float64), outputs))
+        theirs = their_loss(tf.cast(y, tf.float64), reference(tf.cast(x, tf.float64), training=True))
     their_gradients = tape.gradient(theirs, reference.trainable_variables)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def step() -> Any:
         with tf.GradientTape() as tape:
-            value = _cross_entropy(y, layers.forward(model, x, tf.constant([1, 2])))
+            value = our_loss(y, layers.forward(model, x, tf.constant([1, 2])))
         return value, tape.gradient(value, model.trainable_variables)
 
     ours, our_gradients = step()

@@ -223,8 +223,8 @@ def _flatten(_: Any, __: Any, x: tf.Tensor) -> tf.Tensor:
 
 
 def _dense(layer: Any, _: Any, x: tf.Tensor) -> tf.Tensor:
-    y: tf.Tensor = layer.activation(_multiply(tf.convert_to_tensor(layer.kernel), x) + layer.bias)
-    return y
+    y = _multiply(tf.convert_to_tensor(layer.kernel), x)
+    return layer.activation(y + layer.bias if layer.use_bias else y)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
