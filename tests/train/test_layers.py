@@ -1,15 +1,15 @@
 """The networks' layers in training, against Keras' own: outputs, gradients, moving moments, pruning."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tensorflow_model_optimization.sparsity import keras as sparsity
 
 from device.frontend import Mfcc, Stft
-from pipeline.recipe import Recipe
+from pipeline.recipe import Pruning, Recipe
 from pipeline.train import layers, loop, networks
 from pipeline.train.forecasting import _mean_squared_error
 from pipeline.train.spotting import _cross_entropy
@@ -113,22 +113,14 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
 
 def test_a_pruned_spotter_reaches_its_sparsity() -> None:
     model, x, y = network("ds_cnn, MFCC")
-    schedule = sparsity.PolynomialDecay(0.3, 0.8, begin_step=1, end_step=6, frequency=1)
-    pruned = sparsity.prune_low_magnitude(model, pruning_schedule=schedule)
+    pruning = Pruning(final_sparsity=0.8, begin_epoch=0, end_epoch=33)  # masks change every 100 steps
+    recipe = replace(NETWORKS["ds_cnn, MFCC"], epochs=36, batch_size=7, pruning=pruning)
     problem = loop.Problem(
-        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), layers.forward, _cross_entropy,
+        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), _cross_entropy,
         lambda _: 0.0,
     )  # fmt: skip
-    optimizer = keras.optimizers.Adam(1e-3)
-    optimizer.build(pruned.trainable_variables)
-
-    def update(gradients: list[Any]) -> None:
-        optimizer.apply_gradients(zip(gradients, pruned.trainable_variables, strict=True))
-
-    epoch = loop._epoch(pruned, problem, update)
-    for orders in loop._shuffled_orders(range(8), len(x), 7, seed=1):
-        epoch(*orders)
-    kernels = [w for w in loop._stripped(pruned).get_weights() if w.ndim == 4 and w.shape[0] == 1]
+    trained = loop.train(model, recipe, problem, seed=1)
+    kernels = [w for w in trained.get_weights() if w.ndim == 4 and w.shape[0] == 1]
     assert len(kernels) == 2
     for kernel in kernels:
         assert (kernel == 0).mean() == pytest.approx(0.8, abs=0.01)

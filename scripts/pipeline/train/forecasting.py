@@ -14,7 +14,7 @@ from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from pipeline.intervals import block_bootstrap
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe
-from pipeline.train import layers, loop, networks
+from pipeline.train import loop, networks
 from pipeline.train.rate_distortion import fit_rate_distortion
 
 Array = NDArray[np.float32]
@@ -66,9 +66,7 @@ class Forecasting:
             return tf.gather(inputs, rows), tf.gather(targets, rows + INPUT_STEPS)
 
         losses = {"mse": lambda: _mean_squared_error, "mae": self._relative_absolute_error}
-        return loop.Problem(
-            INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, layers.forward, losses[loss](), self._negative_mae
-        )
+        return loop.Problem(INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, losses[loss](), self._negative_mae)
 
     def _relative_absolute_error(self) -> loop.Loss:
         """Return the MAE of each column divided by the MAE of the persistence forecast."""

@@ -16,12 +16,13 @@ from tensorflow_model_optimization.sparsity import keras as sparsity
 
 from pipeline.progress import progress_bar
 from pipeline.recipe import QAT, Pruning, Recipe
-from pipeline.train import networks
+from pipeline.train import layers, networks
 
 Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-Forward = Callable[[keras.Model, tf.Tensor, tf.Tensor], tf.Tensor]
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
+Orders = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Epoch = Callable[..., tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,8 @@ class Problem:
     Attributes:
         input_shape, output_shape: of one sample.
         samples: the number of training samples; each epoch takes them in a new random order.
-        batch: inputs and targets of the samples at the given indices [b], in graph mode.
-        forward: a model's outputs for inputs, in training. Both take as their last argument a seed, two integers that
-            are others in each step, for what they draw at random.
+        batch: inputs and targets of the samples at the given indices [b], in graph mode; for what it draws at random,
+            it is given a seed, two integers that are others in each step.
         loss: of targets and outputs.
         score: of the model on validation data.
     """
@@ -42,7 +42,6 @@ class Problem:
     output_shape: tuple[int, ...]
     samples: int
     batch: Batch
-    forward: Forward
     loss: Loss
     score: Callable[[keras.Model], float]
 
@@ -66,21 +65,10 @@ def train(model: keras.Model, recipe: Recipe, problem: Problem, seed: int) -> ke
     Returns:
         The trained model, without pruning wrappers.
     """
-    steps = problem.steps(recipe.batch_size)
-    trained = _prunable(model, recipe.pruning, steps) if recipe.pruning else model
-    variables = trained.trainable_variables
-    rate = recipe.learning_rate
-    cosine = recipe.schedule == "cosine"
-    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, recipe.epochs * steps, warm_up=0.05) if cosine else rate)
-    optimizer.build(variables)
-
-    def update(gradients: list[tf.Tensor]) -> None:
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-
-    epoch = _epoch(trained, problem, update)
+    trained, epoch = training(model, recipe, problem)
     best, best_weights = -np.inf, None
     with progress_bar(range(recipe.epochs), "training", "epoch") as epochs:
-        for shuffled in _shuffled_orders(epochs, problem.samples, recipe.batch_size, seed):
+        for shuffled in shuffled_orders(epochs, problem.samples, recipe.batch_size, seed):
             shown = {"loss": f"{float(epoch(*shuffled)):.4g}"}
             if recipe.keep == "best":
                 now = problem.score(trained)
@@ -93,8 +81,32 @@ def train(model: keras.Model, recipe: Recipe, problem: Problem, seed: int) -> ke
     return _stripped(trained) if recipe.pruning else trained
 
 
+def training(model: keras.Model, recipe: Recipe, problem: Problem) -> tuple[keras.Model, Epoch]:
+    """Prepare a training: return the model, in pruning wrappers if the recipe prunes, and a function for one epoch."""
+    steps = problem.steps(recipe.batch_size)
+    trained = _prunable(model, recipe.pruning, steps) if recipe.pruning else model
+    variables = trained.trainable_variables
+    rate = recipe.learning_rate
+    cosine = recipe.schedule == "cosine"
+    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, recipe.epochs * steps, warm_up=0.05) if cosine else rate)
+    optimizer.build(variables)
+
+    def update(gradients: list[tf.Tensor]) -> None:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    return trained, _compiled(trained, problem, update)
+
+
 def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> None:
-    """Continue training with every trainable weight on a grid, in place (quantisation-aware training).
+    """Continue training with every trainable weight on a grid, in place (quantisation-aware training)."""
+    epoch = qat_training(model, qat, batch_size, problem)
+    with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
+        for shuffled in shuffled_orders(epochs, problem.samples, batch_size, seed):
+            epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
+
+
+def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> Epoch:
+    """Prepare quantisation-aware training: round the weights in place, and return a function for one epoch.
 
     Forward and backward passes use the rounded weights; exact copies beside them, counted in grid steps, are updated
     (the straight-through estimator: Courbariaux et al., BinaryConnect, arXiv:1511.00363). The grid of a kernel ends at
@@ -120,20 +132,16 @@ def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, s
         round_all()
 
     round_all()
-    epoch = _epoch(model, problem, update)
-    with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
-        for shuffled in _shuffled_orders(epochs, problem.samples, batch_size, seed):
-            epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
+    return _compiled(model, problem, update)
 
 
-def _epoch(model: keras.Model, problem: Problem, update: Update) -> Callable[..., tf.Tensor]:
-    """Return a compiled epoch: it takes full batches of indices [steps, b], the shorter last one, perhaps empty, and
-    seeds [steps, 2]."""
+def _compiled(model: keras.Model, problem: Problem, update: Update) -> Epoch:
+    """Return an epoch as one compiled function of what `shuffled_orders` yields; it returns the mean loss."""
 
     def step(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         inputs, targets = problem.batch(indices, seed)
         with tf.GradientTape() as tape:
-            value = problem.loss(targets, problem.forward(model, inputs, seed))
+            value = problem.loss(targets, layers.forward(model, inputs, seed))
         update(tape.gradient(value, model.trainable_variables))
         return value
 
@@ -149,10 +157,11 @@ def _epoch(model: keras.Model, problem: Problem, update: Update) -> Callable[...
     return epoch
 
 
-def _shuffled_orders(
-    epochs: Iterable[int], samples: int, batch_size: int, seed: int
-) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Yield a new random order of all samples and new seeds for each epoch, as `_epoch` takes them."""
+def shuffled_orders(epochs: Iterable[int], samples: int, batch_size: int, seed: int) -> Iterator[Orders]:
+    """Yield a new random order of all samples for each epoch.
+
+    It comes as full batches of indices [steps, b], the shorter last one, perhaps empty, and a seed per step [steps, 2].
+    """
     order, draws = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     steps, full = -(-samples // batch_size), samples // batch_size * batch_size
     for _ in epochs:

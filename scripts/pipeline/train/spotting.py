@@ -44,11 +44,14 @@ class Spotting:
         return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        return loop.fit(recipe, self.problem(recipe), seed)
+
+    def problem(self, recipe: Recipe) -> loop.Problem:
+        """Return the training data, augmented if the recipe says so."""
         batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
         samples = int((self._speech.split == 0).sum())
         shapes = self._front_end.shape, (len(LABELS),)
-        problem = loop.Problem(*shapes, samples, batch, layers.forward, _cross_entropy, self._accuracy())
-        return loop.fit(recipe, problem, seed)
+        return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
 
     def _plain(self, recipe: Recipe) -> loop.Batch:
         label = self._speech.labels("train")
