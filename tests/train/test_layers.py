@@ -113,7 +113,7 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
 
 def test_a_pruned_spotter_reaches_its_sparsity() -> None:
     model, x, y = network("ds_cnn, MFCC")
-    pruning = Pruning(final_sparsity=0.8, begin_epoch=0, end_epoch=33)  # masks change every 100 steps
+    pruning = Pruning(final_sparsity=0.8, begin_epoch=0, end_epoch=34)  # masks change every 100 steps
     recipe = replace(NETWORKS["ds_cnn, MFCC"], epochs=36, batch_size=7, pruning=pruning)
     problem = loop.Problem(
         x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), _cross_entropy,
