@@ -261,7 +261,27 @@ def test_a_login_page_costs_no_partial_file(tmp_path: Path) -> None:
 def test_a_page_is_no_list(tmp_path: Path) -> None:
     with scripted(answer(200, PAGE, length(len(PAGE)))) as (url, _), pytest.raises(UnreachableError):
         fetch.fetch(DownloadableFile("list.txt", (url,), ()), None, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert [(p.name, p.stat().st_size) for p in tmp_path.iterdir()] == [("list.txt.part", 0)]
+
+
+def test_two_runs_at_once_share_one_download(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    got: list[bytes] = []
+
+    def get(url: str) -> None:
+        got.append(fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes())
+
+    with scripted(WHOLE) as (url, asked):
+        with fetch._alone(tmp_path / "file.zip.part"):  # as another run does
+            runs = [threading.Thread(target=get, args=(url,)) for _ in range(3)]
+            for run in runs:
+                run.start()
+            while capsys.readouterr().out.count("another run downloads it") < 1:
+                time.sleep(0.05)
+            assert not asked
+        for run in runs:
+            run.join()
+    assert got == [CONTENT] * 3
+    assert len(asked) == 1
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:

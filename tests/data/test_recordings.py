@@ -122,6 +122,20 @@ def test_the_folder_around_the_recordings_is_no_word(tmp_path: Path) -> None:
     assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
 
 
+def test_a_folder_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "own", CLIPS)
+    (folder / "back").symlink_to(folder)
+    with pytest.raises(UserError, match="there are two"):
+        read_speech(folder, never, user=True)
+
+
+def test_a_linked_folder_of_a_word_is_read(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "own", CLIPS)
+    (folder / "go").rename(tmp_path / "elsewhere")
+    (folder / "go").symlink_to(tmp_path / "elsewhere")
+    assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
+
+
 def test_a_renamed_recording_is_seen(tmp_path: Path, data_folder: Path) -> None:
     folder = lay(tmp_path / "own", CLIPS)
     load_speech(Sources(speech=folder))

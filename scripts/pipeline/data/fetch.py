@@ -1,8 +1,12 @@
 """Files from a mirror folder or from the network: resumed, retried, and given up on in good time."""
 
+import fcntl
+import os
 import re
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,7 +48,10 @@ def fetch(remote: DownloadableFile, mirror: Path | None, downloads: Path) -> Pat
         return found
     target = downloads / remote.name
     if not target.exists():
-        _download(remote, target)
+        partial = target.with_name(target.name + ".part")
+        with _alone(partial):
+            if not target.exists():  # another run may have fetched it meanwhile
+                _download(remote, target, partial)
     return target
 
 
@@ -61,9 +68,29 @@ def in_mirror(remote: DownloadableFile, mirror: Path | None) -> Path | None:
     return next((mirror / name for name in remote.mirror_names if (mirror / name).is_file()), None)
 
 
-def _download(remote: DownloadableFile, target: Path) -> None:
-    """Download to `target`; an interrupted transfer stays as `target.part` and is taken up again."""
-    partial = target.with_name(target.name + ".part")
+@contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Hold a lock on a partial file: two runs that append to it would spoil it.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        file = partial.open("ab")
+    except OSError as error:
+        raise UserError(f"{partial}: can't be written ({error.strerror}): correct that and run again") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{partial}: another run downloads it: waiting for that", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(remote: DownloadableFile, target: Path, partial: Path) -> None:
+    """Download to `target`; an interrupted transfer stays as `partial` and is taken up again."""
     problem: Exception = UnreachableError(f"{remote.name}: no address is known")
     silent: set[str | None] = set()
     for url in remote.urls:
@@ -72,7 +99,6 @@ def _download(remote: DownloadableFile, target: Path) -> None:
             continue
         for _ in range(RESUMES):
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
                 _transfer(url, partial)
                 partial.replace(target)
                 return
@@ -99,18 +125,18 @@ def _transfer(url: str, partial: Path) -> None:
         requests.HTTPError: this address has no such file, or serves something else.
         requests.RequestException: the transfer broke off; what `partial` holds is good.
     """
-    have = partial.stat().st_size if partial.exists() else 0
+    have = partial.stat().st_size
     response = _answer(url, {"Range": f"bytes={have}-"} if have else {})
     with response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            partial.unlink(missing_ok=True)
+            os.truncate(partial, 0)
             raise requests.ConnectionError("the partial file does not match: starting over")
         response.raise_for_status()
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise requests.HTTPError("a web page in place of the file: is there a login page in the way?")
         start, total = _place(response)
         if start not in (0, have):
-            partial.unlink(missing_ok=True)
+            os.truncate(partial, 0)
             raise requests.ConnectionError("another part than was asked for: starting over")
         with (
             partial.open("ab" if start else "wb") as out,
@@ -121,7 +147,7 @@ def _transfer(url: str, partial: Path) -> None:
     if total is not None and partial.stat().st_size < total:
         raise requests.ConnectionError("the transfer broke off")
     if not _is_whole(partial) or (total is not None and partial.stat().st_size > total):
-        partial.unlink()
+        os.truncate(partial, 0)
         if start:
             raise requests.ConnectionError("the parts do not match: starting over")
         raise requests.HTTPError("cut short, or not the file that it should be")
