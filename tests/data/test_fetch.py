@@ -1,6 +1,5 @@
 """Downloads from a server on this machine that breaks off, refuses, or knows no ranges."""
 
-import io
 import re
 import socket
 import struct
@@ -13,20 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from helpers import zip_bytes
 
 from device.errors import UserError
 from pipeline.data import fetch
 from pipeline.data.fetch import DownloadableFile, UnreachableError
 
-
-def archive() -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        packed.writestr("numbers", bytes(range(256)) * 4000)
-    return out.getvalue()
-
-
-CONTENT = archive()
+CONTENT = zip_bytes({"numbers": bytes(range(256)) * 4000}, zipfile.ZIP_STORED)
 HALF = 7 << 16  # whole blocks, so that all of them are kept where a transfer breaks off there
 
 

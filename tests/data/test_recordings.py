@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers import zip_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_speech import CLIPS, never, zipped
+from test_speech import CLIPS, never
 
 from device.errors import UserError
 from pipeline.data.recording import decode
@@ -93,7 +94,7 @@ def lay(folder: Path, clips: dict[str, bytes]) -> Path:
 def test_mixed_formats_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
     clips = {**CLIPS, "go/a.flac": encoded("flac"), "up/b.OGG": encoded("ogg"), "yes/c.mp3": encoded("mp3", 0.5)}
     folder = read_speech(lay(tmp_path / "own", clips), never, user=True)
-    (tmp_path / "own.zip").write_bytes(zipped(clips))
+    (tmp_path / "own.zip").write_bytes(zip_bytes(clips))
     archive = read_speech(tmp_path / "own.zip", never, user=True)
     assert folder.name.tolist() == archive.name.tolist() == sorted(clips)
     np.testing.assert_array_equal(folder.audio, archive.audio)

@@ -115,7 +115,7 @@ def test_any_login_shell_and_any_home(tmp_path: Path, shell: str, home: str) -> 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "fish"])
 def test_what_a_login_shell_says_first_is_not_taken_for_an_answer(tmp_path: Path, shell: str) -> None:
-    target = Device(tmp_path, shell, before='print("Welcome!\\n{}", flush=True)')
+    target = Device(tmp_path, shell, before='print("Welcome!\\n{}", end="", flush=True)')
     with target.connect() as connection:
         assert device.probe(connection)["bits"] == 64
         assert connection.run("printf 'a\\0b'", 10) == b"a\0b"

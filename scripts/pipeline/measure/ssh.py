@@ -106,7 +106,7 @@ class Connection:
         command = [*self._ssh, self.host, _command(script)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdout is not None
-        while (line := process.stdout.readline()) and line.strip() != BEGIN:
+        while (line := process.stdout.readline()) and not line.rstrip().endswith(BEGIN):
             pass
         return process
 
