@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import wave
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,4 +36,13 @@ def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channel
         else:
             raw = np.round(samples * (2 ** (8 * width - 1) - 1)).astype(f"<i{width}").tobytes()
         wav.writeframes(raw)
+    return out.getvalue()
+
+
+def zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip archive of files by name."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return out.getvalue()

@@ -41,7 +41,11 @@ def add_sources(options: argparse.ArgumentParser) -> None:
     for name, variable, text in (
         ("--mirror", "DATA_MIRROR", "folder to take data files from before the network"),
         ("--jena", "JENA", "your own weather CSV (plain, gz, xz or zip) in place of the official one"),
-        ("--speech", "SPEECH", "your own folder or archive of <word>/*.wav in place of the official one"),
+        (
+            "--speech",
+            "SPEECH",
+            "your own folder or archive of <word>/*.wav (flac, ogg, mp3) in place of the official one",
+        ),
     ):
         value = os.environ.get(variable)
         group.add_argument(name, type=Path, default=Path(value) if value else None, metavar="PATH", help=text)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers import zip_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_speech import CLIPS, never, zipped
+from test_speech import CLIPS, never
 
 from device.errors import UserError
 from pipeline.data.recording import decode
@@ -93,7 +94,7 @@ def lay(folder: Path, clips: dict[str, bytes]) -> Path:
 def test_mixed_formats_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
     clips = {**CLIPS, "go/a.flac": encoded("flac"), "up/b.OGG": encoded("ogg"), "yes/c.mp3": encoded("mp3", 0.5)}
     folder = read_speech(lay(tmp_path / "own", clips), never, user=True)
-    (tmp_path / "own.zip").write_bytes(zipped(clips))
+    (tmp_path / "own.zip").write_bytes(zip_bytes(clips))
     archive = read_speech(tmp_path / "own.zip", never, user=True)
     assert folder.name.tolist() == archive.name.tolist() == sorted(clips)
     np.testing.assert_array_equal(folder.audio, archive.audio)
@@ -119,6 +120,20 @@ def test_two_recordings_of_one_name_are_not_taken_for_one(tmp_path: Path) -> Non
 
 def test_the_folder_around_the_recordings_is_no_word(tmp_path: Path) -> None:
     folder = lay(tmp_path / "go", {**CLIPS, "loose.wav": b"not one of the clips"})
+    assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
+
+
+def test_a_folder_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "own", CLIPS)
+    (folder / "back").symlink_to(folder)
+    with pytest.raises(UserError, match="there are two"):
+        read_speech(folder, never, user=True)
+
+
+def test_a_linked_folder_of_a_word_is_read(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "own", CLIPS)
+    (folder / "go").rename(tmp_path / "elsewhere")
+    (folder / "go").symlink_to(tmp_path / "elsewhere")
     assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
 
 

@@ -1,7 +1,6 @@
 """Weather CSVs with any cell, line or byte wrong, and the official file in its full size and form."""
 
 import gzip
-import io
 import lzma
 import tempfile
 import zipfile
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import zip_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,17 +96,11 @@ def test_any_lines_give_possible_readings_or_one_line(lines: list[str]) -> None:
         possible(got)
 
 
-def zipped(**members: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name.replace("__", "."), content)
-    return out.getvalue()
-
-
 TEXT = "\n".join(LINES).encode()
-ENCRYPTED = zipped(a__csv=TEXT).replace(b"PK\3\4\x14\0\0", b"PK\3\4\x14\0\1").replace(b"\3\x14\0\0", b"\3\x14\0\1")
-PACKED = [gzip.compress(TEXT, mtime=0), lzma.compress(TEXT), zipped(a__csv=TEXT)]
+ENCRYPTED = (
+    zip_bytes({"a.csv": TEXT}).replace(b"PK\3\4\x14\0\0", b"PK\3\4\x14\0\1").replace(b"\3\x14\0\0", b"\3\x14\0\1")
+)
+PACKED = [gzip.compress(TEXT, mtime=0), lzma.compress(TEXT), zip_bytes({"a.csv": TEXT})]
 
 
 @settings(max_examples=300, deadline=None)
@@ -131,8 +125,8 @@ def test_a_damaged_container_gives_no_wrong_reading(
     [
         (HEADER.encode(), "no readings"),
         (b"\n".join([HEADER.encode(), b",,,"]), "no readings"),
-        (zipped(a__csv=TEXT, b__csv=TEXT), "the zip holds 2 CSV files"),
-        (zipped(a__txt=TEXT), "the zip holds 0 CSV files"),
+        (zip_bytes({"a.csv": TEXT, "b.csv": TEXT}), "the zip holds 2 CSV files"),
+        (zip_bytes({"a.txt": TEXT}), "the zip holds 0 CSV files"),
         (ENCRYPTED, "encrypted"),
         (TEXT.replace(b"990,3", b'"990,3').replace(b"990,6", b'990",6'), "goes over several lines"),
         (b"\n".join([HEADER.encode(), *[b"1,2"] * 3]), "'1' is not a time|no readings"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.measure.device import performance_governor
 from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI
-from pipeline.measure.remote import performance_governor
 from pipeline.measure.ssh import Connection
 from pipeline.store import ResultStore
 from pipeline.study.results import Results, read_results
@@ -51,7 +51,7 @@ def governed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str
     """A governor's file, and an ssh that runs commands here with a sudo that only runs them."""
     governor = tmp_path / "scaling_governor"
     governor.write_text("ondemand\n")
-    monkeypatch.setattr("pipeline.measure.remote.GOVERNORS", str(governor))
+    monkeypatch.setattr("pipeline.measure.device.GOVERNORS", str(governor))
     tools = tmp_path / "bin"
     tools.mkdir()
     for name, text in (

@@ -12,7 +12,7 @@ from helpers import ROOT, clean_environment
 from device.errors import UserError
 from device.probe import probe
 from pipeline.data import sources, synthetic
-from pipeline.measure.remote import check_fit
+from pipeline.measure.device import check_fit
 from pipeline.measure.ssh import Connection, LostError
 
 

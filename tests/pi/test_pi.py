@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.measure import emulator
+from pipeline.measure.device import sole_use
+from pipeline.measure.remote import FOLDER
+from pipeline.measure.ssh import Connection, private_folder
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("th_b", "kws_b")
@@ -106,6 +109,14 @@ def test_measures_and_predicts_as_here(project: Path, config: Path) -> None:
     assert again.returncode == 0
     assert "installing" not in again.stdout
     assert json.loads(path.read_text())["models"] == json.loads(before)["models"]  # nothing is measured twice
+
+
+def test_two_runs_at_once(project: Path, config: Path) -> None:
+    with (
+        Connection("pi", f"ssh -F {config}") as connection,
+        sole_use(connection, private_folder(connection, FOLDER)),
+    ):
+        assert "another run measures there" in error(measure(project, config, "--wheels"))
 
 
 def test_unknown_host_key(project: Path, config: Path) -> None:

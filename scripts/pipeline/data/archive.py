@@ -114,6 +114,8 @@ def _tar_members(tar: tarfile.TarFile) -> Iterator[tuple[str, int, Content]]:
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
         raise tarfile.ReadError("no end")
+    while tar.fileobj.read(1 << 20):  # to the end, where the compressor's checksum is
+        pass
 
 
 def _tar_content(tar: tarfile.TarFile, item: tarfile.TarInfo) -> bytes:
