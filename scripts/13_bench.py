@@ -1,19 +1,20 @@
 """Time our training, front ends and models side by side with what others use, in one run, and print the ratios.
 
 Training: an optimiser step of each forecaster's recipe, ours beside Keras' loop (timeseries_dataset_from_array, fit
-with tfmot's callback). Front ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word,
-ours beside SciPy's resampler and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that
-each version's run recorded; a version that was not built here is built first. An interrupted bench resumes.
+with tfmot's callback); of each spotter's, ours beside Keras' fit and beside PyTorch, which must be installed. Front
+ends: the features of one clip, ours beside eager tf.signal; from 48 kHz sound to word, ours beside SciPy's resampler
+and eager tf.signal. Quantisation: an inference with and without it. Memory: the peak that each version's run recorded;
+a version that was not built here is built first. An interrupted bench resumes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from device.cli import parser, run
 from device.frontend import FrontEnd, Mfcc, Stft
 from pipeline import cli, files
-from pipeline.data.sources import load_weather
+from pipeline.data.sources import Sources, load_weather
 from pipeline.measure.bench import (
     bench_front_end,
     bench_inference,
@@ -24,8 +25,9 @@ from pipeline.measure.bench import (
     spotters,
     write_bench,
 )
+from pipeline.measure.bench_training import bench_step
 from pipeline.store import store_of
-from pipeline.versions.catalogue import FORECASTERS, INT8_FLOAT_PAIRS, VERSIONS
+from pipeline.versions.catalogue import FORECASTERS, INT8_FLOAT_PAIRS, SPOTTERS, VERSIONS
 
 
 def main() -> None:
@@ -44,8 +46,23 @@ def main() -> None:
         "quantisation": {name: partial(bench_quantisation, name) for name in INT8_FLOAT_PAIRS},
         "training": {name: partial(bench_training, name, sources) for name in FORECASTERS},
         "memory": {name: partial(bench_memory, name, arguments.data) for name in VERSIONS},
+        "steps": dict(step_rows(sources)),
     }
     write_bench(store_of(load_weather(sources).identity).bench_path, parts)
+
+
+def step_rows(sources: Sources) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield the rows of the spotters' optimiser steps: Keras first, which is installed."""
+    for peer, title in (("keras", "Keras' fit"), ("torch", "PyTorch")):
+        for name in SPOTTERS:
+            recipes = VERSIONS[name].recipes
+            step = f"optimiser step of report/{name}, beside {title}"
+            yield f"report/{name}, {peer}", partial(bench_step, step, peer, recipes["report"], sources)
+    for name in SPOTTERS:
+        recipe = VERSIONS[name].recipes["improved"]
+        for part, qat in (("augmented", False), ("quantisation-aware", True)):
+            step = f"{part} optimiser step of improved/{name}, beside PyTorch"
+            yield f"improved/{name}, {part}", partial(bench_step, step, "torch", recipe, sources, qat)
 
 
 if __name__ == "__main__":
