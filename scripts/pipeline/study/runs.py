@@ -16,6 +16,8 @@ from pipeline.store import LOCAL, SYNTHETIC
 from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import VERSIONS
 
+SEEDS = (1, 10_000)  # the fewest and the most that a study can have
+
 
 def run(study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources) -> Path:
     """Build each version with each seed, except those that are up to date; return the path of the result.
