@@ -98,7 +98,7 @@ def _sensor_log(rng: random.Random, folder: Path, good: Path) -> Case:
 
 def _weather(rng: random.Random, folder: Path, good: Path) -> Case:
     """A CSV for training, damaged inside or as it is packed."""
-    pack = rng.choice((_plain, gzip.compress, lzma.compress, lambda data: _zip({"w.csv": data})))
+    pack = rng.choice((_plain, _gzip, lzma.compress, lambda data: _zip({"w.csv": data})))
     log = _log(rng, 200)
     data = pack(damage_text(rng, log)) if rng.random() < 0.5 else damage(rng, pack(log.encode()))
     (folder / "weather.any").write_bytes(data)
@@ -156,6 +156,10 @@ def _plain(data: bytes) -> bytes:
     return data
 
 
+def _gzip(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
 def _zip(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -179,4 +183,4 @@ def _tar_xz(members: dict[str, bytes]) -> bytes:
 
 
 def _tar_gz(members: dict[str, bytes]) -> bytes:
-    return gzip.compress(_tar(members), mtime=0)
+    return _gzip(_tar(members))
