@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS, BYTES = 120, 8 << 30  # TensorFlow takes most of both; the machine may be busy
+CITED = re.compile("'.*?'")
 NO_NUMBER = re.compile(r"\b(nan|inf|infinity)\b", re.IGNORECASE)
 
 
@@ -96,7 +97,7 @@ def finding(outcome: Outcome) -> str | None:
         return f"it ends in a traceback: {outcome.stderr.splitlines()[-1]}"
     if outcome.status not in (0, 1):
         return f"its exit status is {outcome.status}"
-    if outcome.status == 0 and NO_NUMBER.search(outcome.stdout):
+    if outcome.status == 0 and NO_NUMBER.search(CITED.sub("", outcome.stdout)):
         return "it gives a number that is none"
     if len(errors) != outcome.status:
         return f"its exit status is {outcome.status}, and it tells {len(errors)} errors"

@@ -62,3 +62,4 @@ def test_what_is_a_finding(tmp_path: Path, code: str, what: str | None) -> None:
 
 def test_an_error_in_words_of_its_own_is_no_finding() -> None:
     assert finding(Outcome(1, "", "row 3 is left out\nerror: x: traceback and nan are words\n")) is None
+    assert finding(Outcome(0, "row 3: rh (%) is '-inf'; left out\n", "")) is None
