@@ -5,6 +5,7 @@ DATA ?= auto
 SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
+MINUTES ?= 3
 export DATA SEED RECIPE DATA_MIRROR JENA SPEECH
 
 RUN := .venv/bin/python
@@ -13,7 +14,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
-  publish render test test-pi portable lock clean help
+  publish render test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -93,6 +94,10 @@ portable: ## test that a seed gives the same models on other processors, emulate
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pytest tests/portable
 
+fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
+	@$(PYTHON) scripts/00_setup.py --tests
+	@PYTHONPATH=scripts:tests $(RUN) -m fuzz --minutes $(MINUTES) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
@@ -106,3 +111,4 @@ help: ## this list
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           RECIPE=report|improved|smallest  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
+	@echo "           MINUTES=3 (of make fuzz)"

@@ -14,7 +14,7 @@ For the five versions themselves with several seeds, see 14_seeds.py.
 from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
-from device.cli import parser, run
+from device.cli import add_number, parser, run
 from pipeline.study import runs, trials
 from pipeline.versions.baselines import STUDIES
 
@@ -27,7 +27,7 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    options.add_argument("--seeds", type=int, metavar="N", help="up to seed N (default: each study's own)")
+    add_number(options, "--seeds", "up to seed N", runs.SEEDS, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="only these")
     cli.add_sources(options)

@@ -14,9 +14,10 @@ import numpy as np
 
 from device import artifact
 from device.audio import RATE, Audio, read_wav
-from device.cli import parser, run
+from device.cli import add_number, parser, run
 from device.errors import UserError
 from device.listen import HOP, Detection, KeywordDetector, Settings
+from device.runtime import try_out
 
 EXAMPLES = """\
   python scripts/10_listen.py
@@ -33,16 +34,17 @@ def main() -> None:
     source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width")
     source.add_argument("--raw", action="store_true", help="standard input: 16-bit little-endian, mono, 16 kHz")
     options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
-    options.add_argument("--threshold", type=float, default=DEFAULTS.threshold, help="smallest probability of a word")
-    options.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="seconds to average over")
-    options.add_argument("--refractory", type=float, default=DEFAULTS.refractory, help="seconds to wait after a word")
-    options.add_argument("--loudness", type=float, default=DEFAULTS.loudness, help="times louder than the background")
+    add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), DEFAULTS.threshold)
+    add_number(options, "--smoothing", "seconds to average over", (0.0, 10.0), DEFAULTS.smoothing)
+    add_number(options, "--refractory", "seconds to wait after a word", (0.0, 60.0), DEFAULTS.refractory)
+    add_number(options, "--loudness", "times louder than the background", (0.0, 1000.0), DEFAULTS.loudness)
     options.add_argument("--json", action="store_true", help="a JSON object a line")
     arguments = options.parse_args()
     settings = Settings(arguments.threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
     card, content = artifact.load_file(arguments.model)
     if card.front_end is None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
+    try_out(content, card.name)
     listener = KeywordDetector(card, content, settings)
     if arguments.wav:
         chunks = from_wav(arguments.wav)

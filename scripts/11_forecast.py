@@ -17,6 +17,7 @@ from device import artifact
 from device.cli import parser, run
 from device.errors import UserError
 from device.forecast import LONGEST_LINE, Forecast, Forecaster, Notice, readings
+from device.runtime import try_out
 
 EXAMPLES = """\
   python scripts/11_forecast.py sensor.csv
@@ -36,6 +37,7 @@ def main() -> None:
     card, content = artifact.load_file(arguments.model)
     if card.front_end is not None:
         raise UserError(f"{arguments.model}: not a forecaster: give a th model")
+    try_out(content, card.name)
     forecaster = Forecaster(card, content)
     last: Forecast | None = None
     notice = Notice("the log holds no reading")

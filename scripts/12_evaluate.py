@@ -6,6 +6,7 @@ normalisation, a spotter's front end and the order of its labels.
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from device import artifact
 from device.artifact import FORECASTING, SPOTTING
-from device.cli import parser, run
+from device.cli import number_in, parser, run
 from device.errors import UserError
 from device.frontend import FRONT_ENDS
+from device.runtime import try_out
 from pipeline import cli
 from pipeline.data.sources import load_speech, load_weather
 from pipeline.data.speech import LABELS
@@ -35,13 +37,18 @@ def main() -> None:
     options.add_argument(
         "--labels", type=lambda text: tuple(text.split(",")), default=LABELS, help="of a spotter, in its order"
     )
-    options.add_argument("--mean", type=_pair, help="of a forecaster's two inputs (default: the train split's)")
-    options.add_argument("--std", type=_pair, help="likewise")
+    options.add_argument(
+        "--mean",
+        type=partial(_pair, low=-1e6),
+        help="of a forecaster's two inputs: -1e6 to 1e6 each (default: the train split's)",
+    )
+    options.add_argument("--std", type=partial(_pair, low=1e-9), help="likewise: 1e-9 to 1e6 each")
     options.add_argument("--json", action="store_true", help="print the figures as JSON, all of them")
     cli.add_sources(options)
     arguments = options.parse_args()
     path: Path = arguments.file
     content = artifact.read_model(path)
+    try_out(content, path.name)  # before TensorFlow has threads
     cli.import_tensorflow()
     from pipeline.build import evaluate
     from pipeline.train.forecasting import Forecasting
@@ -79,11 +86,11 @@ def main() -> None:
             print(f"{key}: {value}")
 
 
-def _pair(text: str) -> NDArray[np.float32]:
-    values = np.array(text.split(","), np.float32)
-    if values.shape != (2,) or not np.isfinite(values).all():
+def _pair(text: str, low: float) -> NDArray[np.float32]:
+    parts = text.split(",")
+    if len(parts) != 2:
         raise argparse.ArgumentTypeError("two numbers, as 9.1,75.9")
-    return values
+    return np.array([number_in(float, low, 1e6)(part) for part in parts], np.float32)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
 from device.artifact import SPOTTING
-from device.cli import parser, run
+from device.cli import add_number, parser, run
 from pipeline.study import runs, trials
 from pipeline.study.trials import BY_SPEAKER
 from pipeline.versions.catalogue import RECIPES, VERSIONS
@@ -27,7 +27,7 @@ def main() -> None:
     options = parser(__doc__, EXAMPLES)
     studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in RECIPES))
     options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
-    options.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N (default: 5)")
+    add_number(options, "--seeds", "seeds 1 to N", runs.SEEDS, 5)
     options.add_argument(
         "--versions", nargs="+", type=cli.one_of(VERSIONS), default=list(VERSIONS), metavar="NAME", help="default: all"
     )

@@ -2,10 +2,10 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from device.quiet import held_stderr
 from pipeline.data.sources import Sources
 
 DATA_CHOICES = ("auto", "real", "synthetic")
@@ -58,16 +58,9 @@ def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
 
 def import_tensorflow() -> None:
     """Import TensorFlow without its start-up messages, which no log level silences; a failure still raises."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as void:
-            os.dup2(void.fileno(), 2)
-            import tensorflow
-            import tensorflow_model_optimization
-            import tf_keras
+    with held_stderr():
+        import tensorflow
+        import tensorflow_model_optimization
+        import tf_keras
 
-            assert tensorflow and tf_keras and tensorflow_model_optimization
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        assert tensorflow and tf_keras and tensorflow_model_optimization

@@ -1,6 +1,7 @@
 """Where files are kept, and how they are written: whole or not at all."""
 
 import errno
+import glob
 import json
 import os
 from collections.abc import Iterator
@@ -19,8 +20,15 @@ RESULTS = ROOT / "results"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that takes the name `path` once the block has succeeded, and is removed otherwise."""
+    """Yield a temporary path that takes the name `path` once the block has succeeded, and is removed otherwise.
+
+    A process that is killed can't remove its own: the next one that writes to `path` does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        process = left.suffix[1:]
+        if process.isdigit() and not Path("/proc", process).exists():
+            left.unlink(missing_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield partial

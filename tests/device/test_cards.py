@@ -1,11 +1,14 @@
 """Cards with anything wrong in them are refused in one line, or what they say is true of the model."""
 
 import copy
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,9 @@ from hypothesis import strategies as st
 from device import artifact, checks
 from device.errors import UserError
 from device.frontend import Mfcc, extractor, from_dict, to_dict
-from device.runtime import open_model
+from device.quiet import held_stderr
+from device.runtime import Model, open_model, try_out
+from pipeline.measure import host
 from pipeline.metrics import METRICS
 
 NAMES = ("kws_a", "kws_c", "th_b")  # MFCC, STFT, a forecaster
@@ -254,3 +259,37 @@ def test_nothing_but_words_is_printed(folder: Path) -> None:
     done = run("10_listen.py", *arguments)
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_a_model_that_crashes_the_runtime(folder: Path) -> None:
+    """One byte of this model, and the runtime reads where there is no memory; the listener itself goes on to say so."""
+    data = bytearray(artifact.read_model(folder / "kws_b.tflite.zlib"))
+    data[18] = 0
+    packed = zlib.compress(bytes(data))
+    (folder / "kws_b.tflite.zlib").write_bytes(packed)
+    card = folder / "kws_b.json"
+    content = json.loads(card.read_text())
+    content["file"]["sha256"] = hashlib.sha256(packed).hexdigest()
+    card.write_text(json.dumps(content))
+    path, sound = str(folder / "kws_b.tflite.zlib"), str(folder.parent / "sound.wav")
+    assert "the TFLite runtime" in refused(run("10_listen.py", "--model", path, "--wav", sound))
+    assert "the TFLite runtime" in refused(run("12_evaluate.py", path))
+    with pytest.raises(UserError, match="the TFLite runtime"):
+        host._run_here(Path(path))
+
+
+def test_a_model_that_is_tried_out_gives_the_error_of_its_own() -> None:
+    try_out(MODELS["th_b"], "th_b")
+    with pytest.raises(UserError, match="not a valid Flatbuffer"):
+        try_out(MODELS["th_b"][:100], "th_b")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_runtimes_notices_are_held_back_and_nothing_else(threads: int, capfd: pytest.CaptureFixture[str]) -> None:
+    Model(MODELS["kws_a"], "kws_a", threads)
+    assert capfd.readouterr().err == ""
+    with held_stderr() as lines:
+        os.write(2, b"INFO: one\nERROR: two\n")
+    assert lines == ["INFO: one", "ERROR: two"]
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

@@ -84,7 +84,10 @@ def _run_here(path: Path) -> dict[str, Any]:
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
+        said = next(
+            reversed(done.stderr.strip().splitlines()), f"{path}: the TFLite runtime crashes on it: make it again"
+        )
+        raise UserError(said.removeprefix("error: "))
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from device.artifact import read_card
-from device.cli import parser, run
+from device.cli import add_number, parser, run
 from pipeline import files
 from pipeline.build import build
 from pipeline.cli import add_sources, one_of, sources
@@ -33,12 +33,8 @@ def version_main(version: Version, doc: str | None) -> None:
             metavar="{" + ",".join(version.recipes) + "}",
             help="which of the version's recipes (default: $RECIPE, or report)",
         )
-        options.add_argument(
-            "--seed",
-            type=int,
-            default=os.environ.get("SEED") or str(SEED),
-            help=f"of all randomness (default: $SEED, or {SEED})",
-        )
+        seed = os.environ.get("SEED") or SEED
+        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), seed, f"$SEED, or {SEED}")
         add_sources(options)
         arguments = options.parse_args()
         made_with = f"make {version.name} RECIPE={arguments.recipe} SEED={arguments.seed}"

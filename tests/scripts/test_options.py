@@ -1,0 +1,109 @@
+"""Options of the scripts: numbers out of range are refused in one line, and so are broken outputs."""
+
+import argparse
+import contextlib
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, clean_environment
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.cli import number_in
+
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+
+
+def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
+    environment = {**clean_environment(), **variables}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+@given(text=st.floats().map(str) | st.integers().map(str) | st.text() | st.sampled_from(["nan", "inf", "1e999"]))
+def test_numbers_are_finite_and_within_their_range(text: str) -> None:
+    for kind in (int, float):
+        try:
+            value = number_in(kind, -3, 10)(text)
+        except argparse.ArgumentTypeError as error:
+            assert "from -3 to 10" in str(error)
+            with contextlib.suppress(ValueError):
+                assert not -3 <= kind(text) <= 10
+        else:
+            assert type(value) is kind
+            assert math.isfinite(value)
+            assert -3 <= value <= 10
+
+
+def test_no_option_takes_a_number_without_a_range() -> None:
+    for path in [*SCRIPTS, *(ROOT / "scripts" / "pipeline").rglob("*.py"), *(ROOT / "scripts" / "device").glob("*.py")]:
+        if path.name != "cli.py":
+            assert not re.search(r"\btype=(int|float)\b", path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "values"),
+    [
+        ("10_listen.py", "--threshold", ("nan", "2", "-1", "x", "")),
+        ("10_listen.py", "--smoothing", ("-1", "inf")),
+        ("10_listen.py", "--refractory", ("1e999",)),
+        ("10_listen.py", "--loudness", ("-0.1",)),
+        ("12_evaluate.py", "--std", ("0,1", "1,nan", "1", "1,2,3")),
+        ("12_evaluate.py", "--mean", ("inf,1",)),
+        ("14_seeds.py", "--seeds", ("0", "1.5", "9" * 5000)),
+        ("02_baselines.py", "--seeds", ("0",)),
+        ("04_th_b.py", "--seed", ("-1", "4294967296")),
+    ],
+)
+def test_values_out_of_range(script: str, option: str, values: tuple[str, ...]) -> None:
+    for value in values:
+        done = run(script, option, value)
+        assert done.returncode == 2
+        assert f"error: argument {option}" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+
+
+def test_a_variable_is_checked_as_the_option_is() -> None:
+    done = run("04_th_b.py", SEED="minus one")
+    assert done.returncode == 2
+    assert "argument --seed: 'minus one' is no whole number from 0 to 4294967295" in done.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    lines = [f"01.06.2026 {12 + i // 6:02}:{10 * (i % 6):02}:00,18.{i},6{i}" for i in range(7)]
+    (tmp_path / "log.csv").write_text("Date Time,T (degC),rh (%)\n" + "\n".join(lines) + "\n")
+    return tmp_path / "log.csv"
+
+
+def test_a_terminal_without_the_degree_sign(log: Path) -> None:
+    done = run("11_forecast.py", str(log), PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert r"\xb0C" in done.stdout
+
+
+def test_a_reader_that_has_had_enough(log: Path) -> None:
+    """As `| head -1`: no traceback for the rest."""
+    command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(log), "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        with log.open("a") as file:
+            file.write("01.06.2026 13:10:00,18.7,67\n")
+        assert process.wait(timeout=60) == 141
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_an_output_that_is_full(log: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(log)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "the output" in line
+    assert "Traceback" not in done.stderr
