@@ -14,7 +14,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
-  publish render test test-pi portable fuzz lock clean help
+  publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -78,6 +78,14 @@ publish: setup ## for maintainers: copy this machine's models and results to the
 
 render: setup ## for maintainers: write the README, docs, plots and page from the published results
 	@$(RUN) scripts/16_render.py
+
+LOG := results/local/published.log
+published: setup ## for maintainers: all of study, publish and render, in the background: hours; resumes
+	@mkdir -p $(dir $(LOG))
+	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
+	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish render DATA=real >> $(LOG) 2>&1 &
+	@echo "running in the background. To watch it: tail -f $(LOG)"
+	@echo "To stop it: pkill -INT -f 'make.*study publish render'; make published goes on from there"
 
 test: ## set up, check style and types, run the tests
 	@$(PYTHON) scripts/00_setup.py --tests

@@ -82,7 +82,8 @@ def bench_markdown(results: Results) -> str:
         return "Not measured yet: make bench.\n"
     lines = [
         [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"])]
-        for row in (*result["speed"].values(), *result["training"].values())
+        for part in ("speed", "training", "steps")
+        for row in result.get(part, {}).values()
     ]
     header = ["median of rounds side by side", "ours, ms", "the other side, ms", "times faster (range)"]
     table = markdown_table(header, lines)
@@ -96,4 +97,5 @@ def bench_markdown(results: Results) -> str:
 
 
 def _ratio(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.0f} ({ratio['low']:.0f}–{ratio['high']:.0f})"
+    digits = 0 if ratio["low"] >= 10 else 1
+    return f"{ratio['median']:.{digits}f} ({ratio['low']:.{digits}f}–{ratio['high']:.{digits}f})"
