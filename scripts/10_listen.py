@@ -1,7 +1,8 @@
-"""Hear the eight words in a running sound: a microphone, a WAV file of any length, or raw PCM on standard input.
+"""Hear a spotter's words in a running sound: a microphone, a WAV file of any length, or raw PCM on standard input.
 
 Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone needs the
-package sounddevice. A line a word: the second at which it was known, the word, its probability, the time it took.
+package sounddevice. It prints one line per word: the second at which it was known, the word, its probability, and how
+long that took. The model's card names a threshold for each of three sensitivities, chosen on validation sounds.
 """
 
 import json
@@ -16,12 +17,14 @@ from device import artifact
 from device.audio import RATE, Audio, read_wav
 from device.cli import parser, run
 from device.errors import UserError
-from device.listen import HOP, Detection, KeywordDetector, Settings
+from device.keep import keep
+from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
 
 EXAMPLES = """\
   python scripts/10_listen.py
   python scripts/10_listen.py --wav meeting.wav --json
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw
+  python scripts/10_listen.py --sensitivity low --keep heard/
   python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "improved" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
@@ -33,16 +36,21 @@ def main() -> None:
     source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width")
     source.add_argument("--raw", action="store_true", help="standard input: 16-bit little-endian, mono, 16 kHz")
     options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
-    options.add_argument("--threshold", type=float, default=DEFAULTS.threshold, help="smallest probability of a word")
+    options.add_argument(
+        "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is heard"
+    )
+    options.add_argument("--threshold", type=float, help="smallest probability of a word, in place of a sensitivity")
     options.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="seconds to average over")
     options.add_argument("--refractory", type=float, default=DEFAULTS.refractory, help="seconds to wait after a word")
     options.add_argument("--loudness", type=float, default=DEFAULTS.loudness, help="times louder than the background")
-    options.add_argument("--json", action="store_true", help="a JSON object a line")
+    options.add_argument("--json", action="store_true", help="print one JSON object per line")
+    options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
     arguments = options.parse_args()
-    settings = Settings(arguments.threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
     card, content = artifact.load_file(arguments.model)
     if card.front_end is None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
+    threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
+    settings = Settings(threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
     listener = KeywordDetector(card, content, settings)
     if arguments.wav:
         chunks = from_wav(arguments.wav)
@@ -53,13 +61,15 @@ def main() -> None:
     for chunk in chunks:
         if heard := listener.process(chunk):
             show(heard, arguments.json)
+            if arguments.keep:
+                keep(arguments.keep, heard, listener.second)
 
 
 def show(heard: Detection, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(heard)), flush=True)
     else:
-        print(f"{heard.time:8.2f} s  {heard.word:6} {heard.confidence:5.2f}  {heard.latency_ms:6.2f} ms", flush=True)
+        print(f"{heard.time:8.2f} s  {heard.word:8} {heard.confidence:5.2f}  {heard.latency_ms:6.2f} ms", flush=True)
 
 
 def from_wav(path: Path) -> Iterator[Audio]:
