@@ -5,7 +5,7 @@ DATA ?= auto
 SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
@@ -105,4 +105,5 @@ help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
+	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           RECIPE=report|improved|smallest  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"

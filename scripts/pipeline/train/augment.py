@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from device.audio import RATE, Audio
 from device.frontend import FrontEnd, extractor, to_dict
 from pipeline import files, freshness
+from pipeline.data.noise import coloured_noise
 from pipeline.data.speech import Speech
 from pipeline.progress import progress_bar
 from pipeline.recipe import Augmentation
 
 Features = NDArray[np.float16]
-CODE = (files.SCRIPTS / "device" / "frontend.py", Path(__file__))  # of which the kept features are made
+CODE = (  # of which the kept features are made
+    files.SCRIPTS / "device" / "frontend.py",
+    files.SCRIPTS / "pipeline" / "data" / "noise.py",
+    Path(__file__),
+)
 NOISES = 64  # coloured noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
@@ -63,14 +68,6 @@ def augment_clip(
     noise = noises[rng.integers(len(noises)), start : start + samples]
     sound += noise * (sound.std() + LOUD_ENOUGH) * _amplitude(-rng.uniform(*augmentation.noise_db))
     return (sound * _amplitude(rng.uniform(-1, 1) * augmentation.gain_db)).astype(np.float32)
-
-
-def coloured_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Generate noise [samples] of unit variance whose power falls as 1 / f^a, a between 0 (white) and 2 (brown)."""
-    frequency = np.maximum(np.arange(samples // 2 + 1), 1)
-    spectrum = rng.normal(size=(2, len(frequency))) / frequency ** (rng.uniform(0, 2) / 2)
-    noise = np.fft.irfft(spectrum[0] + 1j * spectrum[1], samples)
-    return (noise / noise.std()).astype(np.float32)
 
 
 def _amplitude(decibel: float) -> float:
