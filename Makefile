@@ -12,7 +12,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
+.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench listening \
   publish render test test-pi portable lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
@@ -71,6 +71,9 @@ results: setup ## the report, the published run and this machine's run in one ta
 
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py
+
+listening: setup ## measure the published spotters on long recordings, and choose their thresholds
+	@$(RUN) scripts/18_listening.py
 
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py
