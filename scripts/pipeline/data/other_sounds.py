@@ -16,11 +16,11 @@ from pipeline.data.archive import LARGEST_RECORDING, recordings
 from pipeline.data.fetch import DownloadableFile
 from pipeline.data.identity import Identity, digest_arrays
 from pipeline.data.recording import decode
-from pipeline.data.speech import LABELS, SPLITS, split_clips
+from pipeline.data.speech import LABELS, OTHER, SPLITS, split_clips
 from pipeline.progress import progress_bar
 
 KINDS = ("speech", "words", "noise")
-NOISE_FOLDER, OTHER_FOLDER = "_background_noise_", "_other_"  # as Speech Commands and people's own words name them
+NOISE_FOLDER = "_background_noise_"  # of Speech Commands
 MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
 LONGEST = 3600.0  # seconds, of one recording
 MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
@@ -144,12 +144,12 @@ def _sample(path: Path, words: Collection[str]) -> set[str]:
 
 
 def _is_word(folder: str) -> bool:
-    return folder not in (*KINDS, NOISE_FOLDER, OTHER_FOLDER)
+    return folder not in (*KINDS, NOISE_FOLDER, OTHER)
 
 
 def _kind(name: str) -> str:
     folder = PurePosixPath(name).parent.name
-    return {NOISE_FOLDER: "noise", OTHER_FOLDER: "speech"}.get(folder, "words" if _is_word(folder) else folder)
+    return {NOISE_FOLDER: "noise", OTHER: "speech"}.get(folder, "words" if _is_word(folder) else folder)
 
 
 def _given(name: str) -> str | None:

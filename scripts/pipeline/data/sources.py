@@ -212,7 +212,8 @@ def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, An
 
 def _load(kind: type[DataSet], path: Path) -> DataSet:
     with _open(path) as arrays:
-        content = {f.name: arrays[f.name] for f in fields(kind)}
+        # speech that was kept before there were other words has no field of them
+        content = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays}
     content["identity"] = Identity(**json.loads(str(content["identity"])))
     return kind(**content)
 
