@@ -107,8 +107,10 @@ def test_thresholds_keep_to_what_a_sensitivity_allows() -> None:
 
 
 def test_a_model_that_triggers_too_often_still_hears_words() -> None:
-    curve = points((0.2, 2, 5000), (0.4, 9, 900), (0.6, 19, 600), (0.8, 39, 400), (0.9, 90, 100), (0.95, 99, 0))
-    assert choose(curve) == {"low": 0.8, "middle": 0.6, "high": 0.4}
+    curve = points(
+        (0.2, 2, 5000), (0.4, 9, 900), (0.6, 14, 600), (0.8, 29, 400), (0.85, 49, 300), (0.9, 90, 100), (0.95, 99, 0)
+    )
+    assert choose(curve) == {"low": 0.85, "middle": 0.8, "high": 0.6}
 
 
 def test_a_model_that_hears_little_takes_the_threshold_at_which_it_hears_most() -> None:
@@ -116,8 +118,8 @@ def test_a_model_that_hears_little_takes_the_threshold_at_which_it_hears_most() 
 
 
 def test_without_speech_the_words_alone_choose() -> None:
-    curve = points((0.2, 2, None), (0.4, 9, None), (0.6, 19, None), (0.8, 39, None), (0.9, 90, None))
-    assert choose(curve) == {"low": 0.8, "middle": 0.6, "high": 0.4}
+    curve = points((0.2, 2, None), (0.4, 9, None), (0.6, 14, None), (0.8, 29, None), (0.85, 49, None), (0.9, 90, None))
+    assert choose(curve) == {"low": 0.85, "middle": 0.8, "high": 0.6}
 
 
 @given(

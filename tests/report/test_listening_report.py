@@ -40,7 +40,7 @@ def test_the_table_shows_shares_rates_and_how_they_were_measured() -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("| `")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:5] == ["`improved/kws_a`", "0.87", "91.3 (90.0–92.4)", "91.3 (90.0–92.4)", "12.3 (8.1–18.4)"]
-    assert cells[5:] == ["1,404 (1,302–1,512)", "0 (< 30)", "0 (< 30)"]
+    assert cells[5:] == ["1,404 (1,302–1,512)", "0 (< 30)", "0 in 6 min"]
     assert "1,800 words, 41 of them by people whom the model heard in training" in text
     assert "30.0 min of speech; 6.0 min of noise" in text
     assert "reversed clips, made for want of real ones" in text
@@ -52,7 +52,7 @@ def test_what_was_not_measured_is_said() -> None:
     entry = copy.deepcopy(ENTRY)
     for found in entry["test"]["middle"].values():
         found["speech"] = found["others"] = None
-    assert "| – | – | 0 (< 30) |" in listening_markdown(results(entry))
+    assert "| – | – | 0 (< 30) | 0 in 6 min |" in listening_markdown(results(entry))
     assert det_charts(results(entry)) == []
 
 

@@ -23,7 +23,7 @@ CLEAN = "clean"
 CONDITIONS: dict[str, float | None] = {CLEAN: None, "20 dB": 20.0, "10 dB": 10.0, "5 dB": 5.0}  # noise below speech
 LATE = 1.0  # seconds after an item's end in which it may still be heard
 WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than LATE
-SILENCE = 600  # seconds of digital silence
+SILENCE = 60  # seconds of digital silence
 SEED = 13  # of the order of words and of the gaps
 THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
 

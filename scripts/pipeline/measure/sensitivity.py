@@ -8,9 +8,9 @@ from device.artifact import SENSITIVITIES
 # Triggers per hour of speech that each sensitivity allows: two are what people bear all day long, ten what they bear
 # while they use the listener, sixty what a program bears that asks back.
 MOST_PER_HOUR = {"low": 2.0, "middle": 10.0, "high": 60.0}
-# The share of words that must still be heard, in %: who has to say every second word again stops talking, and a model
-# that keeps to the above only by hearing next to nothing is of more use with its triggers.
-LEAST_HEARD_PCT = {"low": 60.0, "middle": 80.0, "high": 90.0}
+# The share of words that must still be heard, in %: a model that can keep to the above only by hearing next to nothing
+# is of more use to those who bear its triggers.
+LEAST_HEARD_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,11 @@ def listening_markdown(results: Results) -> str:
     for name, entry in entries.items():
         clean, noisy = (entry["test"][SENSITIVITY][condition] for condition in (CLEAN, NOISY))
         cells = [_share(clean["words"]), _share(noisy["words"]), _share(clean["others"])]
-        cells += [_rate(clean[kind]) for kind in ("speech", "noise", "silence")]
+        cells += [_rate(clean[kind]) for kind in ("speech", "noise")]
+        cells.append(f"{clean['silence']['triggers']} in {60 * clean['silence']['hours']:.0f} min")
         lines.append([f"`{name}`", f"{entry['thresholds'][SENSITIVITY]:g}", *cells])
     header = ["", "threshold", "words heard, %", f"with noise at {NOISY}", "other words accepted, %"]
-    header += ["triggers per hour of speech", "of noise", "of silence"]
+    header += ["triggers per hour of speech", "of noise", "in silence"]
     return markdown_table(header, lines) + f"\n{_measured_on(results, entries)}\n"
 
 
