@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from pipeline.measure.listening import CLEAN, CONDITIONS
 from pipeline.report import style
@@ -73,9 +73,8 @@ def _measured_on(results: Results, entries: dict[str, Entry]) -> str:
         (entry, *_) = [e for e in entries.values() if e["speech"]["split"] == split]
         said = entry["test"][SENSITIVITY][CLEAN]["words"]["said"]
         known = entry["test_words_by_known_speakers"]
-        parts.append(
-            f"{said:,} words, {known:,} of them by people whom the model heard in training, for {', '.join(names)}"
-        )
+        which = f", for {', '.join(names)}" if len(by_split) > 1 else ""
+        parts.append(f"{said:,} words, {known:,} of them by people whom the model heard in training{which}")
     found = next(iter(entries.values()))["test"][SENSITIVITY][CLEAN]
     if found["others"]:
         parts.append(f"{found['others']['clips']:,} clips of other words")
@@ -127,7 +126,7 @@ def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     axis.set_ylim(0, 100)
     axis.xaxis.set_major_locator(LogLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("triggers per hour of speech (none: at the left edge)")
     axis.set_ylabel("words not heard, %")
     legend(axis, 0.14, 3)
