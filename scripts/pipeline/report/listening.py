@@ -18,7 +18,8 @@ SENSITIVITY = "middle"  # what the table and the dots show; the listener's defau
 NOISY = "10 dB"  # the condition of the table's second column
 NONE = "No listener has been measured yet: `make listening` does it.\n"
 LINES = ("-", "--", ":")  # of versions; colours are of recipes
-LEAST, MOST = 0.5, 6000  # triggers per hour: the ends of the axis; none at all is drawn at its left end
+AXIS = 0.5, 6000  # triggers per hour
+LEAST = 0.6  # at which none at all is drawn
 
 Entry = dict[str, Any]
 
@@ -122,13 +123,14 @@ def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
         lost, per_hour = _at_work(entry, condition)
         axis.plot(_shown([per_hour]), [lost], "o", color=colour, markersize=4)
     axis.set_xscale("log")
-    axis.set_xlim(LEAST, MOST)
+    axis.set_xlim(*AXIS)
     axis.set_ylim(0, 100)
     axis.xaxis.set_major_locator(LogLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel("triggers per hour of speech (none: at the left edge)")
-    axis.set_ylabel("words not heard, %")
+    axis.set_xlabel("triggers per hour of speech (none: at the left end)")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0f} %"))
+    axis.set_ylabel("words not heard")
     legend(axis, 0.14, 3)
 
 
