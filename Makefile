@@ -6,14 +6,14 @@ SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench \
+.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench listening \
   publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
@@ -73,6 +73,9 @@ results: setup ## the report, the published run and this machine's run in one ta
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py
 
+listening: setup ## measure the published spotters on long recordings, and choose their thresholds
+	@$(RUN) scripts/18_listening.py
+
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py
 
@@ -118,5 +121,6 @@ help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
+	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           RECIPE=report|improved|smallest  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           MINUTES=3 (of make fuzz)"

@@ -20,7 +20,6 @@ from device.frontend import FRONT_ENDS
 from device.runtime import try_out
 from pipeline import cli
 from pipeline.data.sources import load_speech, load_weather
-from pipeline.data.speech import LABELS
 
 EXAMPLES = """\
   python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
@@ -35,7 +34,9 @@ def main() -> None:
     options.add_argument("--task", choices=(FORECASTING, SPOTTING), help="for a model without a card")
     options.add_argument("--front-end", choices=sorted(FRONT_ENDS), default="mfcc", help="of a spotter (default: mfcc)")
     options.add_argument(
-        "--labels", type=lambda text: tuple(text.split(",")), default=LABELS, help="of a spotter, in its order"
+        "--labels",
+        type=lambda text: tuple(text.split(",")),
+        help="of a spotter, in its order (default: the words of the data)",
     )
     options.add_argument(
         "--mean",

@@ -4,13 +4,35 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline.intervals import block_bootstrap, difference, mean_interval, prediction_p_value, wilson
+from pipeline.intervals import block_bootstrap, difference, mean_interval, poisson_rate, prediction_p_value, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])
 def test_wilson_equals_scipy(successes: int, trials: int) -> None:
     expected = scipy.stats.binomtest(successes, trials).proportion_ci(method="wilson")
     np.testing.assert_allclose(wilson(successes, trials), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(  # Garwood's limits as tables print them
+    ("events", "low", "high"), [(1, 0.0253, 5.572), (5, 1.623, 11.668), (10, 4.795, 18.390), (100, 81.364, 121.627)]
+)
+def test_poisson_intervals_are_those_of_tables(events: int, low: float, high: float) -> None:
+    np.testing.assert_allclose(poisson_rate(events, 1.0), (low, high), atol=1e-3)
+    np.testing.assert_allclose(poisson_rate(events, 0.25), (4 * low, 4 * high), atol=4e-3)
+
+
+@pytest.mark.parametrize("events", [1, 3, 40])
+def test_a_poisson_rate_at_its_limits_gives_such_counts_once_in_forty(events: int) -> None:
+    low, high = poisson_rate(events, 2.0)
+    assert scipy.stats.poisson.sf(events - 1, 2 * low) == pytest.approx(0.025)
+    assert scipy.stats.poisson.cdf(events, 2 * high) == pytest.approx(0.025)
+
+
+def test_of_no_events_three_over_the_time_is_said() -> None:
+    low, high = poisson_rate(0, 0.5)
+    assert low == 0
+    assert high == pytest.approx(-np.log(0.05) / 0.5)
+    assert high == pytest.approx(3 / 0.5, rel=0.01)
 
 
 def test_bootstrap_of_independent_values_is_the_normal_interval() -> None:

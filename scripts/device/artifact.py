@@ -73,6 +73,8 @@ SPOTTER = checks.record(
     test=SPOTTER_FIGURES,
     validation=SPOTTER_FIGURES,
 )
+SENSITIVITIES = ("low", "middle", "high")  # of the listener: how readily a word is heard
+LISTENING = checks.record(**dict.fromkeys(SENSITIVITIES, checks.number(0, 1)))  # spotters' cards may have it
 FORECASTER = checks.record(
     normalisation=checks.record(
         mean=checks.each(checks.number(-1e6, 1e6), COLUMNS, COLUMNS),
@@ -93,6 +95,7 @@ class Card:
         sha256: of the compressed file.
         front_end: how sound becomes its input (spotters).
         labels: in the order of its outputs (spotters).
+        thresholds: of the listener, by sensitivity, if it was measured (spotters).
         mean, std: of each input column, for the z-score (forecasters).
         content: the whole card; the pipeline's own stages read the rest of it from here.
     """
@@ -102,9 +105,15 @@ class Card:
     sha256: str
     front_end: FrontEnd | None
     labels: tuple[str, ...]
+    thresholds: dict[str, float]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     content: dict[str, Any]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the labels that are words; one that begins with "_" stands for anything else."""
+        return tuple(label for label in self.labels if not label.startswith("_"))
 
 
 def read_card(path: Path) -> Card:
@@ -152,16 +161,30 @@ def _card(content: dict[str, Any]) -> Card:
         row = checks.each(COUNT, len(labels), len(labels))
         matrix = checks.record(confusion=checks.each(row, len(labels), len(labels)))
         checks.record(test=matrix, validation=matrix)(content, "")
+        if all(label.startswith("_") for label in labels):
+            raise ValueError(f"labels {', '.join(labels)}: none of them is a word")
     return Card(
         name=content["name"],
         task=content["task"],
         sha256=content["file"]["sha256"],
         front_end=frontend.from_dict(content["front_end"]) if spotter else None,
         labels=labels,
+        thresholds=_thresholds(content) if spotter else {},
         mean=() if spotter else tuple(map(float, content["normalisation"]["mean"])),
         std=() if spotter else tuple(map(float, content["normalisation"]["std"])),
         content=content,
     )
+
+
+def _thresholds(content: dict[str, Any]) -> dict[str, float]:
+    """Return the thresholds of the listener by sensitivity, none if the card has none, or raise ValueError."""
+    if "listening" not in content:
+        return {}
+    LISTENING(content["listening"], "listening")
+    thresholds = {sensitivity: float(content["listening"][sensitivity]) for sensitivity in SENSITIVITIES}
+    if sorted(thresholds.values(), reverse=True) != list(thresholds.values()):
+        raise ValueError(f"listening: thresholds {thresholds} do not fall from low to high sensitivity")
+    return thresholds
 
 
 def read_model(path: Path) -> bytes:

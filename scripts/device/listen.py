@@ -20,10 +20,8 @@ MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
 class Settings:
     """When a word counts as heard.
 
-    The models know eight words and no "none of them": silence and noise must be kept from them.
-
     Attributes:
-        threshold: smallest smoothed probability of a word.
+        threshold: smallest smoothed probability of a word; see `threshold_of`.
         smoothing: seconds over which probabilities are averaged.
         refractory: seconds after a word in which no other is heard.
         loudness: how many times louder than the background a word must be.
@@ -33,6 +31,21 @@ class Settings:
     smoothing: float = 0.48
     refractory: float = 0.8
     loudness: float = 3.0
+
+
+def threshold_of(card: Card, sensitivity: str) -> float:
+    """Return the threshold that a card names for one of artifact.SENSITIVITIES, or the default where it names none."""
+    return card.thresholds.get(sensitivity, Settings.threshold)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known at one second of the sound: the likeliest word, its smoothed probability, whether it is loud."""
+
+    time: float
+    word: str
+    confidence: float
+    loud: bool
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,21 @@ class Detection:
     latency_ms: float
 
 
+class Decider:
+    """Decides at which moments a word is heard: it must be loud and likely, and not follow another too soon."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._threshold, self._refractory = settings.threshold, settings.refractory
+        self._quiet_until = 0.0
+
+    def hears(self, moment: Moment) -> bool:
+        """Tell whether a word is heard at this moment; moments come in order of time."""
+        if not moment.loud or moment.time < self._quiet_until or moment.confidence < self._threshold:
+            return False
+        self._quiet_until = moment.time + self._refractory
+        return True
+
+
 class KeywordDetector:
     """Hears words in chunks of HOP samples at 16 kHz.
 
@@ -54,17 +82,18 @@ class KeywordDetector:
 
     def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
         assert card.front_end is not None  # the callers take spotters alone
-        self._labels, self._settings = card.labels, settings
+        self._words, self._settings = card.words, settings
+        self._places = [card.labels.index(word) for word in card.words]
         self._model = open_model(card, content)
         try:
             self._stream = Stream(card.front_end, HOP)
         except ValueError as error:
             raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
-        self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.labels)))
+        self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.words)))
         self._second = np.zeros(RATE, np.float32)
         self._background: list[float] = []
         self._steps = 0
-        self._quiet_until = 0.0
+        self._decider = Decider(settings)
 
     def process(self, audio: Audio) -> Detection | None:
         """Take in audio [HOP]; a word if one was just heard.
@@ -73,21 +102,33 @@ class KeywordDetector:
             UserError: the model fails, or puts out what is no number.
         """
         started = time.perf_counter()
+        moment = self.observe(audio)
+        if not self._decider.hears(moment):
+            return None
+        return Detection(moment.time, moment.word, moment.confidence, 1000 * (time.perf_counter() - started))
+
+    def observe(self, audio: Audio) -> Moment:
+        """Take in audio [HOP]; what is known then, before anything is decided.
+
+        Raises:
+            UserError: as `process`.
+        """
         self._model.set(self._stream.push(audio))
         self._model.invoke()
         self._recent[:-1] = self._recent[1:]
         logits = self._model.get()
         check_finite(logits, self._model.name)
-        self._recent[-1] = _softmax(logits)
+        self._recent[-1] = _softmax(logits)[self._places]
         self._steps += 1
-        now = self._steps * HOP / RATE
         loud = self._is_loud(audio)
         smoothed = self._recent.mean(axis=0)
         best = int(smoothed.argmax())
-        if not loud or now < self._quiet_until or smoothed[best] < self._settings.threshold:
-            return None
-        self._quiet_until = now + self._settings.refractory
-        return Detection(now, self._labels[best], float(smoothed[best]), 1000 * (time.perf_counter() - started))
+        return Moment(self._steps * HOP / RATE, self._words[best], float(smoothed[best]), loud)
+
+    @property
+    def second(self) -> Audio:
+        """Return a copy of the last second [16000] of the sound: what the model was given last."""
+        return self._second.copy()
 
     def _is_loud(self, audio: Audio) -> bool:
         """Tell whether the middle of the last second, where a word should be, stands out from the background.

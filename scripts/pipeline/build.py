@@ -17,7 +17,7 @@ from device.runtime import Model
 from pipeline import files, freshness
 from pipeline.cli import import_tensorflow
 from pipeline.data.identity import Identity
-from pipeline.data.sources import Sources, load_speech, load_weather
+from pipeline.data.sources import Sources, load_other_sounds, load_speech, load_weather
 from pipeline.metrics import KB
 from pipeline.progress import progress_bar
 from pipeline.recipe import Recipe, Version
@@ -55,6 +55,7 @@ def build(
         "constraints": [asdict(c) for c in version.constraints],
         "seed": seed,
         "data": asdict(identity),
+        **({"other_sounds": asdict(load_other_sounds(sources).identity)} if recipe.other else {}),
         "tools": {name: installed(name) for name in TOOLS},
         "code": freshness.task_digest(version.task),
     }

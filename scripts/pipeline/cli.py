@@ -36,7 +36,7 @@ def add_data(options: argparse._ActionsContainer) -> None:
 
 def add_sources(options: argparse.ArgumentParser) -> None:
     """Add the options on where data come from; their defaults are the make variables of the same meaning."""
-    group = options.add_argument_group("data (defaults from the variables DATA, DATA_MIRROR, JENA, SPEECH)")
+    group = options.add_argument_group("data (defaults from the variables DATA, DATA_MIRROR, JENA, SPEECH, OTHER)")
     add_data(group)
     for name, variable, text in (
         ("--mirror", "DATA_MIRROR", "folder to take data files from before the network"),
@@ -46,6 +46,11 @@ def add_sources(options: argparse.ArgumentParser) -> None:
             "SPEECH",
             "your own folder or archive of <word>/*.wav (flac, ogg, mp3) in place of the official one",
         ),
+        (
+            "--other",
+            "OTHER",
+            "folder or archive of speech/, words/, noise/ or <word>/ that are no words; speech_commands_v0.02: 2.4 GB",
+        ),
     ):
         value = os.environ.get(variable)
         group.add_argument(name, type=Path, default=Path(value) if value else None, metavar="PATH", help=text)
@@ -53,7 +58,7 @@ def add_sources(options: argparse.ArgumentParser) -> None:
 
 def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
     """Return the sources that the options name."""
-    return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again)
+    return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again, other=arguments.other)
 
 
 def import_tensorflow() -> None:

@@ -19,6 +19,22 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def poisson_rate(events: int, exposure: float) -> tuple[float, float]:
+    """Compute the exact 95 % interval of the rate of events that come by chance (Garwood 1936, doi:10.2307/2333958).
+
+    Of no events in T hours, all that can be said is a bound from above: it is taken one-sided, -ln(0.05) / T, which is
+    known as the rule of three, 3 / T.
+
+    Args:
+        events: how many were counted.
+        exposure: the time, or whatever they were counted in.
+    """
+    if events == 0:
+        return 0.0, float(stats.chi2.ppf(0.95, 2)) / 2 / exposure
+    low, high = stats.chi2.ppf(0.025, 2 * events), stats.chi2.ppf(0.975, 2 * events + 2)
+    return float(low) / 2 / exposure, float(high) / 2 / exposure
+
+
 def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 2000) -> tuple[float, float]:
     """Compute the block-bootstrap 95 % interval of the mean of an autocorrelated series.
 

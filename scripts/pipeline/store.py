@@ -20,7 +20,7 @@ class ResultStore:
 
     @property
     def runs(self) -> Path:
-        """One file per study, with one JSON line per run; and the bench."""
+        """One file per study, with one JSON line per run; the bench; and how well the spotters listen."""
         return self.results / "runs"
 
     @property
@@ -45,10 +45,16 @@ class ResultStore:
 
     def bench(self) -> dict[str, Any]:
         """Return the result of `make bench`, empty if there is none."""
-        content: dict[str, Any] = (
-            json.loads(self.bench_path.read_text(encoding="utf-8")) if self.bench_path.exists() else {}
-        )
-        return content
+        return _read_json(self.bench_path)
+
+    @property
+    def listening_path(self) -> Path:
+        """The result of `make listening`."""
+        return self.runs / "listening.json"
+
+    def listening(self) -> dict[str, Any]:
+        """Return the result of `make listening`, empty if there is none."""
+        return _read_json(self.listening_path)
 
     def card(self, recipe: str, name: str) -> Card | None:
         """Return the card of a version by a recipe, if there is one.
@@ -66,6 +72,11 @@ class ResultStore:
     def trials(self, study: str) -> list[dict[str, Any]]:
         """Return the trials of a study; none if there are none."""
         return files.read_json_lines(self.trials_path(study))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content
 
 
 PUBLISHED = ResultStore(files.MODELS, files.RESULTS)

@@ -174,7 +174,7 @@ def test_a_tar_whose_sizes_lie(size: int, name: str) -> None:
     item.size = size
     lying = item.tobuf(tarfile.GNU_FORMAT)
     got = outcome(tarred(WHOLE)[:-10_240] + lying + tarred(WHOLE))
-    assert isinstance(got, str) and ("truncated or damaged" in got or "too many for one second" in got)
+    assert isinstance(got, str) and ("truncated or damaged" in got or "bytes, more than" in got)
 
 
 @pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K", b"S"])
@@ -195,13 +195,13 @@ def patched(content: bytes, signature: bytes, offset: int, value: bytes) -> byte
     ("content", "message"),
     [
         (patched(patched(PACKED["zip"], b"PK\1\2", 8, b"\1"), b"PK\3\4", 6, b"\1"), "encrypted: unpack it"),
-        (patched(PACKED["zip"], b"PK\1\2", 24, struct.pack("<I", 0xFFFFFFF0)), "too many for one second"),
+        (patched(PACKED["zip"], b"PK\1\2", 24, struct.pack("<I", 0xFFFFFFF0)), "bytes, more than"),
         (patched(PACKED["zip"], b"PK\1\2", 24, struct.pack("<I", 10)), "truncated or damaged"),
         (patched(PACKED["zip"], b"PK\1\2", 24, struct.pack("<I", 4000)), None),  # the sum is right
         (patched(PACKED["zip"], b"PK\1\2", 20, struct.pack("<I", 10)), "truncated or damaged"),
         (patched(PACKED["zip"], b"PK\1\2", 10, b"\x63"), "truncated or damaged"),
         (patched(PACKED["zip"], b"PK\5\6", 10, b"\xff\xff"), None),  # the count of entries, which nobody needs
-        (zip_bytes({**CLIPS, "go/9.wav": bytes(LARGEST_CLIP + 1)}), "too many for one second"),
+        (zip_bytes({**CLIPS, "go/9.wav": bytes(LARGEST_CLIP + 1)}), "bytes, more than"),
         (zip_bytes({}), "no clips down/"),
         (tarred([]), "no clips down/"),
         (zip_bytes({"own.zip": zip_bytes(CLIPS)}), "no clips down/"),

@@ -16,6 +16,7 @@ from pipeline.store import PUBLISHED, ResultStore
 from pipeline.study.results import read_results
 
 RUN = {"version": "th_b", "recipe": "improved", "clips": None, "split": "x", "converted_bytes": 9, "code": "c"}
+THRESHOLDS = {"low": 0.75, "middle": 0.5, "high": 0.25}
 
 
 @pytest.fixture
@@ -39,6 +40,9 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
         content = {"device": {"kind": "host"}, "protocol": {}, "models": models}
         (local.latency / name).write_text(json.dumps(content))
     local.bench_path.write_text('{"speed": {}, "training": {}}')
+    sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
+    entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}
+    local.listening_path.write_text(json.dumps({"code": "c", "models": {sha256: entry, "unknown": {}}}))
     monkeypatch.setattr(publish, "LOCAL", local)
     monkeypatch.setattr(publish, "PUBLISHED", published)
     monkeypatch.setattr(host, "HOST_RESULT", local.latency / "host.json")
@@ -51,7 +55,8 @@ def test_everything_is_published(stores: tuple[ResultStore, ResultStore]) -> Non
     for name in ("th_a", "th_b", "kws_a", "kws_b", "kws_c"):
         for suffix in (".json", ".tflite.zlib"):
             copied = published.models / "report" / f"{name}{suffix}"
-            assert copied.read_bytes() == (local.models / "report" / f"{name}{suffix}").read_bytes()
+            if name + suffix != "kws_a.json":  # to which thresholds are added
+                assert copied.read_bytes() == (local.models / "report" / f"{name}{suffix}").read_bytes()
     results = read_results(published)
     assert [t["seed"] for t in results.trials("improved")] == [1, 2]
     assert results.card("improved", "th_b") is not None  # validation chooses seed 2
@@ -70,6 +75,21 @@ def test_the_seed_that_validation_chooses_is_published(stores: tuple[ResultStore
     assert "the chosen one" in (published.models / "improved" / "th_b.json").read_text()
 
 
+def test_thresholds_are_added_to_the_published_cards(
+    stores: tuple[ResultStore, ResultStore], capsys: pytest.CaptureFixture[str]
+) -> None:
+    local, published = stores
+    publish.publish(Sources())
+    card, before = (store.card("report", "kws_a") for store in (published, local))
+    assert card and before and card.thresholds == THRESHOLDS
+    assert card.content == {**before.content, "listening": card.content["listening"]}
+    (entry,) = published.listening()["models"].values()
+    assert (entry["model"], entry["thresholds"]) == ("report/kws_a", THRESHOLDS)
+    said = capsys.readouterr().out
+    assert "report/kws_b: its listener was not measured: run make listening, then this again" in said
+    assert "report/kws_a:" not in said
+
+
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
@@ -77,6 +97,7 @@ def test_the_seed_that_validation_chooses_is_published(stores: tuple[ResultStore
         ("results/local/latency/host.json", "run make measure first"),
         (f"results/local/latency/{host.EMULATED_RESULT}", "run make emulated first"),
         ("results/local/runs/bench.json", "run make bench first"),
+        ("results/local/runs/listening.json", "run make listening first"),
     ],
 )
 def test_what_is_missing_is_named(

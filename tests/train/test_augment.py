@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from device.frontend import Mfcc
 from pipeline.data import synthetic
+from pipeline.data.noise import coloured_noise
 from pipeline.recipe import Augmentation
-from pipeline.train.augment import augment_clip, augmented_features, coloured_noise
+from pipeline.train.augment import augment_clip, augmented_features
 
 NOTHING = Augmentation(speed=(1, 1), shift_s=0, noise_db=(200, 200), gain_db=0)
 NOISES = np.random.default_rng(0).normal(size=(3, 32_000)).astype(np.float32)

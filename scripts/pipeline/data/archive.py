@@ -15,16 +15,21 @@ from device.errors import UserError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 LARGEST_CLIP = 1 << 22  # bytes; a second at 192 kHz, 64-bit, stereo has 3 MB
+LARGEST_RECORDING = 1 << 28  # bytes; ten minutes at 48 kHz, 32-bit, stereo have 230 MB
 
 Content = Callable[[], bytes] | None  # None: not a regular file
 
 
-def recordings(path: Path, words: Collection[str]) -> Iterator[tuple[str, bytes]]:
+def recordings(
+    path: Path, words: Collection[str] | None, largest: int = LARGEST_CLIP, folders: int = 1
+) -> Iterator[tuple[str, bytes]]:
     """Yield names `<word>/<file>` and contents of recordings; say what else lies in the words' folders.
 
     Args:
         path: a folder or an archive.
-        words: the folders that count, however deep they lie; hidden files and __MACOSX do not count.
+        words: the folders that count, however deep they lie; None: all of them. Hidden files and __MACOSX do not count.
+        largest: bytes; a larger recording is refused.
+        folders: names tell as many of the folders that a recording lies in, if there are so many.
 
     Raises:
         UserError: unreadable, damaged or encrypted; a recording is empty, too large, or has the name of another.
@@ -33,13 +38,13 @@ def recordings(path: Path, words: Collection[str]) -> Iterator[tuple[str, bytes]
     left_out: list[str] = []
     try:
         for found, size, content in _members(path):
-            name = _clip_name(found, words)
+            name = _clip_name(found, words, folders)
             if name is None:
                 continue
             if content is None or not name.lower().endswith(SUFFIXES):
                 left_out.append(name)
                 continue
-            _check(path, name, size, name in seen)
+            _check(path, name, size, largest, name in seen)
             seen.add(name)
             yield name, content()
     except UserError:
@@ -55,21 +60,22 @@ def recordings(path: Path, words: Collection[str]) -> Iterator[tuple[str, bytes]
         print(f"{path}: files that are not {', '.join(SUFFIXES)} are left out: {len(left_out):,}, first {left_out[0]}")
 
 
-def _check(path: Path, name: str, size: int, twice: bool) -> None:
+def _check(path: Path, name: str, size: int, largest: int, twice: bool) -> None:
     if twice:
         raise UserError(f"{path}: there are two {name}: give each recording of a word a name of its own")
-    if size > LARGEST_CLIP:
-        raise UserError(f"{path}: {name} has {size:,} bytes, too many for one second: remove or replace it")
+    if size > largest:
+        raise UserError(f"{path}: {name} has {size:,} bytes, more than {largest:,}: cut, remove or replace it")
     if size == 0:
         raise UserError(f"{path}: {name} is empty: remove or replace it")
 
 
-def _clip_name(found: str, words: Collection[str]) -> str | None:
-    """Return `<word>/<file>` of a path that ends so, with what can't be printed escaped."""
+def _clip_name(found: str, words: Collection[str] | None, folders: int) -> str | None:
+    """Return the last folders and the name of the file of a path, with what can't be printed escaped."""
     match = re.search(r"(?:^|/)([^/]+)/([^/.][^/]*)\Z", found)
-    if not match or match[1] not in words or "__MACOSX" in found.split("/"):
+    if not match or (words is not None and match[1] not in words) or "__MACOSX" in found.split("/"):
         return None
-    name = f"{match[1]}/{match[2]}"
+    name = "/".join(part for part in found.split("/") if part not in ("", "."))
+    name = "/".join(name.split("/")[-1 - folders :])
     return name if name.isprintable() else name.encode("unicode_escape").decode()
 
 

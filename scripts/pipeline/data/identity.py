@@ -15,7 +15,7 @@ class Identity:
     """Identity of a data set, kept on every card made from it.
 
     Attributes:
-        source: "official", "local" or "synthetic".
+        source: "official", "local" or "synthetic"; of other sounds also "mirror" or "made".
         description: for a person.
         digest: SHA-256 of the content, whatever container it came in.
         split: the rule that split it.

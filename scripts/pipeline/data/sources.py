@@ -1,6 +1,7 @@
 """Load the data: real where available, synthetic otherwise; both are kept as arrays under data/."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 
 from device.errors import UserError
 from pipeline import files
-from pipeline.data import speech, synthetic
+from pipeline.data import other_sounds, speech, synthetic
 from pipeline.data.fetch import DownloadableFile, UnreachableError, fetch, in_mirror
 from pipeline.data.identity import Identity
+from pipeline.data.made_sounds import make_other_sounds
+from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.speech import Speech
 from pipeline.data.weather import Weather
 
-DataSet = TypeVar("DataSet", Weather, Speech)
+DataSet = TypeVar("DataSet", Weather, Speech, OtherSounds)
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
     ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",),
@@ -34,6 +37,7 @@ class Sources:
         jena, speech: the user's own files in place of the official ones.
         ask_again: in "auto", try the real sources again though there are synthetic data.
         by_speaker: split the clips by speaker, not by the course's lists.
+        other: other sounds: the user's own, or speech_commands_v0.02 for a download of it.
     """
 
     data: str = "auto"
@@ -42,6 +46,7 @@ class Sources:
     speech: Path | None = None
     ask_again: bool = False
     by_speaker: bool = False
+    other: Path | None = None
 
 
 def load_weather(sources: Sources) -> Weather:
@@ -83,6 +88,60 @@ def load_speech(sources: Sources) -> Speech:
     return speech.by_speaker(clips) if sources.by_speaker else clips
 
 
+def load_other_sounds(sources: Sources) -> OtherSounds:
+    """Load what is no word: the user's own, a mirror's, or made from what is there.
+
+    Raises:
+        UserError: bad data, or other sounds that are named but can't be had.
+    """
+    path, source = _find_other_sounds(sources)
+    kept, origin = _kept_path(OtherSounds, "real"), _stamp(path, source == "local")
+    known = _read_origin(kept)
+    if path is None:
+        if sources.data != "synthetic" and known is not None and not known["own"]:
+            return _load(OtherSounds, kept)
+        return _made_other_sounds(load_speech(sources))
+    if known != origin:
+        save(other_sounds.read_other_sounds(path, source), kept, origin)
+    return _load(OtherSounds, kept)
+
+
+def _made_other_sounds(clips: Speech) -> OtherSounds:
+    """Make other sounds once for the same clips: espeak-ng speaks otherwise once it has spoken."""
+    generated, origin = (
+        _kept_path(OtherSounds, "synthetic"),
+        {"clips": clips.identity.digest, "by": clips.identity.split},
+    )
+    if _read_origin(generated) != origin:
+        save(make_other_sounds(clips), generated, origin)
+    return _load(OtherSounds, generated)
+
+
+def _find_other_sounds(sources: Sources) -> tuple[Path | None, str]:
+    """Return where other sounds are, if anywhere, and what they are (the source of an identity)."""
+    own = sources.other
+    if own is not None and own.exists():
+        return own, "local"
+    if own is not None and str(own) == other_sounds.SPEECH_COMMANDS:
+        try:
+            return fetch(other_sounds.OFFICIAL, sources.mirror, files.DATA / "downloads"), "official"
+        except UnreachableError as error:
+            raise UserError(f"{error}: put it into DATA_MIRROR=folder, or run without OTHER") from None
+    if own is not None:
+        raise UserError(
+            f"{own}: no such file or folder: correct the path (OTHER), or OTHER={other_sounds.SPEECH_COMMANDS} for a"
+            " download of 2.4 GB"
+        )
+    mirror = None if sources.data == "synthetic" else in_mirror(other_sounds.COLLECTED, sources.mirror)
+    return mirror, "mirror"
+
+
+def _kept_path(kind: type[DataSet], folder: str) -> Path:
+    """Return where the arrays of a data set are kept: OtherSounds in data/FOLDER/other_sounds.npz."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+    return files.DATA / folder / f"{name}.npz"
+
+
 def _obtain(
     kind: type[DataSet],
     variable: str,
@@ -94,7 +153,7 @@ def _obtain(
 ) -> DataSet:
     """Load the kept arrays, or make them from the best available source."""
     name = kind.__name__.lower()
-    real, generated = (files.DATA / folder / f"{name}.npz" for folder in ("real", "synthetic"))
+    real, generated = _kept_path(kind, "real"), _kept_path(kind, "synthetic")
     if own is not None and not own.exists():
         raise UserError(f"{own}: no such file or folder: correct the path ({variable})")
     if sources.data != "synthetic":
@@ -143,7 +202,7 @@ def _read_origin(path: Path) -> dict[str, Any] | None:
         return origin
 
 
-def save(value: Weather | Speech, path: Path, origin: dict[str, Any]) -> None:
+def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, Any]) -> None:
     """Keep a data set as arrays in `path`, with the stamp of the source that it came from."""
     content = {f.name: getattr(value, f.name) for f in fields(value)}
     content["identity"] = json.dumps(asdict(value.identity))
@@ -153,7 +212,8 @@ def save(value: Weather | Speech, path: Path, origin: dict[str, Any]) -> None:
 
 def _load(kind: type[DataSet], path: Path) -> DataSet:
     with _open(path) as arrays:
-        content = {f.name: arrays[f.name] for f in fields(kind)}
+        # speech that was kept before there were other words has no field of them
+        content = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays}
     content["identity"] = Identity(**json.loads(str(content["identity"])))
     return kind(**content)
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.data.recording import decode
 from pipeline.progress import progress_bar
 
 LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
+OTHER = "_other_"  # the label of everything else; labels that begin with "_" are no words
 SPLITS = ("train", "validation", "test")
 MOST_CLIPS = 200_000
 
@@ -44,13 +45,22 @@ LISTS = {  # the course's split lists: (where, SHA-256 with LF line ends), in th
 
 @dataclass(frozen=True)
 class Speech:
-    """Clips ordered by name: audio [n, 16000] int16, label [n] (into LABELS), split [n] (into SPLITS), name [n]."""
+    """Clips ordered by name.
+
+    Attributes:
+        audio: [n, 16000] int16.
+        label: [n] (into words).
+        split: [n] (into SPLITS).
+        name: [n].
+        words: [w].
+    """
 
     audio: NDArray[np.int16]
     label: NDArray[np.int32]
     split: NDArray[np.int8]
     name: NDArray[np.str_]
     identity: Identity
+    words: NDArray[np.str_] = field(default_factory=lambda: np.array(LABELS))
 
     def clips(self, split: str) -> Iterator[Audio]:
         """Return the clips [16000] of one split, in [-1, 1), one by one: all of them would fill the memory.

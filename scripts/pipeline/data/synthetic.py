@@ -5,6 +5,7 @@ Weather comes from a stochastic model, spoken words from espeak-ng. All of it is
 
 import ctypes
 import hashlib
+from collections.abc import Sequence
 from itertools import product
 
 import espeakng_loader
@@ -52,27 +53,36 @@ def _autoregressive(rng: np.random.Generator, n: int, memory: float) -> NDArray[
 
 
 def make_speech(clips_per_word: int = 250) -> Speech:
-    """Generate words by espeak-ng's voices at many speeds and pitches, shifted in time, in noise.
-
-    A voice with one pitch counts as a speaker; speakers are split by the speaker hash.
-    """
-    rng = np.random.default_rng(SEED)
-    voices = [f"{accent}+{v}" for accent, v in product(("en-us", "en-gb", "en-gb-scotland"), _VARIANTS)]
-    speakers = [(voice, pitch) for voice in voices for pitch in (35, 50, 65)]
-    clips: dict[str, NDArray[np.int16]] = {}
-    with _Synthesiser() as say:
-        for word in progress_bar(LABELS, "speaking SYNTHETIC words", "words"):
-            for number in range(clips_per_word):
-                voice, pitch = speakers[int(rng.integers(len(speakers)))]
-                speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]
-                clean = say(word, voice, pitch, speed=int(rng.integers(130, 230)))
-                clips[f"{word}/{speaker}_nohash_{number}.wav"] = _add_noise_and_shift(clean, rng)
+    """Generate the eight words as `speak` does; speakers are split by the speaker hash."""
+    clips = speak(LABELS, clips_per_word)
     names = sorted(clips)
     audio = np.stack([clips[name] for name in names])
     label = np.array([LABELS.index(name.split("/")[0]) for name in names], np.int32)
     split, rule = split_clips(names, None)
     identity = Identity(SYNTHETIC, f"SYNTHETIC speech (espeak-ng), {len(names):,} clips", digest_arrays(audio), rule)
     return Speech(audio, label, split, np.array(names), identity)
+
+
+def speak(words: Sequence[str], clips_per_word: int) -> dict[str, NDArray[np.int16]]:
+    """Generate words by espeak-ng's voices at many speeds and pitches, shifted in time, in noise.
+
+    A voice with one pitch counts as a speaker.
+
+    Returns:
+        Clips [16000] by name, `<word>/<speaker>_nohash_<n>.wav`.
+    """
+    rng = np.random.default_rng(SEED)
+    voices = [f"{accent}+{v}" for accent, v in product(("en-us", "en-gb", "en-gb-scotland"), _VARIANTS)]
+    speakers = [(voice, pitch) for voice in voices for pitch in (35, 50, 65)]
+    clips: dict[str, NDArray[np.int16]] = {}
+    with _Synthesiser() as say:
+        for word in progress_bar(words, "speaking SYNTHETIC words", "words"):
+            for number in range(clips_per_word):
+                voice, pitch = speakers[int(rng.integers(len(speakers)))]
+                speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]
+                clean = say(word, voice, pitch, speed=int(rng.integers(130, 230)))
+                clips[f"{word}/{speaker}_nohash_{number}.wav"] = _add_noise_and_shift(clean, rng)
+    return clips
 
 
 def _add_noise_and_shift(clean: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.int16]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipeline.report import examples, model_charts, run_charts
+from pipeline.report import examples, listening, model_charts, run_charts
 from pipeline.report.style import Chart
 from pipeline.study.results import Results
 
@@ -15,5 +15,6 @@ CHARTS: dict[str, Callable[[Results], list[Chart]]] = {
     "errors": lambda results: [*model_charts.step_charts(results), *model_charts.confusion_charts(results)],
     "latency": model_charts.latency_charts,
     "bytes": model_charts.bytes_charts,
+    "listening": listening.det_charts,
     "examples": examples.kept,
 }

@@ -17,7 +17,6 @@ from device.listen import HOP, Detection, KeywordDetector, Settings
 from device.runtime import open_model
 from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
-from pipeline.data.speech import LABELS
 from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
 from pipeline.report import style
 from pipeline.report.style import IMPROVED, REPORT, WIDTH, Chart, legend
@@ -99,7 +98,7 @@ def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[
     listener = KeywordDetector(card, content, Settings())
     chunks = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
     heard = [found for chunk in chunks if (found := listener.process(chunk))]
-    said = [(1 + 1.5 * at, LABELS[index]) for at, index in enumerate(label[chosen])]
+    said = [(1 + 1.5 * at, str(speech.words[index])) for at, index in enumerate(label[chosen])]
     caught = ", ".join(f"{found.word} ({100 * found.confidence:.0f} %)" for found in heard)
     words = f"Said: {', '.join(word for _, word in said)}. Heard by improved/{card.name}: {caught}."
     drawn = style.svg(SIZE, partial(_spectrogram, sound=sound, said=said, heard=heard), inline=True)

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 from device import artifact
+from device.artifact import SPOTTING
 from device.errors import UserError
 from pipeline import files
 from pipeline.data.sources import Sources
 from pipeline.measure import host
+from pipeline.measure.listeners import name_thresholds
 from pipeline.reference import SEED
 from pipeline.report.examples import write_examples
 from pipeline.report.versions import write_rows
@@ -34,7 +36,13 @@ def publish(sources: Sources) -> None:
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
     bench = LOCAL.bench_path
     counts = LOCAL.latency / host.EMULATED_RESULT
-    for path, target in ((host.HOST_RESULT, "make measure"), (counts, "make emulated"), (bench, "make bench")):
+    listening = LOCAL.listening_path
+    for path, target in (
+        (host.HOST_RESULT, "make measure"),
+        (counts, "make emulated"),
+        (bench, "make bench"),
+        (listening, "make listening"),
+    ):
         if not path.exists():
             raise UserError(f"{path}: no such result: run {target} first")
     for name in VERSIONS:
@@ -50,6 +58,7 @@ def publish(sources: Sources) -> None:
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(bench, PUBLISHED.bench_path)
+    publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
     write_claims(results)
@@ -70,6 +79,22 @@ def publish_studies() -> None:
         for version in {trial["version"] for trial in trials}:
             seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
             _copy_model(LOCAL.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
+
+
+def publish_listening() -> None:
+    """Publish how well the published spotters listen, and name their thresholds on their cards."""
+    measured, models = LOCAL.listening(), {}
+    for recipe in RECIPES:
+        for path in sorted((PUBLISHED.models / recipe).glob("*.tflite.zlib")):
+            card, _ = artifact.load_file(path)
+            if card.task != SPOTTING:
+                continue
+            if entry := measured["models"].get(card.sha256):
+                models[card.sha256] = {**entry, "model": f"{recipe}/{card.name}"}
+                name_thresholds(path, entry)
+            else:
+                print(f"{recipe}/{card.name}: its listener was not measured: run make listening, then this again")
+    files.write_json(PUBLISHED.listening_path, {**measured, "models": models})
 
 
 def _copy_model(source: Path, target: Path, name: str) -> None:

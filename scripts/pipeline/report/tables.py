@@ -13,6 +13,7 @@ from pipeline.intervals import difference, prediction_p_value
 from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
+from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import markdown_table
 from pipeline.report.versions import versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
@@ -291,4 +292,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "latency": latency_markdown,
     "pi": pi_markdown,
     "bench": bench_markdown,
+    "listening": listening_markdown,
 }

@@ -24,6 +24,7 @@ class Results:
         trials: the runs of each study, by its name.
         latencies: one result per device, by file name.
         bench: the result of `make bench`, or empty.
+        listening: the result of `make listening`, or empty.
         derived: the derived results, by file name: claims.json, examples.json.
         beside: the published results, for a store of this machine.
     """
@@ -33,6 +34,7 @@ class Results:
     runs: Mapping[str, list[Trial]]
     latencies: Mapping[str, dict[str, Any]]
     bench: Mapping[str, Any]
+    listening: Mapping[str, Any]
     derived: Mapping[str, Any]
     beside: "Results | None" = None
 
@@ -73,6 +75,7 @@ def read_results(store: ResultStore) -> Results:
         {path.stem: store.trials(path.stem) for path in sorted(store.runs.glob("*.jsonl"))},
         {path.name: read_latency(path) for path in sorted(store.latency.glob("*.json"))},
         store.bench(),
+        store.listening(),
         {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.derived.glob("*.json"))},
     )
 

@@ -1,7 +1,8 @@
-"""Changed copies of the training clips, made once per front end and kept as features."""
+"""Changed copies of the training clips, and windows of other sounds, made once per front end and kept as features."""
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,12 +12,21 @@ from numpy.typing import NDArray
 from device.audio import RATE, Audio
 from device.frontend import FrontEnd, extractor, to_dict
 from pipeline import files, freshness
+from pipeline.data.identity import Identity
+from pipeline.data.noise import coloured_noise
+from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.speech import Speech
 from pipeline.progress import progress_bar
 from pipeline.recipe import Augmentation
+from pipeline.train.other import OtherSeconds
 
 Features = NDArray[np.float16]
-CODE = (files.SCRIPTS / "device" / "frontend.py", Path(__file__))  # of which the kept features are made
+CODE = (  # of which the kept features are made
+    files.SCRIPTS / "device" / "frontend.py",
+    files.SCRIPTS / "pipeline" / "data" / "noise.py",
+    files.SCRIPTS / "pipeline" / "train" / "other.py",
+    Path(__file__),
+)
 NOISES = 64  # coloured noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
@@ -27,20 +37,53 @@ def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmen
     They are kept in data/, and made again when the clips, the front end, the changes or this code are others. Half
     precision holds them to 1e-3, far below what the changes themselves do.
     """
+
+    def clips(_: np.random.Generator) -> Iterator[Audio]:
+        return speech.clips("train")
+
+    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation)
+
+
+def other_features(other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int) -> Features:
+    """Compute features [copies, count, *front_end.shape] of random seconds of other sounds, changed as clips are.
+
+    They are kept as those of the clips are; each copy has other seconds.
+    """
+    seconds = OtherSeconds(list(other.recordings("train")))
+
+    def clips(rng: np.random.Generator) -> Iterator[Audio]:
+        return (seconds.draw(rng) for _ in range(count))
+
+    return _features(clips, count, other.identity, front_end, augmentation)
+
+
+def _features(
+    clips: Callable[[np.random.Generator], Iterator[Audio]],
+    count: int,
+    identity: Identity,
+    front_end: FrontEnd,
+    augmentation: Augmentation,
+) -> Features:
+    """Return the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
     on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are drawn again in each epoch
-    identity = speech.identity
-    made_from = [to_dict(front_end), asdict(on_clips), identity.digest, identity.split, freshness.code_digest(CODE)]
+    made_from = [
+        to_dict(front_end),
+        asdict(on_clips),
+        count,
+        identity.digest,
+        identity.split,
+        freshness.code_digest(CODE),
+    ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
-    path = files.DATA / ("synthetic" if speech.identity.synthetic else "real") / f"augmented-{key}.npy"
+    path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
     if not path.exists():
-        count = len(speech.labels("train"))
         extract = extractor(front_end)
         features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
         with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
             for copy in features:
                 rng = np.random.default_rng([count, progress.n])
                 noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
-                for row, clip in zip(copy, speech.clips("train"), strict=True):
+                for row, clip in zip(copy, clips(rng), strict=True):
                     row[...] = extract(augment_clip(clip, augmentation, noises, rng))
                     progress.update()
         with files.atomic_write(path) as partial, partial.open("wb") as out:
@@ -63,14 +106,6 @@ def augment_clip(
     noise = noises[rng.integers(len(noises)), start : start + samples]
     sound += noise * (sound.std() + LOUD_ENOUGH) * _amplitude(-rng.uniform(*augmentation.noise_db))
     return (sound * _amplitude(rng.uniform(-1, 1) * augmentation.gain_db)).astype(np.float32)
-
-
-def coloured_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Generate noise [samples] of unit variance whose power falls as 1 / f^a, a between 0 (white) and 2 (brown)."""
-    frequency = np.maximum(np.arange(samples // 2 + 1), 1)
-    spectrum = rng.normal(size=(2, len(frequency))) / frequency ** (rng.uniform(0, 2) / 2)
-    noise = np.fft.irfft(spectrum[0] + 1j * spectrum[1], samples)
-    return (noise / noise.std()).astype(np.float32)
 
 
 def _amplitude(decibel: float) -> float:

@@ -1,4 +1,4 @@
-"""The keyword task: one second of sound in, one of eight words out."""
+"""The keyword task: one second of sound in, one of some words out, or that it was none of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,12 @@ from device.artifact import SPOTTING
 from device.errors import UserError
 from device.frontend import FrontEnd, extractor, to_dict
 from pipeline.data.identity import Identity
-from pipeline.data.speech import LABELS, Speech
+from pipeline.data.other_sounds import OtherSounds
+from pipeline.data.speech import OTHER, Speech
 from pipeline.intervals import wilson
 from pipeline.recipe import Augmentation, Recipe
 from pipeline.train import layers, loop
-from pipeline.train.augment import augmented_features
+from pipeline.train.augment import Features, augmented_features, other_features
 
 Array = NDArray[np.float32]
 SCORED = 32  # clips at once, when a model is scored on validation data
@@ -26,15 +27,30 @@ class Spotting:
     """Spoken words as features of one front end; see pipeline.task.Task.
 
     Args:
-        labels: in the order of the model's outputs.
+        labels: in the order of the model's outputs; None: the words of `speech`, and OTHER if there are other sounds.
+        other: what a recipe with a share of other sounds trains on.
+
+    Raises:
+        UserError: the labels are not the words of `speech`, perhaps with OTHER.
     """
 
     kind = SPOTTING
 
-    def __init__(self, speech: Speech, front_end: FrontEnd, labels: tuple[str, ...] = LABELS) -> None:
-        if sorted(labels) != sorted(LABELS):
-            raise UserError(f"labels {','.join(labels)}: give these eight in the model's order: {','.join(LABELS)}")
-        self._speech, self._front_end, self._labels = speech, front_end, labels
+    def __init__(
+        self,
+        speech: Speech,
+        front_end: FrontEnd,
+        labels: tuple[str, ...] | None = None,
+        other: OtherSounds | None = None,
+    ) -> None:
+        words = tuple(map(str, speech.words))
+        labels = labels or (words if other is None else (*words, OTHER))
+        if sorted(set(labels) - {OTHER}) != sorted(words) or len(set(labels)) < len(labels):
+            raise UserError(
+                f"labels {','.join(labels)}: give these {len(words)} in the model's order: {','.join(words)}"
+                f" (and {OTHER}, where it has that)"
+            )
+        self._speech, self._front_end, self._labels, self._other = speech, front_end, labels, other
 
     @property
     def identity(self) -> Identity:
@@ -47,27 +63,49 @@ class Spotting:
         return loop.fit(recipe, self.problem(recipe), seed)
 
     def problem(self, recipe: Recipe) -> loop.Problem:
-        """Return the training data, augmented if the recipe says so."""
+        """Return the training data, augmented if the recipe says so, with its share of other sounds.
+
+        Raises:
+            ValueError: the recipe asks for other sounds and there are none, or the other way round.
+        """
+        if bool(recipe.other) != (self._other is not None):
+            raise ValueError("a recipe with other sounds is trained with them, any other without")
         batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
-        samples = int((self._speech.split == 0).sum())
-        shapes = self._front_end.shape, (len(LABELS),)
+        samples = len(self._targets(recipe))
+        shapes = self._front_end.shape, (len(self._labels),)
         return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
 
+    def _targets(self, recipe: Recipe) -> Array:
+        """Return one-hot targets [n, labels], of which a share is spread over all: of clips, then of other sounds."""
+        label = self._truth("train")
+        if recipe.other:
+            count = round(len(label) * recipe.other / (1 - recipe.other))
+            label = np.append(label, np.full(count, self._labels.index(OTHER), np.int32))
+        one_hot = np.eye(len(self._labels), dtype=np.float32)[label]
+        smoothing = recipe.label_smoothing
+        return (one_hot * (1 - smoothing) + smoothing / len(self._labels)).astype(np.float32)
+
     def _plain(self, recipe: Recipe) -> loop.Batch:
-        label = self._speech.labels("train")
-        inputs, targets = tf.constant(self.inputs("train")), tf.constant(_smooth(label, recipe.label_smoothing))
+        inputs, targets = tf.constant(self.inputs("train")), tf.constant(self._targets(recipe))
         return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
+
+    def _copies(self, augmentation: Augmentation, samples: int) -> Features:
+        """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
+        clips = augmented_features(self._speech, self._front_end, augmentation)
+        if self._other is None:
+            return clips
+        count = samples - clips.shape[1]
+        return np.concatenate([clips, other_features(self._other, self._front_end, augmentation, count)], axis=1)
 
     def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> loop.Batch:
         """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
-        label = self._speech.labels("train")
-        copies = augmented_features(self._speech, self._front_end, augmentation)
-        inputs, targets = tf.constant(copies), tf.constant(_smooth(label, recipe.label_smoothing))
+        targets = tf.constant(self._targets(recipe))
+        inputs = tf.constant(self._copies(augmentation, len(targets)))
         frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
 
         def batch(indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             drawn = tf.random.stateless_uniform([4, indices.shape[0], 1], seed)
-            copy = tf.cast(drawn[0, :, 0] * len(copies), tf.int32)
+            copy = tf.cast(drawn[0, :, 0] * augmentation.copies, tf.int32)
             x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
             start, length = drawn[1] * len(frames), drawn[2] * augmentation.time_mask
             masked = (frames >= start) & (frames < start + length)
@@ -88,7 +126,7 @@ class Spotting:
             return tf.map_fn(lambda batch: layers.forward(model, batch), tf.constant(batches))
 
         def accuracy(model: keras.Model) -> float:
-            scores = outputs(model).numpy().reshape(-1, len(LABELS))[: len(truth)]
+            scores = outputs(model).numpy().reshape(-1, len(self._labels))[: len(truth)]
             return float((scores.argmax(axis=1) == truth).mean())
 
         return accuracy
@@ -99,12 +137,16 @@ class Spotting:
         return np.stack([extract(clip) for clip in self._speech.clips(split)])
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Compute accuracy with its 95 % Wilson interval, and the confusion matrix (one row per true label)."""
+        """Compute accuracy on clips of words with its 95 % Wilson interval, and the confusion matrix.
+
+        The matrix has one row per true label; a word that is taken for none is wrong.
+        """
         truth = self._truth(split)
-        if outputs.shape != (len(truth), len(LABELS)):
-            raise UserError(f"a spotter of these words puts out ({len(LABELS)},), this model {outputs.shape[1:]}")
+        count = len(self._labels)
+        if outputs.shape != (len(truth), count):
+            raise UserError(f"a spotter of these labels puts out ({count},), this model {outputs.shape[1:]}")
         heard = outputs.argmax(axis=1)
-        confusion = np.zeros((len(LABELS), len(LABELS)), int)
+        confusion = np.zeros((count, count), int)
         np.add.at(confusion, (truth, heard), 1)
         correct = int((truth == heard).sum())
         return {
@@ -121,7 +163,7 @@ class Spotting:
 
     def _truth(self, split: str) -> NDArray[np.int32]:
         """Return the true labels in the order of the model's outputs."""
-        place = np.array([self._labels.index(word) for word in LABELS], np.int32)
+        place = np.array([self._labels.index(word) for word in self._speech.words], np.int32)
         return place[self._speech.labels(split)]
 
 
@@ -130,9 +172,3 @@ def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))
     return tf.reduce_mean(tf.reduce_sum(truth * (log_sum - centred), axis=1))
-
-
-def _smooth(label: NDArray[np.int32], smoothing: float) -> Array:
-    """Return one-hot targets [n, 8], of which a share is spread over all words."""
-    one_hot = np.eye(len(LABELS), dtype=np.float32)[label]
-    return (one_hot * (1 - smoothing) + smoothing / len(LABELS)).astype(np.float32)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from device.artifact import FORECASTING, Card
 from pipeline.data.identity import Identity
-from pipeline.data.sources import Sources, load_speech, load_weather
+from pipeline.data.sources import Sources, load_other_sounds, load_speech, load_weather
 from pipeline.recipe import Recipe
 from pipeline.train.forecasting import NO_SCALING, Forecasting
 from pipeline.train.spotting import Spotting
@@ -54,7 +54,8 @@ def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
     if kind == FORECASTING:
         return Forecasting(load_weather(sources), None if recipe.normalise else NO_SCALING)
     assert recipe.front_end is not None  # every spotter's recipe names one
-    return Spotting(load_speech(sources), recipe.front_end)
+    other = load_other_sounds(sources) if recipe.other else None
+    return Spotting(load_speech(sources), recipe.front_end, other=other)
 
 
 def prepare_for(card: Card, sources: Sources) -> Task:

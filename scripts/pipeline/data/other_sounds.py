@@ -1,0 +1,202 @@
+"""What a keyword spotter must not take for a word: other speech, other words, noise, as recordings of any length."""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio import RATE
+from device.errors import UserError
+from pipeline.data.archive import LARGEST_RECORDING, recordings
+from pipeline.data.fetch import DownloadableFile
+from pipeline.data.identity import Identity, digest_arrays
+from pipeline.data.recording import decode
+from pipeline.data.speech import LABELS, OTHER, SPLITS, split_clips
+from pipeline.progress import progress_bar
+
+KINDS = ("speech", "words", "noise")
+NOISE_FOLDER = "_background_noise_"  # of Speech Commands
+MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
+LONGEST = 3600.0  # seconds, of one recording
+MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
+SHARE = 5  # one in so many recordings is for validation
+
+COLLECTED = DownloadableFile("other_sounds.tar", (), ("other_sounds.tar",))  # only a mirror has it
+COLLECTED_SHA256 = "def580ad333131daa7f17e087062f98c07c0e49f86ceacb84e5304e991facf2d"
+SPEECH_COMMANDS = "speech_commands_v0.02"  # what OTHER must be for the download of 2.4 GB
+OFFICIAL = DownloadableFile(
+    f"{SPEECH_COMMANDS}.tar.gz",
+    ("https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",),
+    (f"{SPEECH_COMMANDS}.tar.gz",),
+)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording: audio [n] int16 at 16 kHz, its kind (one of KINDS), its name `<folders>/<file>`, its split."""
+
+    audio: NDArray[np.int16]
+    kind: str
+    name: str
+    split: str
+
+    @property
+    def word(self) -> str:
+        """The word that a recording of a word says: its folder's name, or its own without a number in `words/`."""
+        path = PurePosixPath(self.name)
+        return re.sub(r"[_-]?\d+$", "", path.stem) if path.parent.name in KINDS else path.parent.name
+
+
+@dataclass(frozen=True)
+class OtherSounds:
+    """Recordings ordered by name, end to end; test sounds and their speakers are in no other split.
+
+    Attributes:
+        samples: [all] int16 at 16 kHz.
+        length: [n] samples of each recording.
+        kind: [n] of KINDS.
+        name: [n] `<folders>/<file>`.
+        split: [n] of SPLITS.
+        identity: source "mirror" (the collected ones), "official", "local" (the user's own) or "made".
+    """
+
+    samples: NDArray[np.int16]
+    length: NDArray[np.int64]
+    kind: NDArray[np.str_]
+    name: NDArray[np.str_]
+    split: NDArray[np.str_]
+    identity: Identity
+
+    def recordings(self, split: str, kinds: Collection[str] = KINDS) -> Iterator[Recording]:
+        """Yield the recordings of one split and some kinds, in order of name; their audio is no copy."""
+        ends = np.cumsum(self.length)
+        for i in np.flatnonzero((self.split == split) & np.isin(self.kind, list(kinds))):
+            audio = self.samples[ends[i] - self.length[i] : ends[i]]
+            yield Recording(audio, str(self.kind[i]), str(self.name[i]), split)
+
+
+def collect(found: Collection[Recording], source: str, description: str, rule: str) -> OtherSounds:
+    """Return recordings as one data set, with the identity of its content."""
+    ordered = sorted(found, key=lambda recording: recording.name)
+    samples = np.concatenate([recording.audio for recording in ordered])
+    length = np.array([len(recording.audio) for recording in ordered], np.int64)
+    kind, name, split = (np.array([getattr(r, field) for r in ordered]) for field in ("kind", "name", "split"))
+    described = f"{description}, {len(ordered):,} recordings, {len(samples) / RATE / 60:.0f} min"
+    identity = Identity(source, described, digest_arrays(samples, length, kind, name, split), rule)
+    return OtherSounds(samples, length, kind, name, split, identity)
+
+
+def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) -> OtherSounds:
+    """Read recordings from a folder, a zip or a tar archive.
+
+    A recording's folder tells what it is: `speech`, `words` or `noise`, `_background_noise_` (noise), `_other_`
+    (speech); any other folder is a word. A folder `train` or `test` around it tells its split; see `_split`.
+
+    Args:
+        source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local".
+        words: what a spotter listens for; recordings of these are left out.
+
+    Raises:
+        UserError: unreadable, not what it should be, no recordings, or too many.
+    """
+    if source == "mirror" and (path.is_dir() or _sha256(path) != COLLECTED_SHA256):
+        raise UserError(
+            f"{path}: not the collected other sounds (checksum differs): fetch it again, or give it as OTHER="
+        )
+    audio: dict[str, NDArray[np.int16]] = {}
+    seconds, wanted = 0.0, _sample(path, words)
+    for name, content in progress_bar(_contents(path), f"reading {path.name}", "recordings"):
+        if name not in wanted:
+            continue
+        sound = decode(content, f"{path}: {name}", LONGEST)
+        seconds += len(sound) / RATE
+        if seconds > MOST_SECONDS:
+            raise UserError(f"{path}: more than {MOST_SECONDS // 3600} hours of sound: give less of it")
+        audio[name] = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+    if not audio:
+        raise UserError(
+            f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
+        )
+    split = _split(sorted(audio))
+    found = [Recording(sound, _kind(name), name, split[name]) for name, sound in audio.items()]
+    description = path.name + (" (the user's own)" if source == "local" else "")
+    rule = "as given; where not, by speaker" if any(_given(name) for name in audio) else "by speaker"
+    return collect(found, source, description, rule)
+
+
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    return recordings(path, None, LARGEST_RECORDING, folders=2)
+
+
+def _sample(path: Path, words: Collection[str]) -> set[str]:
+    """Return the names to take: not of `words`, and of each other word at most MOST_OF_A_WORD, by a hash of names."""
+    by_word: dict[str, list[str]] = {}
+    for name, _ in _contents(path):
+        folder = PurePosixPath(name).parent.name
+        if folder not in words:
+            by_word.setdefault(folder if _is_word(folder) else name, []).append(name)
+    return {name for names in by_word.values() for name in sorted(names, key=_hash)[:MOST_OF_A_WORD]}
+
+
+def _is_word(folder: str) -> bool:
+    return folder not in (*KINDS, NOISE_FOLDER, OTHER)
+
+
+def _kind(name: str) -> str:
+    folder = PurePosixPath(name).parent.name
+    return {NOISE_FOLDER: "noise", OTHER: "speech"}.get(folder, "words" if _is_word(folder) else folder)
+
+
+def _given(name: str) -> str | None:
+    """Return the split that a recording's folders tell, if they do."""
+    folder = PurePosixPath(name).parent.parent.name
+    return folder if folder in ("train", "test") else None
+
+
+def _speaker(name: str) -> str:
+    """Return who speaks: LibriSpeech's files begin with the speaker's number; any other has a speaker of its own."""
+    stem = PurePosixPath(name).stem
+    librispeech = re.fullmatch(r"(\d+)-\d+-\d+", stem)
+    return librispeech[1] if librispeech else name
+
+
+def _split(names: list[str]) -> dict[str, str]:
+    """Return the split of each recording; no speaker is in two.
+
+    Speech Commands' clips (`<speaker>_nohash_<n>`) are split by its own rule. Of those that are for training, a fifth
+    of each kind's speakers are for validation; where nothing says what is for testing, another fifth is.
+    """
+    split: dict[str, str] = {}
+    by_kind: dict[tuple[str, bool], dict[str, list[str]]] = {}
+    for name in names:
+        given = _given(name)
+        if given == "test":
+            split[name] = given
+        elif given is None and "_nohash_" in name:
+            split[name] = SPLITS[split_clips([name], None)[0][0]]
+        else:
+            by_kind.setdefault((_kind(name), given is not None), {}).setdefault(_speaker(name), []).append(name)
+    for (_, is_given), by_speaker in by_kind.items():
+        speakers = sorted(by_speaker, key=_hash)
+        fifth = -(-len(speakers) // SHARE) if len(speakers) > 1 else 0
+        for place, speaker in enumerate(speakers):
+            part = "validation" if place < fifth else "test" if place < 2 * fifth and not is_given else "train"
+            split.update(dict.fromkeys(by_speaker[speaker], part))
+    return split
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha1(name.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,161 @@
+"""Measure the listeners of built models: thresholds by validation sounds, figures by test sounds, and keep both."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device import artifact
+from device.artifact import SENSITIVITIES, Card
+from device.audio import Audio
+from device.errors import UserError
+from pipeline import files, freshness
+from pipeline.data.other_sounds import OtherSounds
+from pipeline.data.sources import Sources, load_other_sounds, load_speech
+from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.measure import listening
+from pipeline.measure.listening import CLEAN, CONDITIONS, THRESHOLDS, Session, Sounds
+from pipeline.measure.sensitivity import choose
+from pipeline.store import store_of
+
+
+def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
+    """Measure each model that is not yet measured, write the result at once, and name the thresholds on its card.
+
+    The result goes to results/local (or results/synthetic), one entry per model by the SHA-256 of its file.
+
+    Raises:
+        UserError: a model is no spotter, or was made from other clips than those at hand; bad data, or none.
+    """
+    cards = {path: artifact.load_file(path)[0] for path in paths}
+    given = load_speech(sources)
+    clips = {path: _clips_of(path, card, (given, by_speaker(given))) for path, card in cards.items()}
+    others = load_other_sounds(sources)
+    for path, card in cards.items():
+        trained_with = card.content["made_from"].get("other_sounds", {"digest": others.identity.digest})
+        if trained_with["digest"] != others.identity.digest:
+            print(f"{path}: was trained with other sounds than these; whether they share recordings can't be known")
+    result_path = store_of(given.identity).listening_path
+    under = {
+        "made_with": "make listening",
+        "code": freshness.code_digest(freshness.sources_of([Path(listening.__file__)], files.SCRIPTS)),
+        "sounds": asdict(others.identity),
+        "tried": list(THRESHOLDS),
+    }
+    before = json.loads(result_path.read_text(encoding="utf-8")) if result_path.exists() else {}
+    same = {key: before.get(key) for key in under} == under
+    models: dict[str, Any] = before["models"] if same else {}
+    for number, (path, card) in enumerate(cards.items(), 1):
+        name = f"{path.parent.name}/{card.name}"
+        if card.sha256 not in models:
+            print(f"{name}: listening ({number} of {len(cards)})", flush=True)
+            models[card.sha256] = {"model": name, **measure(path, clips[path], others)}
+            files.write_json(result_path, {**under, "models": models})
+        if models[card.sha256]["thresholds"] != card.thresholds:
+            name_thresholds(path, models[card.sha256])
+        print(f"{name}: {summary(models[card.sha256])}", flush=True)
+    print(f"written: {result_path.relative_to(files.ROOT)}, and the thresholds to the cards")
+
+
+def _clips_of(path: Path, card: Card, choices: Sequence[Speech]) -> Speech:
+    """Return the clips in the split by which a spotter was trained: in another, its training clips would test it."""
+    if card.front_end is None:
+        raise UserError(f"{path}: not a keyword spotter: give a kws model")
+    made_from = card.content["made_from"]["data"]
+    for speech in choices:
+        if (speech.identity.digest, speech.identity.split) == (made_from["digest"], made_from["split"]):
+            return speech
+    raise UserError(
+        f"{path}: made from {made_from['description']}, not from {choices[0].identity.description}: give the clips that"
+        " it was made from (SPEECH)"
+    )
+
+
+def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
+    """Choose a model's thresholds on validation sounds, then measure it on test sounds, once.
+
+    Raises:
+        UserError: the model does not fit its card, or a split has no clips.
+    """
+    card, content = artifact.load_file(path)
+    tuning = listening.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN])[CLEAN]
+    speechless = not tuning.parts["speech"].spans  # then nothing tells more than a choice that was made before
+    thresholds = card.thresholds if speechless and card.thresholds else choose(listening.curve(tuning))
+    sessions = listening.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS))
+    return {
+        "speech": asdict(speech.identity),
+        "test_words_by_known_speakers": known_speakers(speech),
+        "thresholds": thresholds,
+        "validation": {s: listening.figures(tuning, thresholds[s]) for s in SENSITIVITIES},
+        "test": {
+            s: {condition: listening.figures(session, thresholds[s]) for condition, session in sessions.items()}
+            for s in SENSITIVITIES
+        },
+        "det": {condition: _columns(session) for condition, session in sessions.items()},
+    }
+
+
+def _columns(session: Session) -> dict[str, list[float | None]]:
+    points = listening.curve(session)
+    return {"not_heard_pct": [p.not_heard_pct for p in points], "per_hour": [p.per_hour for p in points]}
+
+
+def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
+    """Return the sounds of one split that a listener is measured with.
+
+    Raises:
+        UserError: there are no clips in it.
+    """
+    kinds = {
+        kind: [_float(r.audio) for r in others.recordings(split, (kind,))] for kind in ("speech", "words", "noise")
+    }
+    said = speech.words[speech.labels(split)]
+    words = [(str(word), clip) for word, clip in zip(said, speech.clips(split), strict=True)]
+    return Sounds(words, kinds["speech"], kinds["words"], kinds["noise"])
+
+
+def _float(audio: NDArray[np.int16]) -> Audio:
+    return audio.astype(np.float32) / np.float32(32768)
+
+
+def known_speakers(speech: Speech) -> int:
+    """Count the test clips whose speakers are in training, too: by the course's lists most are."""
+    training, test = (
+        [name.split("/")[-1].partition("_nohash_")[0] for name in speech.name[speech.split == SPLITS.index(split)]]
+        for split in ("train", "test")
+    )
+    known = set(training)
+    return sum(speaker in known for speaker in test)
+
+
+def name_thresholds(path: Path, entry: dict[str, Any]) -> None:
+    """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`."""
+    card_path = path.with_name(path.name.replace(".tflite.zlib", ".json"))
+    card = artifact.read_card(card_path).content
+    validation = {
+        sensitivity: {
+            "words_heard_pct": found["words"]["pct"],
+            "other_words_accepted_pct": found["others"] and found["others"]["pct"],
+            "triggers_per_hour_of_speech": found["speech"] and found["speech"]["per_hour"],
+        }
+        for sensitivity, found in entry["validation"].items()
+    }
+    named = {**entry["thresholds"], "validation": validation, "made_with": "make listening"}
+    if card.get("listening") != named:
+        files.write_json(card_path, {**card, "listening": named})
+
+
+def summary(entry: dict[str, Any]) -> str:
+    """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
+    found = entry["test"]["middle"][CLEAN]
+    words, speech, others = (found[kind] for kind in ("words", "speech", "others"))
+    parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words heard"]
+    if others:
+        parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")
+    if speech:
+        parts.append(f"{speech['per_hour']:.1f} triggers an hour of speech ({speech['hours']:.2f} h)")
+    return ", ".join(parts)

@@ -1,0 +1,172 @@
+"""When a word counts as heard, by hand and by rule; the thresholds on cards; what is kept of what was heard."""
+
+import errno
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import ROOT, wav_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cards import CARDS, changed, refused, run
+
+from device import artifact
+from device.audio import RATE, read_wav
+from device.errors import UserError
+from device.keep import keep
+from device.listen import Decider, Detection, Moment, Settings, threshold_of
+
+MODELS = ROOT / "models" / "report"
+PUBLISHED = artifact.load(MODELS, "kws_a")[0]
+
+
+def heard(moments: list[Moment], threshold: float, refractory: float = 0.8) -> list[Moment]:
+    decider = Decider(Settings(threshold=threshold, refractory=refractory))
+    return [moment for moment in moments if decider.hears(moment)]
+
+
+def test_what_is_heard_is_loud_and_likely_and_not_too_soon() -> None:
+    moments = [
+        Moment(1.0, "yes", 0.9, loud=False),
+        Moment(1.25, "yes", 0.7, loud=True),
+        Moment(1.5, "yes", 0.8, loud=True),  # heard: 0.8 is enough; deaf until 2.25
+        Moment(2.0, "no", 0.99, loud=True),
+        Moment(2.25, "up", 0.85, loud=True),  # heard: it is no longer too soon
+        Moment(3.0, "up", 0.3, loud=True),
+    ]
+    assert heard(moments, 0.8, refractory=0.75) == [moments[2], moments[4]]
+    assert heard(moments, 0.99, refractory=0.75) == [moments[3]]  # nothing was heard before
+    assert heard(moments, 0.2, refractory=0.75) == [moments[1], moments[3], moments[5]]
+
+
+MOMENTS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=60).map(
+    lambda drawn: [Moment(0.08 * at, "yes", p, loud) for at, (p, loud) in enumerate(drawn, 1)]
+)
+
+
+@given(moments=MOMENTS, low=st.floats(0, 1), more=st.floats(0, 1))
+def test_a_higher_threshold_never_triggers_more_often(moments: list[Moment], low: float, more: float) -> None:
+    without = [heard(moments, threshold, refractory=0) for threshold in (low, low + more)]
+    assert set(without[1]) <= set(without[0])
+    assert len(heard(moments, low + more)) <= len(heard(moments, low))  # though at other moments, perhaps
+
+
+def with_listening(field: Any, folder: Path) -> artifact.Card:
+    (folder / "x.json").write_text(json.dumps({**CARDS["kws_a"], "listening": field}))
+    return artifact.read_card(folder / "x.json")
+
+
+def test_the_card_names_the_threshold_of_each_sensitivity(tmp_path: Path) -> None:
+    card = with_listening({"low": 0.95, "middle": 0.9, "high": 0.5, "validation": "anything"}, tmp_path)
+    assert [threshold_of(card, s) for s in artifact.SENSITIVITIES] == [0.95, 0.9, 0.5]
+    assert threshold_of(replace(card, thresholds={}), "low") == Settings().threshold
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (None, "listening is None, not an object"),
+        ({"low": 0.9, "middle": 0.8}, "lacks listening.high"),
+        ({"low": 0.9, "middle": 0.8, "high": "0.7"}, "listening.high is '0.7'"),
+        ({"low": 0.9, "middle": 0.8, "high": -0.1}, "listening.high is -0.1"),
+        ({"low": 1.5, "middle": 0.8, "high": 0.1}, "listening.low is 1.5"),
+        ({"low": 0.7, "middle": 0.8, "high": 0.1}, "do not fall from low to high"),
+    ],
+)
+def test_thresholds_that_are_none(field: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"x\.json: not a model card \(.*{message}") as caught:
+        with_listening(field, tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_labels_of_which_none_is_a_word(tmp_path: Path) -> None:
+    labels = [f"_{n}" for n in range(8)]
+    content = changed(CARDS["kws_a"], ("labels",), lambda card, key: card.__setitem__(key, labels))
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="none of them is a word"):
+        artifact.read_card(tmp_path / "x.json")
+
+
+FOUND = Detection(12.34, "yes", 0.876, 0.1)
+SOUND = np.random.default_rng(0).uniform(-1, 0.99, RATE).astype(np.float32)
+
+
+def test_what_was_heard_is_kept_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    paths = [keep(tmp_path / "heard", FOUND, SOUND * scale) for scale in (1, 0.5, 0.25)]
+    assert [p.name for p in paths] == [f"000012.34s_yes_0.88{more}.wav" for more in ("", "_2", "_3")]
+    for path, scale in zip(paths, (1, 0.5, 0.25), strict=True):
+        kept = read_wav(io.BytesIO(path.read_bytes()), path.name)
+        np.testing.assert_allclose(kept, SOUND * scale, atol=1 / 65536)
+
+
+@pytest.mark.parametrize("word", ["../../up", "a/b", "naïve 语", "x" * 40])
+def test_any_label_makes_a_name_within_the_folder(word: str, tmp_path: Path) -> None:
+    path = keep(tmp_path, replace(FOUND, word=word), SOUND)
+    assert path.parent == tmp_path
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            super().write(bytes(data)[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Full(path, mode.replace("b", "")))
+    with pytest.raises(UserError, match=r"the disk is full: free some space, or listen without --keep") as caught:
+        keep(tmp_path, FOUND, SOUND)
+    assert len(str(caught.value).splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"can't be written .*name another folder"):
+        keep(tmp_path / "file", FOUND, SOUND)
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> tuple[Path, Path]:
+    """A model whose card names thresholds, and a recording in which it takes a burst of noise for a word."""
+    folder = Path(shutil.copytree(MODELS, tmp_path / "models"))
+    card = json.loads((folder / "kws_a.json").read_text())
+    card["listening"] = {"low": 1.0, "middle": 0.0, "high": 0.0}
+    (folder / "kws_a.json").write_text(json.dumps(card))
+    sound = np.random.default_rng(1).normal(0, 1e-3, 4 * RATE)
+    sound[2 * RATE : 2 * RATE + 6000] *= 100
+    (tmp_path / "sound.wav").write_bytes(wav_bytes(sound))
+    return folder / "kws_a.tflite.zlib", tmp_path / "sound.wav"
+
+
+def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
+    spoken: tuple[Path, Path], tmp_path: Path
+) -> None:
+    listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]), "--json")
+    lines = {
+        option: run(*listen, *option).stdout.splitlines()
+        for option in [(), ("--sensitivity", "low"), ("--threshold", "1.1"), ("--keep", str(tmp_path / "kept"))]
+    }
+    counts = {option: len(found) for option, found in lines.items()}
+    assert counts[()] > 0
+    assert counts["--sensitivity", "low"] == counts["--threshold", "1.1"] == 0
+    kept = sorted((tmp_path / "kept").iterdir())
+    found = [json.loads(line) for line in lines["--keep", str(tmp_path / "kept")]]
+    assert len(kept) == len(found) == counts[()]
+    with spoken[1].open("rb") as file:
+        whole = read_wav(file, "sound.wav")
+    for path, detection in zip(kept, found, strict=True):
+        assert path.name == f"{detection['time']:09.2f}s_{detection['word']}_{detection['confidence']:.2f}.wav"
+        end = round(detection["time"] * RATE)
+        second = read_wav(io.BytesIO(path.read_bytes()), path.name)
+        np.testing.assert_allclose(second, np.pad(whole, (0, RATE))[end - RATE : end], atol=1e-4)
+
+
+def test_a_card_with_bad_thresholds_is_refused_by_the_listener(spoken: tuple[Path, Path]) -> None:
+    card = spoken[0].with_name("kws_a.json")
+    card.write_text(card.read_text().replace('"low": 1.0', '"low": NaN'))
+    assert "kws_a.json" in refused(run("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1])))
