@@ -16,7 +16,7 @@ from device.errors import UserError
 from pipeline import files, freshness
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.sources import Sources, load_other_sounds, load_speech
-from pipeline.data.speech import LABELS, SPLITS, Speech, by_speaker
+from pipeline.data.speech import SPLITS, Speech, by_speaker
 from pipeline.measure import listening
 from pipeline.measure.listening import CLEAN, CONDITIONS, THRESHOLDS, Session, Sounds
 from pipeline.measure.sensitivity import choose
@@ -107,7 +107,9 @@ def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
     kinds = {
         kind: [_float(r.audio) for r in others.recordings(split, (kind,))] for kind in ("speech", "words", "noise")
     }
-    words = [(LABELS[label], clip) for label, clip in zip(speech.labels(split), speech.clips(split), strict=True)]
+    words = [
+        (str(speech.words[label]), clip) for label, clip in zip(speech.labels(split), speech.clips(split), strict=True)
+    ]
     return Sounds(words, kinds["speech"], kinds["words"], kinds["noise"])
 
 
@@ -125,7 +127,7 @@ def known_speakers(speech: Speech) -> int:
     return sum(speaker in known for speaker in test)
 
 
-def name_thresholds(path: Path, entry: dict[str, Any]) -> None:
+def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make listening") -> None:
     """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`."""
     card_path = path.with_name(path.name.replace(".tflite.zlib", ".json"))
     card = artifact.read_card(card_path).content
@@ -137,7 +139,7 @@ def name_thresholds(path: Path, entry: dict[str, Any]) -> None:
         }
         for sensitivity, found in entry["validation"].items()
     }
-    named = {**entry["thresholds"], "validation": validation, "made_with": "make listening"}
+    named = {**entry["thresholds"], "validation": validation, "made_with": made_with}
     if card.get("listening") != named:
         files.write_json(card_path, {**card, "listening": named})
 
