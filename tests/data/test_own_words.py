@@ -72,7 +72,8 @@ def test_long_recordings_are_cut_and_that_is_said(tmp_path: Path) -> None:
     sound[30_000:34_000] = 0.5
     own = read_own_words(archive(tmp_path / "own.zip", {**TWO, "computer/long.wav": wav_bytes(sound)})).speech
     (place,) = np.flatnonzero(own.name == "computer/long.wav")
-    assert np.flatnonzero(own.audio[place]).tolist() == list(range(6000, 10_000))
+    loud = np.flatnonzero(own.audio[place])
+    assert len(loud) == 4000 and loud[0] == pytest.approx(6000, abs=1)
     assert "1 of them cut to a second around the loudest part" in own.identity.description
 
 
