@@ -4,6 +4,7 @@ At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, th
 and _other_ hold what is no word, such as what 10_listen.py --keep has written. See docs/own-words.md.
 """
 
+import os
 from dataclasses import replace
 
 from pipeline import cli  # first: it says how numpy computes
@@ -20,7 +21,8 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--seed", type=int, default=SEED, help=f"of all randomness (default: {SEED})")
+    seed = os.environ.get("SEED") or str(SEED)
+    options.add_argument("--seed", type=int, default=seed, help=f"of all randomness (default: $SEED, or {SEED})")
     cli.add_sources(options)
     arguments = options.parse_args()
     print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))
