@@ -13,8 +13,8 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved smallest seeds baselines study measure pi emulated results bench listening \
-  publish render published test test-pi portable fuzz lock clean help
+.PHONY: all setup data $(VERSIONS) improved smallest live words seeds baselines study measure pi emulated results \
+  bench listening publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -42,6 +42,12 @@ improved: setup ## our own recipes: smaller and better models under the same lim
 
 smallest: setup ## our smallest spotter above 90 %
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
+
+live: setup ## a spotter that also knows "none of them", trained on other sounds (OTHER)
+	@$(MAKE) --no-print-directory kws_a RECIPE=live
+
+words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
+	@$(RUN) scripts/17_words.py
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
@@ -122,5 +128,5 @@ help: ## this list
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
-	@echo "           RECIPE=report|improved|smallest  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
+	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           MINUTES=3 (of make fuzz)"

@@ -1,6 +1,6 @@
 """Build versions with several seeds, to tell the effect of a recipe from luck.
 
-A study is one of the recipes (report, improved, smallest), or a recipe for the spotters with the clips split by
+A study is one of the recipes (report, improved, smallest, live), or a recipe for the spotters with the clips split by
 speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
 
 A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its

@@ -32,7 +32,7 @@ def real_data() -> Sources:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with tiny synthetic data: what its scripts write stays in there."""
-    from pipeline.data import sources, synthetic
+    from pipeline.data import kept, synthetic
 
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
@@ -43,8 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(source, target)
     shutil.copyfile(ROOT / "README.md", root / "README.md")
     origin = {"path": None, "own": False}
-    sources.save(synthetic.make_weather(8000), root / "data" / "synthetic" / "weather.npz", origin)
-    sources.save(synthetic.make_speech(40), root / "data" / "synthetic" / "speech.npz", origin)
+    kept.save(synthetic.make_weather(8000), root / "data" / "synthetic" / "weather.npz", origin)
+    kept.save(synthetic.make_speech(40), root / "data" / "synthetic" / "speech.npz", origin)
     return root
 
 

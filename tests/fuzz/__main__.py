@@ -18,7 +18,7 @@ from device.cli import add_number, parser
 from fuzz.cases import make_case, write_good
 from fuzz.child import SECONDS, finding, run_script
 from pipeline import files
-from pipeline.data import sources, synthetic, weather_csv
+from pipeline.data import kept, synthetic, weather_csv
 
 assert pandas and device.forecast and device.listen and weather_csv  # for the children, which need not import them then
 FINDINGS = ROOT / "tests" / "fuzz" / "findings"
@@ -80,8 +80,8 @@ def _use_synthetic_data(folder: Path) -> None:
     """Have all scripts keep their data in `folder`, where there are few and synthetic ones."""
     files.DATA = folder
     origin = {"path": None, "own": False}
-    sources.save(synthetic.make_weather(2000), folder / "synthetic" / "weather.npz", origin)
-    sources.save(synthetic.make_speech(20), folder / "synthetic" / "speech.npz", origin)
+    kept.save(synthetic.make_weather(2000), folder / "synthetic" / "weather.npz", origin)
+    kept.save(synthetic.make_speech(20), folder / "synthetic" / "speech.npz", origin)
 
 
 if __name__ == "__main__":

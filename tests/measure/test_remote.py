@@ -11,7 +11,7 @@ from helpers import ROOT, clean_environment
 
 from device.errors import UserError
 from device.probe import probe
-from pipeline.data import sources, synthetic
+from pipeline.data import kept, synthetic
 from pipeline.measure.device import check_fit
 from pipeline.measure.ssh import Connection, LostError
 
@@ -119,7 +119,7 @@ def test_the_whole_flow(fake_ssh: str, tmp_path: Path) -> None:
     for name in ("th_b.json", "th_b.tflite.zlib"):
         shutil.copyfile(ROOT / "models" / "report" / name, root / "models" / "report" / name)
     for name, made in (("weather", synthetic.make_weather(3000)), ("speech", synthetic.make_speech(5))):
-        sources.save(made, root / "data" / "synthetic" / f"{name}.npz", {"path": None, "own": False})
+        kept.save(made, root / "data" / "synthetic" / f"{name}.npz", {"path": None, "own": False})
     command = [sys.executable, str(root / "scripts" / "08_measure.py"), "--host", "pi", "--ssh", fake_ssh]
     command += ["--verify", "--data", "synthetic"]
 

@@ -2,15 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE
+from device.audio import RATE, Audio
 from device.errors import UserError
 from pipeline.data.archive import LARGEST_RECORDING, recordings
 from pipeline.data.fetch import DownloadableFile
@@ -23,6 +23,7 @@ KINDS = ("speech", "words", "noise")
 NOISE_FOLDER = "_background_noise_"  # of Speech Commands
 MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
 LONGEST = 3600.0  # seconds, of one recording
+SHORT = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
 MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
 SHARE = 5  # one in so many recordings is for validation
 
@@ -83,9 +84,9 @@ class OtherSounds:
 def collect(found: Collection[Recording], source: str, description: str, rule: str) -> OtherSounds:
     """Return recordings as one data set, with the identity of its content."""
     ordered = sorted(found, key=lambda recording: recording.name)
-    samples = np.concatenate([recording.audio for recording in ordered])
+    samples = np.concatenate([np.zeros(0, np.int16), *(recording.audio for recording in ordered)])
     length = np.array([len(recording.audio) for recording in ordered], np.int64)
-    kind, name, split = (np.array([getattr(r, field) for r in ordered]) for field in ("kind", "name", "split"))
+    kind, name, split = (np.array([getattr(r, field) for r in ordered], str) for field in ("kind", "name", "split"))
     described = f"{description}, {len(ordered):,} recordings, {len(samples) / RATE / 60:.0f} min"
     identity = Identity(source, described, digest_arrays(samples, length, kind, name, split), rule)
     return OtherSounds(samples, length, kind, name, split, identity)
@@ -94,8 +95,9 @@ def collect(found: Collection[Recording], source: str, description: str, rule: s
 def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) -> OtherSounds:
     """Read recordings from a folder, a zip or a tar archive.
 
-    A recording's folder tells what it is: `speech`, `words` or `noise`, `_background_noise_` (noise), `_other_`
-    (speech); any other folder is a word. A folder `train` or `test` around it tells its split; see `_split`.
+    A recording's folder tells what it is: `speech`, `words` or `noise`, `_background_noise_` (noise), `_other_` (words
+    where they are short, otherwise speech); any other folder is a word. A folder `train` or `test` around it tells its
+    split; see `_split`.
 
     Args:
         source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local".
@@ -117,16 +119,47 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
         seconds += len(sound) / RATE
         if seconds > MOST_SECONDS:
             raise UserError(f"{path}: more than {MOST_SECONDS // 3600} hours of sound: give less of it")
-        audio[name] = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+        audio[name] = int16(sound)
     if not audio:
         raise UserError(
             f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
         )
+    return from_sounds(audio, source, path.name + (" (the user's own)" if source == "local" else ""))
+
+
+def from_sounds(audio: Mapping[str, NDArray[np.int16]], source: str, description: str) -> OtherSounds:
+    """Return sounds [any length] by name `<folders>/<file>` as a data set; see read_other_sounds for names."""
     split = _split(sorted(audio))
-    found = [Recording(sound, _kind(name), name, split[name]) for name, sound in audio.items()]
-    description = path.name + (" (the user's own)" if source == "local" else "")
+    found = [Recording(sound, _kind(name, len(sound)), name, split[name]) for name, sound in audio.items()]
     rule = "as given; where not, by speaker" if any(_given(name) for name in audio) else "by speaker"
     return collect(found, source, description, rule)
+
+
+def combine(other: OtherSounds, words: Collection[str], more: OtherSounds) -> OtherSounds:
+    """Return other sounds without recordings of these words, and with `more`."""
+    said = {_plain(word) for word in words}
+    found = [r for split in SPLITS for r in other.recordings(split)]
+    kept = [r for r in found if r.kind != "words" or _plain(r.word) not in said]
+    if len(kept) == len(found) and not len(more.name):
+        return other
+    description = other.identity.description
+    if len(kept) < len(found):
+        description += f", without {len(found) - len(kept):,} recordings of the words"
+    if len(more.name):
+        kept += [r for split in SPLITS for r in more.recordings(split)]
+        description += f"; and {more.identity.description}"
+    result = collect(kept, other.identity.source, description, other.identity.split)
+    return replace(result, identity=replace(result.identity, description=description))
+
+
+def int16(sound: Audio) -> NDArray[np.int16]:
+    """Return sound in [-1, 1] as 16-bit samples."""
+    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+
+
+def _plain(word: str) -> str:
+    """Return a word as it is compared: "Smart mirror" and "smart_mirror" are the same."""
+    return re.sub(r"[\W_]+", " ", word.lower()).strip()
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -147,9 +180,11 @@ def _is_word(folder: str) -> bool:
     return folder not in (*KINDS, NOISE_FOLDER, OTHER)
 
 
-def _kind(name: str) -> str:
+def _kind(name: str, samples: int) -> str:
     folder = PurePosixPath(name).parent.name
-    return {NOISE_FOLDER: "noise", OTHER: "speech"}.get(folder, "words" if _is_word(folder) else folder)
+    if folder == OTHER:
+        return "words" if samples <= SHORT else "speech"
+    return {NOISE_FOLDER: "noise"}.get(folder, "words" if _is_word(folder) else folder)
 
 
 def _given(name: str) -> str | None:
@@ -169,10 +204,10 @@ def _split(names: list[str]) -> dict[str, str]:
     """Return the split of each recording; no speaker is in two.
 
     Speech Commands' clips (`<speaker>_nohash_<n>`) are split by its own rule. Of those that are for training, a fifth
-    of each kind's speakers are for validation; where nothing says what is for testing, another fifth is.
+    of each folder's speakers are for validation; where nothing says what is for testing, another fifth is.
     """
     split: dict[str, str] = {}
-    by_kind: dict[tuple[str, bool], dict[str, list[str]]] = {}
+    by_folder: dict[tuple[str, bool], dict[str, list[str]]] = {}
     for name in names:
         given = _given(name)
         if given == "test":
@@ -180,8 +215,10 @@ def _split(names: list[str]) -> dict[str, str]:
         elif given is None and "_nohash_" in name:
             split[name] = SPLITS[split_clips([name], None)[0][0]]
         else:
-            by_kind.setdefault((_kind(name), given is not None), {}).setdefault(_speaker(name), []).append(name)
-    for (_, is_given), by_speaker in by_kind.items():
+            by_folder.setdefault((PurePosixPath(name).parent.name, given is not None), {}).setdefault(
+                _speaker(name), []
+            ).append(name)
+    for (_, is_given), by_speaker in by_folder.items():
         speakers = sorted(by_speaker, key=_hash)
         fifth = -(-len(speakers) // SHARE) if len(speakers) > 1 else 0
         for place, speaker in enumerate(speakers):

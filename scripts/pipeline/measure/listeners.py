@@ -132,7 +132,7 @@ def known_speakers(speech: Speech) -> int:
     return sum(speaker in known for speaker in test)
 
 
-def name_thresholds(path: Path, entry: dict[str, Any]) -> None:
+def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make listening") -> None:
     """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`."""
     card_path = path.with_name(path.name.replace(".tflite.zlib", ".json"))
     card = artifact.read_card(card_path).content
@@ -144,7 +144,7 @@ def name_thresholds(path: Path, entry: dict[str, Any]) -> None:
         }
         for sensitivity, found in entry["validation"].items()
     }
-    named = {**entry["thresholds"], "validation": validation, "made_with": "make listening"}
+    named = {**entry["thresholds"], "validation": validation, "made_with": made_with}
     if card.get("listening") != named:
         files.write_json(card_path, {**card, "listening": named})
 

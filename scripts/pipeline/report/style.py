@@ -27,7 +27,7 @@ INLINE_STYLE = {
     "svg.fonttype": "none",
 }  # the page's own letters
 REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
-RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple")}
+RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple"), "live": ("s", "tab:brown")}
 IMPROVED = RECIPE_STYLE["improved"][1]
 Fill = Callable[[Axes], None]
 

@@ -88,7 +88,7 @@ def _features(
                     progress.update()
         with files.atomic_write(path) as partial, partial.open("wb") as out:
             np.save(out, features)
-    kept: Features = np.load(path)
+    kept: Features = np.load(path, mmap_mode="r")  # whoever trains on them copies them once
     return kept
 
 

@@ -148,8 +148,9 @@ def _compiled(model: keras.Model, problem: Problem, update: Update) -> Epoch:
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def epoch(full: tf.Tensor, rest: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         total = tf.constant(0.0)
-        for i in tf.range(tf.shape(full)[0]):
-            total += step(full[i], seeds[i])
+        if full.shape[0]:  # XLA takes no slice of nothing
+            for i in tf.range(tf.shape(full)[0]):
+                total += step(full[i], seeds[i])
         if rest.shape[0]:
             total += step(rest, seeds[-1])
         return total / seeds.shape[0]

@@ -1,5 +1,6 @@
 """The interface that the pipeline uses for both tasks."""
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from device.artifact import FORECASTING, Card
 from pipeline.data.identity import Identity
 from pipeline.data.sources import Sources, load_other_sounds, load_speech, load_weather
+from pipeline.data.speech import LABELS
 from pipeline.recipe import Recipe
 from pipeline.train.forecasting import NO_SCALING, Forecasting
 from pipeline.train.spotting import Spotting
@@ -67,4 +69,5 @@ def prepare_for(card: Card, sources: Sources) -> Task:
     if card.front_end is None:
         mean, std = (np.asarray(v, np.float32) for v in (card.mean, card.std))
         return Forecasting(load_weather(sources), (mean, std))
-    return Spotting(load_speech(sources), card.front_end, card.labels)
+    own = sorted(card.words) != sorted(LABELS)
+    return Spotting(load_speech(replace(sources, own_words=own)), card.front_end, card.labels)

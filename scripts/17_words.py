@@ -1,0 +1,32 @@
+"""Train a spotter of your own words: a folder or an archive with 2 to 40 folders of recordings, one for each word.
+
+At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, the better. Folders _background_noise_
+and _other_ hold what is no word, such as what 10_listen.py --keep has written. See docs/own-words.md.
+"""
+
+import os
+from dataclasses import replace
+
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
+from device.cli import parser, run
+from pipeline.reference import SEED
+from pipeline.words import train_words
+
+EXAMPLES = """\
+  python scripts/17_words.py --speech ~/my_words
+  python scripts/17_words.py --speech my_words.zip --mirror ~/downloads --seed 7"""
+
+
+def main() -> None:
+    options = parser(__doc__, EXAMPLES)
+    seed = os.environ.get("SEED") or str(SEED)
+    options.add_argument("--seed", type=int, default=seed, help=f"of all randomness (default: $SEED, or {SEED})")
+    cli.add_sources(options)
+    arguments = options.parse_args()
+    print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""`make words` from recordings to a model that listens."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Run, wav_bytes
+
+from device import artifact
+from pipeline.versions.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two "words" that no model can mistake: a low and a high tone, in one and a half seconds of noise."""
+    root, rng = tmp_path_factory.mktemp("own") / "my_words", np.random.default_rng(0)
+    for word, pitch in (("hum", 300), ("whistle", 3000), ("_background_noise_", 0)):
+        (root / word).mkdir(parents=True)
+        for number in range(20):
+            sound = rng.normal(0, 0.01, 24_000)
+            sound[9000:15_000] += 0.3 * np.sin(2 * np.pi * pitch * np.arange(6000) / 16_000)
+            (root / word / f"{number}.wav").write_bytes(wav_bytes(sound))
+    return root
+
+
+def test_from_recordings_to_a_listening_program(recordings: Path, project: Path, run: Run, tmp_path: Path) -> None:
+    done = run("17_words.py", "--data", "synthetic", "--speech", str(recordings))
+    assert done.returncode == 0, done.stderr
+    assert "hum, whistle:" in done.stdout
+    assert "40 of them cut to a second" in done.stdout
+    assert "of 8 test clips right: " in done.stdout
+    card = artifact.load(project / "models" / "local" / NAME, NAME)[0]
+    assert card.labels == ("hum", "whistle", "_other_")
+    assert "made from the training clips" in card.content["made_from"]["other_sounds"]["description"]
+    assert card.content["test"]["accuracy_pct"] >= 75
+    assert (project / "results" / "local" / "words.json").exists()
+    command = done.stdout.split("listen with: ")[1].split()
+    sound = np.random.default_rng(1).normal(0, 0.001, 64_000)
+    sound[30_000:36_000] += 0.3 * np.sin(2 * np.pi * 3000 * np.arange(6000) / 16_000)
+    (tmp_path / "x.wav").write_bytes(wav_bytes(sound))
+    heard = run(Path(command[1]).name, "--model", str(project / command[3]), "--wav", str(tmp_path / "x.wav"), "--json")
+    assert heard.returncode == 0, heard.stderr
+    assert {json.loads(line)["word"] for line in heard.stdout.splitlines()} <= {"hum", "whistle"}
+
+
+def test_its_file_is_evaluated_on_the_same_words(recordings: Path, project: Path, run: Run) -> None:
+    model = project / "models" / "local" / NAME / f"{NAME}.tflite.zlib"
+    if not model.exists():
+        pytest.skip("its model was not made")
+    done = run("12_evaluate.py", str(model), "--speech", str(recordings), "--json")
+    assert done.returncode == 0, done.stderr
+    card = artifact.load_file(model)[0]
+    assert json.loads(done.stdout)["confusion"] == card.content["test"]["confusion"]
+    done = run("12_evaluate.py", str(model), "--data", "synthetic")
+    assert done.returncode == 1
+    assert "name your recordings" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("clips", [24, 480, 4800, 50_000])
+def test_few_clips_are_seen_often_and_many_fit_into_memory(clips: int) -> None:
+    recipe = words_version(clips).recipes[NAME]
+    assert recipe.augmentation is not None
+    assert LEAST_COPIES <= recipe.augmentation.copies <= MOST_COPIES
+    assert LEAST_EPOCHS <= recipe.epochs <= MOST_EPOCHS
+    assert words_version(2 * clips).recipes[NAME].epochs <= recipe.epochs
