@@ -10,7 +10,7 @@ from dataclasses import replace
 from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
-from device.cli import parser, run
+from device.cli import add_number, parser, run
 from pipeline.reference import SEED
 from pipeline.words import train_words
 
@@ -22,7 +22,7 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     seed = os.environ.get("SEED") or str(SEED)
-    options.add_argument("--seed", type=int, default=seed, help=f"of all randomness (default: $SEED, or {SEED})")
+    add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), seed, f"$SEED, or {SEED}")
     cli.add_sources(options)
     arguments = options.parse_args()
     print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))
