@@ -1,4 +1,4 @@
-"""Other sounds made from what is at hand, where no recordings can be had: they teach less than real ones."""
+"""Other sounds made from what is at hand, where no recordings are available: they teach less than real ones."""
 
 import numpy as np
 from numpy.typing import NDArray

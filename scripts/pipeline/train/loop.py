@@ -33,7 +33,7 @@ class Problem:
         input_shape, output_shape: of one sample.
         samples: the number of training samples; each epoch takes them in a new random order.
         batch: inputs and targets of the samples at the given indices [b], in graph mode; for what it draws at random,
-            it is given a seed, two integers that are others in each step.
+            it is given a seed, two integers that differ in each step.
         loss: of targets and outputs.
         score: of the model on validation data.
     """
