@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from pipeline.engine.pool import ONE_THREAD, Done, error_line
 os.environ |= {  # read as Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",  # matches, and so hides, whatever it would print here of other processes
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # 3.11.7 and 3.11.8 work together
 }
 import ray
@@ -24,6 +26,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 TRIES = 3  # of a task whose process or machine is lost
 SENT = {"scripts", "results", "results/reference", node.REQUIREMENTS, "requirements.lock"}  # to a cluster's machines
+CONNECT_S = 10  # to connect to a cluster
+NO_ANSWER = "no Ray cluster answers: correct RAY_ADDRESS (host:port, or auto), or start one (docs/cluster.md)"
 LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError)
 
 
@@ -43,6 +47,7 @@ class RayPool:
         self._tasks: dict[Any, tuple[str, int, Callable[..., Any], tuple[Any, ...]]] = {}
         self._options: dict[str, Any] = {}
         if address:
+            _check_answers(address)
             names = (p.relative_to(files.ROOT).as_posix() for p in (*files.ROOT.iterdir(), *files.RESULTS.iterdir()))
             left = [f"/{name}" for name in names if name not in SENT]
             sent = {"working_dir": str(files.ROOT), "excludes": [*left, "__pycache__"]}
@@ -66,7 +71,7 @@ class RayPool:
 
     @property
     def slots(self) -> int:
-        return int(ray.cluster_resources().get("CPU", 0))
+        return int(sum(machine["Resources"].get("CPU", 0) for machine in _machines()))
 
     def share(self, value: Any) -> Any:
         return ray.put(value)
@@ -118,7 +123,7 @@ class RayPool:
         Raises:
             UserError: a machine that would not make the same models, or no machine.
         """
-        machines = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
+        machines = [machine for machine in _machines() if machine["Resources"].get("CPU")]
         if not machines:
             raise UserError(
                 f"{address}: this cluster has no machine with a free processor: start one (docs/cluster.md)"
@@ -138,15 +143,32 @@ class RayPool:
                 self._options = {"runtime_env": {"pip": {"packages": packages}}}
 
 
+def _machines() -> list[dict[str, Any]]:
+    return [machine for machine in ray.nodes() if machine["Alive"]]
+
+
+def _check_answers(address: str) -> None:
+    """Ask for a connection, since Ray itself would try for minutes.
+
+    Raises:
+        UserError: nobody answers.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+    except (OSError, ValueError, OverflowError):
+        raise UserError(f"{address}: {NO_ANSWER}") from None
+
+
 def _connect(address: str, environment: dict[str, Any], **options: Any) -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
         with held_stderr():
             ray.init(address, runtime_env=environment, configure_logging=False, log_to_driver=False, **options)
-    except (ConnectionError, ValueError, exceptions.RayError):
-        raise UserError(
-            f"{address}: no Ray cluster answers: correct RAY_ADDRESS, or start one (docs/cluster.md)"
-        ) from None
+    except (ConnectionError, exceptions.RayError):
+        raise UserError(f"{address}: {NO_ANSWER}") from None
     except RuntimeError as error:
         if "Version mismatch" not in str(error):
             raise
