@@ -1,4 +1,4 @@
-"""A cluster of several machines, here as several nodes of Ray on this one: lost machines, code that is sent, refusals."""
+"""A cluster of machines, here several nodes of Ray on this one: lost machines, code that is sent, refusals."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +32,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     started.shutdown()
 
 
-def test_a_machine_that_is_lost_costs_nothing(
-    cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_machine_that_is_lost_costs_nothing(cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     started, machines = cluster
     end = tmp_path / "end"
     capfd.readouterr()
@@ -69,12 +67,14 @@ def test_a_cluster_that_does_not_answer() -> None:
 
 
 def test_machines_that_would_make_other_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.engine import cluster, node
+    import ray
+
+    from pipeline.engine import node
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("Version mismatch: The cluster was started with:\n  Python: 3.9.1")
 
-    monkeypatch.setattr(cluster.ray, "init", refuse)
+    monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(UserError, match=r"^local: its machines have another Python or Ray: [^\n]*3\.9\.1$"):
         open_pool(2)
     assert node.lacking() == []
