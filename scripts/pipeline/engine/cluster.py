@@ -12,6 +12,7 @@ from device.errors import UserError
 from device.quiet import held_stderr
 from pipeline import files
 from pipeline.engine import node
+from pipeline.engine.forked import LostError, in_fork
 from pipeline.engine.pool import ONE_THREAD, Done, error_line
 
 os.environ |= {  # read as Ray is imported
@@ -28,7 +29,7 @@ TRIES = 3  # of a task whose process or machine is lost
 SENT = {"scripts", "results", "results/reference", node.REQUIREMENTS, "requirements.lock"}  # to a cluster's machines
 CONNECT_S = 10  # to connect to a cluster
 NO_ANSWER = "no Ray cluster answers: correct RAY_ADDRESS (host:port, or auto), or start one (docs/cluster.md)"
-LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError)
+LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError, LostError)
 
 
 class RayPool:
@@ -43,9 +44,8 @@ class RayPool:
     """
 
     def __init__(self, jobs: int | None, address: str | None) -> None:
-        self._remotes: dict[Callable[..., Any], Any] = {}
+        self._run = ray.remote(num_cpus=1, max_retries=0)(in_fork)
         self._tasks: dict[Any, tuple[str, int, Callable[..., Any], tuple[Any, ...]]] = {}
-        self._options: dict[str, Any] = {}
         if address:
             _check_answers(address)
             names = (p.relative_to(files.ROOT).as_posix() for p in (*files.ROOT.iterdir(), *files.RESULTS.iterdir()))
@@ -94,28 +94,23 @@ class RayPool:
             ray.cancel(task, force=True)
 
     def _start(self, key: str, attempt: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        if function not in self._remotes:
-            self._remotes[function] = ray.remote(num_cpus=1, max_calls=1, max_retries=0, **self._options)(function)
-        self._tasks[self._remotes[function].remote(*arguments)] = key, attempt, function, arguments
+        self._tasks[self._run.remote(function, *arguments)] = key, attempt, function, arguments
 
     def _end(self, task: Any) -> Done | None:
         """Return what came of a task; none if it was lost and is tried again."""
         key, attempt, function, arguments = self._tasks.pop(task)
         try:
-            return Done(key, ray.get(task))
-        except LOST:
-            if attempt < TRIES:
-                self._start(key, attempt + 1, function, arguments)
-                return None
-            return Done(key, error=f"its process or its machine was lost {TRIES} times: out of memory?")
+            return Done(key, *ray.get(task))
         except exceptions.OutOfMemoryError:
             return Done(key, error="out of memory")
         except exceptions.RuntimeEnvSetupError as error:
             raise UserError(f"a machine of the cluster could not be set up: {error_line(error)}") from None
-        except exceptions.RayTaskError as error:
-            return Done(key, error=error_line(error.cause))
         except exceptions.RayError as error:
-            return Done(key, error=error_line(error))
+            cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
+            if isinstance(cause, LOST) and attempt < TRIES:
+                self._start(key, attempt + 1, function, arguments)
+                return None
+            return Done(key, error=error_line(cause))
 
     def _prepare(self, address: str) -> None:
         """Check the cluster's machines; have Ray install the packages if any lacks one.
@@ -140,7 +135,7 @@ class RayPool:
                 raise UserError(f"{name} has no AVX2, so it would make other models: leave it out")
             if lacking:
                 packages = [f"-r ${{RAY_RUNTIME_ENV_CREATE_WORKING_DIR}}/{node.REQUIREMENTS}"]
-                self._options = {"runtime_env": {"pip": {"packages": packages}}}
+                self._run = self._run.options(runtime_env={"pip": {"packages": packages}})
 
 
 def _machines() -> list[dict[str, Any]]:
