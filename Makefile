@@ -6,7 +6,8 @@ SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER
+JOBS ?= 1
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER JOBS
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
@@ -21,7 +22,7 @@ all: data $(VERSIONS) ## set up, get the data, build the five versions, time the
 	@$(RUN) scripts/09_results.py
 
 setup: ## install the pinned packages into .venv
-	@$(PYTHON) scripts/00_setup.py
+	@$(PYTHON) scripts/00_setup.py $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
 data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py
@@ -118,7 +119,7 @@ fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" requirements.txt tests/requirements.txt -o requirements.lock
+	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
 clean: ## remove what runs on this machine made; keeps downloads, .venv and all that is published
 	rm -rf models/local models/synthetic results/local results/synthetic data/real data/synthetic
@@ -128,5 +129,6 @@ help: ## this list
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
+	@echo "           JOBS=1 (models at once, of seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           MINUTES=3 (of make fuzz)"
