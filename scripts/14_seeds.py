@@ -25,7 +25,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in RECIPES))
+    studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in RECIPES if recipe != "live"))  # which is split so anyway
     options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
     add_number(options, "--seeds", "seeds 1 to N", runs.SEEDS, 5)
     options.add_argument(

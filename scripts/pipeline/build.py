@@ -99,7 +99,7 @@ def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_
     """
 
     def load() -> DataSets:  # twice, so that the samples are not held while a model is trained on their features
-        return load_data(version.task, sources, version.recipes[recipe_name].other > 0)
+        return load_data(version.task, version.recipes[recipe_name], sources)
 
     ordered = plan(version, recipe_name, seed, load(), made_with)
     if ordered.is_up_to_date():

@@ -96,6 +96,7 @@ class Recipe:
         label_smoothing: for spotters: this share of each label is spread over all words.
         dropout: before the last layer of "ds_tc_resnet".
         other: for spotters: the share of each epoch that other sounds get, as a further class; they need augmentation.
+        by_speaker: for spotters: no speaker's clips are in two splits, whatever the course's lists say.
         deflate_layout: lay out the file for deflate, and search for its shortest stream with zopfli (see
             pipeline/export/deflate.py).
     """
@@ -121,18 +122,20 @@ class Recipe:
     rate_distortion: RateDistortion | None = None
     deflate_layout: bool = False
     other: float = 0.0
+    by_speaker: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.other < 1 or (self.other and not self.augmentation):
             raise ValueError("other sounds are a share below 1, and need augmentation")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON would give it back; without `other` where it is 0, as cards from before it are."""
+        """Return the recipe as JSON would give it back, without LATER fields at their defaults."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
-        if not self.other:
-            del fields["other"]
         plain: dict[str, Any] = json.loads(json.dumps(fields))
-        return plain
+        return {name: value for name, value in plain.items() if name not in LATER or value != LATER[name]}
+
+
+LATER = {name: Recipe.__dataclass_fields__[name].default for name in ("other", "by_speaker")}  # cards are older
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.frontend import Mfcc
 from pipeline.data import synthetic
+from pipeline.data.noise import tones
 from pipeline.data.other_sounds import KINDS, OtherSounds, Recording, collect
 from pipeline.data.speech import LABELS, OTHER, Speech
 from pipeline.recipe import Augmentation, Recipe
@@ -68,7 +70,20 @@ def test_kinds_have_their_shares() -> None:
     rng, seconds = np.random.default_rng(0), OtherSeconds(made)
     tops = np.array([np.median(seconds.draw(rng)) * 32768 for _ in range(600)])
     assert (np.abs(tops - 2000) < 1).mean() == pytest.approx(other.SHARES["words"], abs=0.06)
-    assert (np.abs(tops - 3000) < 1).mean() == pytest.approx(other.SHARES["noise"] * (1 - other.COLOURED), abs=0.06)
+    assert (np.abs(tops - 3000) < 1).mean() == pytest.approx(
+        other.SHARES["noise"] * (1 - other.COLOURED - other.TONES), abs=0.06
+    )
+
+
+def test_tones_are_lines_in_the_spectrum_and_noise_is_not() -> None:
+    def flatness(sound: NDArray[np.float32]) -> float:  # geometric mean of the power over its mean: 1 for white noise
+        power = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2 + 1e-12
+        return float(np.exp(np.log(power).mean()) / power.mean())
+
+    rng = np.random.default_rng(0)
+    made = [tones(16_000, rng) for _ in range(100)]
+    assert max(flatness(sound) for sound in made) < 0.2 < flatness(rng.normal(size=16_000).astype(np.float32))
+    np.testing.assert_allclose([sound.std() for sound in made], 1, rtol=1e-5)
 
 
 def test_there_must_be_recordings() -> None:

@@ -16,6 +16,7 @@ from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.own_words import OwnWords, read_own_words
 from pipeline.data.speech import Speech
 from pipeline.data.weather import Weather
+from pipeline.recipe import Recipe
 
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
@@ -65,15 +66,16 @@ class DataSets:
         return self.main.identity
 
 
-def load_data(task: str, sources: Sources, other: bool = False) -> DataSets:
-    """Load what the models of a task are made from, with other sounds if `other` says so.
+def load_data(task: str, recipe: Recipe, sources: Sources) -> DataSets:
+    """Load what a model of a task is made from by a recipe: in the recipe's split, with other sounds if it takes some.
 
     Raises:
         UserError: bad data, or none.
     """
     if task == FORECASTING:
         return DataSets(load_weather(sources))
-    return DataSets(load_speech(sources), load_other_sounds(sources) if other else None)
+    clips = load_speech(replace(sources, by_speaker=sources.by_speaker or recipe.by_speaker))
+    return DataSets(clips, load_other_sounds(sources) if recipe.other else None)
 
 
 def load_weather(sources: Sources) -> Weather:

@@ -19,6 +19,7 @@ from pipeline.progress import progress_bar
 
 LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 OTHER = "_other_"  # the label of everything else; labels that begin with "_" are no words
+BY_SPEAKER = "speaker hash 80/10/10"  # the split in which no speaker is twice, as identities name it
 SPLITS = ("train", "validation", "test")
 MOST_CLIPS = 200_000
 
@@ -135,7 +136,7 @@ def split_clips(names: list[str], lists: Lists | None) -> tuple[NDArray[np.int8]
         return np.array(
             [next(i for i, part in enumerate(lists) if n in part) for n in names], np.int8
         ), "the course's lists"
-    return np.array([_hash_split(name) for name in names], np.int8), "speaker hash 80/10/10"
+    return np.array([_hash_split(name) for name in names], np.int8), BY_SPEAKER
 
 
 def by_speaker(speech: Speech) -> Speech:

@@ -13,7 +13,7 @@ from pipeline.build import Plan, plan, produce, write
 from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.engine.pool import Done, Pool, open_pool
 from pipeline.metrics import TASK_METRICS
-from pipeline.recipe import Version
+from pipeline.recipe import Recipe, Version
 from pipeline.store import LOCAL, SYNTHETIC
 from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import VERSIONS
@@ -37,8 +37,10 @@ def run(
     Raises:
         UserError: bad data, or a pool that can't be had.
     """
-    kinds = {version.name: (version.task, version.recipes[recipe].other > 0) for version in versions}
-    data = {(task, other): load_data(task, sources, other) for task, other in set(kinds.values())}
+    recipes = {version.name: version.recipes[recipe] for version in versions}
+    kinds = {version.name: _kind_of_data(version.task, recipes[version.name]) for version in versions}
+    one_of_each = {kinds[version.name]: version for version in versions}
+    data = {kind: load_data(one.task, recipes[one.name], sources) for kind, one in one_of_each.items()}
     plans = {
         f"{version.name}, seed {seed}": plan(
             version, recipe, seed, data[kinds[version.name]], made_with(study, version.name, seed), study
@@ -62,6 +64,11 @@ def run(
                     write(stale[done.key], *done.value)
                     write_trials(folder)
     return write_trials(folder), failed
+
+
+def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
+    """Return what decides which data a recipe is given: recipes with the same share them."""
+    return task, recipe.by_speaker, recipe.other > 0
 
 
 def _ended(pool: Pool) -> Iterator[Done]:

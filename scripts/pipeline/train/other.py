@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.audio import RATE, Audio
-from pipeline.data.noise import coloured_noise
+from pipeline.data.noise import coloured_noise, tones
 from pipeline.data.other_sounds import Recording
 
-SHARES = {"speech": 0.6, "words": 0.25, "noise": 0.15}  # of the seconds, where there are all kinds
+SHARES = {"speech": 0.55, "words": 0.2, "noise": 0.25}  # of the seconds, where there are all kinds
 BLOCK = RATE // 20  # samples over which loudness is taken
 ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
 PIECE = RATE // 5, RATE * 7 // 10  # samples of such a piece
 ROOM = -4.5, -2.5  # powers of ten: how loud the room is
 COLOURED = 0.3  # of the seconds of noise: coloured noise, from faint to loud
+TONES = 0.3  # of the seconds of noise: tones with overtones, as of music, animals and machines
 LOUDNESS = -4.5, -1.0  # powers of ten: how loud it is
 
 
@@ -39,8 +40,8 @@ class OtherSeconds:
     def draw(self, rng: np.random.Generator) -> Audio:
         """Return a random second [16000] in [-1, 1)."""
         kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
-        if kind == "noise" and rng.random() < COLOURED:
-            return _noise(LOUDNESS, rng)
+        if kind == "noise" and (which := rng.random()) < COLOURED + TONES:
+            return _noise(LOUDNESS, rng) if which < COLOURED else _tones(rng)
         recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
         if kind == "speech" and rng.random() < ALONE:
             return _alone(recording, rng)
@@ -88,6 +89,11 @@ def _sound(samples: NDArray[np.int16]) -> Audio:
 def _noise(powers: tuple[float, float], rng: np.random.Generator) -> Audio:
     """Return a second of coloured noise, as loud as a power of ten drawn from a range."""
     return (coloured_noise(RATE, rng) * 10 ** rng.uniform(*powers)).astype(np.float32)
+
+
+def _tones(rng: np.random.Generator) -> Audio:
+    """Return a second of tones in a quiet room, as loud as a power of ten drawn from LOUDNESS."""
+    return (tones(RATE, rng) * 10 ** rng.uniform(*LOUDNESS)).astype(np.float32) + _noise(ROOM, rng)
 
 
 def _normalised(weights: Sequence[float]) -> NDArray[np.float64]:

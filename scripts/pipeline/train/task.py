@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from device.artifact import Card
 from pipeline.data.identity import Identity
 from pipeline.data.sources import DataSets, Sources, load_speech, load_weather
-from pipeline.data.speech import LABELS
+from pipeline.data.speech import BY_SPEAKER, LABELS
 from pipeline.data.weather import Weather
 from pipeline.recipe import Recipe
 from pipeline.train.forecasting import NO_SCALING, Forecasting
@@ -66,4 +66,6 @@ def prepare_for(card: Card, sources: Sources) -> Task:
         mean, std = (np.asarray(v, np.float32) for v in (card.mean, card.std))
         return Forecasting(load_weather(sources), (mean, std))
     own = sorted(card.words) != sorted(LABELS)
-    return Spotting(load_speech(replace(sources, own_words=own)), card.front_end, card.labels)
+    by_speaker = card.content["made_from"]["data"]["split"] == BY_SPEAKER
+    speech = load_speech(replace(sources, own_words=own, by_speaker=by_speaker))
+    return Spotting(speech, card.front_end, card.labels)
