@@ -131,7 +131,7 @@ class Recipe:
             raise ValueError("other sounds are a share below 1, and need augmentation")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON would give it back, without younger fields at their defaults, as older cards are."""
+        """Return the recipe as JSON would give it back, without younger fields at their defaults, as on old cards."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
         for name in ("other", "by_speaker", "kernel"):
             if fields[name] == getattr(Recipe, name):
