@@ -15,7 +15,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words seeds baselines study measure pi emulated results \
-  bench listening publish render published test test-pi portable fuzz lock clean help
+  bench engine listening publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -79,6 +79,10 @@ results: setup ## the report, the published run and this machine's run in one ta
 
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py
+
+engine: ## measure what many models at once cost and give
+	@$(PYTHON) scripts/00_setup.py --search
+	@$(RUN) scripts/20_engine.py
 
 listening: setup ## measure the published spotters on long recordings, and choose their thresholds
 	@$(RUN) scripts/18_listening.py

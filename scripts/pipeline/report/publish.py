@@ -58,6 +58,8 @@ def publish(sources: Sources) -> None:
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(bench, PUBLISHED.bench_path)
+    if LOCAL.engine_path.exists():
+        _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
