@@ -7,10 +7,9 @@ It needs Ray (00_setup.py --search).
 from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
-from device.artifact import SPOTTING
 from device.cli import parser, run
 from pipeline import files
-from pipeline.data.sources import load_data
+from pipeline.data.sources import load_speech
 from pipeline.measure.engine import measure_engine
 from pipeline.report.engine import engine_table
 from pipeline.store import store_of
@@ -21,7 +20,7 @@ def main() -> None:
     cli.add_sources(options)
     sources = cli.sources(options.parse_args())
     result = measure_engine(sources)
-    files.write_json(store_of(load_data(SPOTTING, sources).identity).engine_path, result)
+    files.write_json(store_of(load_speech(sources).identity).engine_path, result)
     print(engine_table(result))
 
 

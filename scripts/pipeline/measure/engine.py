@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from device.artifact import SPOTTING
 from device.probe import probe
 from pipeline import files, freshness
 from pipeline.build import Plan, plan, produce
-from pipeline.data.sources import DataSets, Sources, load_data
+from pipeline.data.sources import DataSets, Sources, load_data, load_speech
 from pipeline.engine.pool import Pool, open_pool
 from pipeline.store import PUBLISHED
 from pipeline.versions.catalogue import VERSIONS
@@ -57,7 +56,7 @@ def _empty_tasks(jobs: int, sources: Sources) -> dict[str, float]:
         Seconds to open the pool and share the data; from handing a task over to its end (median); of the driver's
         processor for each task.
     """
-    data = load_data(SPOTTING, sources)
+    data = DataSets(load_speech(sources))
     started = time.monotonic()
     with open_pool(jobs) as pool:
         shared = pool.share(data)
@@ -81,7 +80,7 @@ def _throughput(jobs: int, sources: Sources) -> float:
     """Return how many models `jobs` workers of Ray make in an hour, once each has made one."""
     name, recipe = TRIAL
     version = VERSIONS[name]
-    data = load_data(version.task, sources)
+    data = load_data(version.task, version.recipes[recipe], sources)
     plans = [plan(version, recipe, seed, data, "") for seed in range(1, TRIALS + 1)]
     with open_pool(jobs, "local") as pool:
         shared = pool.share(data)
