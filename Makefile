@@ -15,7 +15,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words seeds baselines study measure pi emulated results \
-  bench engine listening publish render published test test-pi portable fuzz lock clean help
+  bench engine listening publish-models publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -60,7 +60,7 @@ study: ## every input of every claim: ten seeds, baselines, our recipes, unknown
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=report
 	@$(RUN) scripts/14_seeds.py report --seeds 10
 	@$(RUN) scripts/02_baselines.py
-	@for study in improved smallest report-by-speaker improved-by-speaker smallest-by-speaker; do \
+	@for study in improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker; do \
 	  $(RUN) scripts/14_seeds.py $$study || exit 1; done
 	@$(MAKE) --no-print-directory measure emulated bench results
 
@@ -87,6 +87,9 @@ engine: ## measure what many models at once cost and give
 listening: setup ## measure the published spotters on long recordings, and choose their thresholds
 	@$(RUN) scripts/18_listening.py
 
+publish-models: setup ## for maintainers: copy this machine's models to the published ones, to be measured
+	@$(RUN) scripts/15_publish.py --models
+
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py
 
@@ -94,12 +97,13 @@ render: setup ## for maintainers: write the README, docs, plots and page from th
 	@$(RUN) scripts/16_render.py
 
 LOG := results/local/published.log
-published: setup ## for maintainers: all of study, publish and render, in the background: hours; resumes
+ALL_PUBLISHED := study publish-models measure emulated listening engine publish render
+published: setup ## for maintainers: make all that is published, in the background: hours; resumes
 	@mkdir -p $(dir $(LOG))
 	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
-	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish render DATA=real >> $(LOG) 2>&1 &
+	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory $(ALL_PUBLISHED) DATA=real >> $(LOG) 2>&1 &
 	@echo "running in the background. To watch it: tail -f $(LOG)"
-	@echo "To stop it: pkill -INT -f 'make.*study publish render'; make published goes on from there"
+	@echo "To stop it: pkill -f 'make.*$(ALL_PUBLISHED)'; make published goes on from there"
 
 test: ## set up, check style and types, run the tests
 	@$(PYTHON) scripts/00_setup.py --tests
@@ -130,7 +134,7 @@ clean: ## remove what runs on this machine made; keeps downloads, .venv and all 
 
 help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo
-	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           JOBS=1 (models at once, of seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"

@@ -1,19 +1,30 @@
 """Copy this machine's models and results to the published ones (for maintainers); then run 16_render.py and commit.
 
 It takes the five versions by the report's recipes, of our own recipes the seeds that validation chooses, all studies,
-latencies and the bench, and derives the table of versions, the claims and the examples from them.
+latencies, the bench and the listeners, and derives the table of versions, the claims and the examples from them.
+08_measure.py and 18_listening.py measure published models: copy these first.
 """
 
 from device.cli import parser, run
 from pipeline import cli
-from pipeline.report.publish import publish
+from pipeline.report.publish import publish, publish_models
+
+EXAMPLES = """\
+  python scripts/15_publish.py --models
+  python scripts/15_publish.py"""
 
 
 def main() -> None:
-    options = parser(__doc__, "  python scripts/15_publish.py")
+    options = parser(__doc__, EXAMPLES)
+    options.add_argument("--models", action="store_true", help="only the models and the runs that they come from")
     cli.add_sources(options)
-    publish(cli.sources(options.parse_args()))
-    print("published: models, results; now run make render and commit")
+    arguments = options.parse_args()
+    if arguments.models:
+        publish_models()
+        print("published: models and runs; now measure them, and publish the rest")
+    else:
+        publish(cli.sources(arguments))
+        print("published: models, results; now run make render and commit")
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ from pipeline.study.trials import chosen
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
 
 
-def publish(sources: Sources) -> None:
+def publish_models() -> None:
     """Publish this machine's runs: the report's recipes at SEED, the chosen seeds of our recipes, all studies.
 
     Raises:
-        UserError: a version is missing, or was not made with the report's recipe and SEED; bad data for the examples.
+        UserError: a version is missing, or was not made with the report's recipe and SEED.
     """
     for name in VERSIONS:
         card = LOCAL.card("report", name)
@@ -34,20 +34,27 @@ def publish(sources: Sources) -> None:
         made = card.content["made_from"]
         if (made["recipe_name"], made["seed"]) != ("report", SEED):
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
-    bench = LOCAL.bench_path
-    counts = LOCAL.latency / host.EMULATED_RESULT
-    listening = LOCAL.listening_path
-    for path, target in (
-        (host.HOST_RESULT, "make measure"),
-        (counts, "make emulated"),
-        (bench, "make bench"),
-        (listening, "make listening"),
-    ):
-        if not path.exists():
-            raise UserError(f"{path}: no such result: run {target} first")
     for name in VERSIONS:
         _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
     publish_studies()
+
+
+def publish(sources: Sources) -> None:
+    """Publish the models, what was measured of them, and what is computed from all.
+
+    Raises:
+        UserError: as `publish_models`; something was not measured; bad data for the examples.
+    """
+    for path, target in (
+        (host.HOST_RESULT, "make measure"),
+        (LOCAL.latency / host.EMULATED_RESULT, "make emulated"),
+        (LOCAL.bench_path, "make bench"),
+        (LOCAL.engine_path, "make engine"),
+        (LOCAL.listening_path, "make listening"),
+    ):
+        if not path.exists():
+            raise UserError(f"{path}: no such result: run {target} first")
+    publish_models()
     published = {
         artifact.load_file(path)[0].sha256
         for recipe in (*RECIPES, QUANTISATION_STUDY)
@@ -57,9 +64,8 @@ def publish(sources: Sources) -> None:
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
-    _copy(bench, PUBLISHED.bench_path)
-    if LOCAL.engine_path.exists():
-        _copy(LOCAL.engine_path, PUBLISHED.engine_path)
+    _copy(LOCAL.bench_path, PUBLISHED.bench_path)
+    _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
