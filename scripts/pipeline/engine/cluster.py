@@ -28,7 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 TRIES = 3  # of a task whose process or machine is lost
 SENT = {"scripts", "results", "results/reference", node.REQUIREMENTS, "requirements.lock"}  # to a cluster's machines
 CONNECT_S = 10  # to connect to a cluster
-NO_ANSWER = "no Ray cluster answers: correct RAY_ADDRESS (host:port, or auto), or start one (docs/cluster.md)"
+NO_ANSWER = "no Ray cluster answers that takes your token: correct RAY_ADDRESS (host:port, or auto): docs/cluster.md"
 LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError, LostError)
 
 
