@@ -97,13 +97,13 @@ render: setup ## for maintainers: write the README, docs, plots and page from th
 	@$(RUN) scripts/16_render.py
 
 LOG := results/local/published.log
-ALL_PUBLISHED := study publish-models measure emulated listening engine publish render
 published: setup ## for maintainers: make all that is published, in the background: hours; resumes
 	@mkdir -p $(dir $(LOG))
 	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
-	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory $(ALL_PUBLISHED) DATA=real >> $(LOG) 2>&1 &
-	@echo "running in the background. To watch it: tail -f $(LOG)"
-	@echo "To stop it: pkill -f 'make.*$(ALL_PUBLISHED)'; make published goes on from there"
+	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish-models measure emulated listening \
+	  engine publish render DATA=real >> $(LOG) 2>&1 & \
+	echo "running in the background. To watch it: tail -f $(LOG)"; \
+	echo "To stop it: kill -- -$$!  (make published goes on from there)"
 
 test: ## set up, check style and types, run the tests
 	@$(PYTHON) scripts/00_setup.py --tests
