@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from device import artifact
-from device.artifact import FORECASTING
 from device.errors import UserError
 from device.latency import peak_memory_mib
 from device.runtime import Model
 from pipeline import files, freshness
 from pipeline.cli import import_tensorflow
-from pipeline.data.identity import Identity
-from pipeline.data.sources import Sources, load_other_sounds, load_speech, load_weather
+from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.metrics import KB
 from pipeline.progress import progress_bar
 from pipeline.recipe import Recipe, Version
@@ -31,89 +30,175 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to d
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
 
 
-def build(
-    version: Version, recipe_name: str, seed: int, sources: Sources, made_with: str, study: str | None = None
-) -> Path:
+@dataclass(frozen=True)
+class Made:
+    """A trained model as files, checked on validation data.
+
+    Attributes:
+        compressed: the file that is published.
+        converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
+        sparsity: share of the weights that are 0.
+        checks: "validation", its metrics; "parity", how it compares with the Keras model.
+    """
+
+    compressed: bytes
+    converted: bytes
+    slimmed: bytes
+    sparsity: float
+    checks: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to be built, all but its data.
+
+    Attributes:
+        made_from: what decides its bytes; a model of the same is up to date.
+        made_with: the command that builds it again.
+        folder: where it goes.
+    """
+
+    version: Version
+    recipe_name: str
+    seed: int
+    made_from: dict[str, Any]
+    made_with: str
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.version.recipes[self.recipe_name]
+
+    @property
+    def card_path(self) -> Path:
+        return self.folder / f"{self.version.name}.json"
+
+    def is_up_to_date(self) -> bool:
+        """Tell whether the model is there, made from the same."""
+        try:
+            card, _ = artifact.load(self.folder, self.version.name)
+            return bool(card.content["made_from"] == self.made_from)
+        except (UserError, KeyError):
+            return False
+
+    def __str__(self) -> str:
+        description = self.made_from["data"]["description"]
+        return f"{self.version.name}: recipe {self.recipe_name!r}, seed {self.seed}, {description}"
+
+
+def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_with: str) -> Path:
     """Build `version` by one of its recipes unless it is up to date; return the path of its card.
 
     The model goes to models/local/RECIPE, or to models/synthetic/RECIPE if its data are synthetic.
 
     Args:
         made_with: the command that builds it again, for the card.
-        study: the run belongs to this study and goes to models/local/STUDY/seed-N (or models/synthetic/…).
 
     Raises:
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
     """
-    recipe = version.recipes[recipe_name]
-    identity = data_identity(version.task, sources)
-    folder = store_of(identity).models / (f"{study}/seed-{seed}" if study else recipe_name)
-    card_path = folder / f"{version.name}.json"
+
+    def load() -> DataSets:  # twice, so that the samples are not held while a model is trained on their features
+        return load_data(version.task, sources, version.recipes[recipe_name].other > 0)
+
+    ordered = plan(version, recipe_name, seed, load(), made_with)
+    if ordered.is_up_to_date():
+        print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
+    else:
+        print(ordered, flush=True)
+        write(ordered, *produce(ordered, load))
+    return ordered.card_path
+
+
+def plan(
+    version: Version, recipe_name: str, seed: int, data: DataSets, made_with: str, study: str | None = None
+) -> Plan:
+    """Say what a model would be made from, and where it goes.
+
+    Args:
+        study: the run belongs to this study and goes to models/local/STUDY/seed-N (or models/synthetic/…).
+    """
     made_from = {
         "recipe_name": recipe_name,
-        "recipe": recipe.to_dict(),
+        "recipe": version.recipes[recipe_name].to_dict(),
         "constraints": [asdict(c) for c in version.constraints],
         "seed": seed,
-        "data": asdict(identity),
-        **({"other_sounds": asdict(load_other_sounds(sources).identity)} if recipe.other else {}),
+        "data": asdict(data.identity),
+        **({"other_sounds": asdict(data.other.identity)} if data.other else {}),
         "tools": {name: installed(name) for name in TOOLS},
         "code": freshness.task_digest(version.task),
     }
-    if _is_fresh(folder, version.name, made_from):
-        print(f"{version.name}: {card_path.relative_to(files.ROOT)} is up to date")
-        return card_path
+    folder = store_of(data.identity).models / (f"{study}/seed-{seed}" if study else recipe_name)
+    return Plan(version, recipe_name, seed, made_from, made_with, folder)
+
+
+def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[str, Any]]:
+    """Make a model and test it; return its file and its card. Nothing is written.
+
+    Raises:
+        UserError: bad data, or a TFLite file that does not do what the Keras model does.
+    """
     started = time.monotonic()
-    print(f"{version.name}: recipe {recipe_name!r}, seed {seed}, {identity.description}", flush=True)
     import_tensorflow()
     from pipeline.export.costs import costs
-    from pipeline.export.deflate import zlib_compress, zopfli_compress
+    from pipeline.export.deflate import zlib_compress
     from pipeline.export.flatbuffer import bytes_by_part
-    from pipeline.train import loop, task
+    from pipeline.train.task import prepare
 
-    data = task.prepare(version.task, recipe, sources)
-    loop.seed_everything(seed)
-    model = data.train(recipe, seed)
-    converted, slimmed, checks = _export(version.name, model, recipe, data)
-    compressed = zopfli_compress(slimmed) if recipe.deflate_layout else zlib_compress(slimmed)
-    metrics = evaluate(version.name, artifact.decode_model(compressed, version.name), data)
-    card = {
+    version = ordered.version
+    data = prepare(ordered.recipe, load())
+    made = make(ordered.recipe, data, ordered.seed, version.name)
+    metrics = evaluate(version.name, artifact.decode_model(made.compressed, version.name), data)
+    return made.compressed, {
         "format": artifact.CARD_FORMAT,
         "name": version.name,
         "task": version.task,
         **data.card(),
         "file": {
-            "sha256": hashlib.sha256(compressed).hexdigest(),
-            "compressed_bytes": len(compressed),
-            "slimmed_bytes": len(slimmed),
-            "converted_bytes": len(converted),
-            "converted_compressed_bytes": len(zlib_compress(converted)),
-            "converted_parts_bytes": bytes_by_part(converted),
-            "slimmed_parts_bytes": bytes_by_part(slimmed),
+            "sha256": hashlib.sha256(made.compressed).hexdigest(),
+            "compressed_bytes": len(made.compressed),
+            "slimmed_bytes": len(made.slimmed),
+            "converted_bytes": len(made.converted),
+            "converted_compressed_bytes": len(zlib_compress(made.converted)),
+            "converted_parts_bytes": bytes_by_part(made.converted),
+            "slimmed_parts_bytes": bytes_by_part(made.slimmed),
         },
-        "costs": asdict(costs(slimmed)),
-        "sparsity": round(loop.sparsity_of(model.get_weights()), 4),
+        "costs": asdict(costs(made.slimmed)),
+        "sparsity": made.sparsity,
         "test": metrics,
-        "results": judge(version, metrics, len(compressed)),
-        **checks,
-        "made_from": made_from,
-        "made_with": made_with,
-        "commit": freshness.commit(),
+        "results": judge(version, metrics, len(made.compressed)),
+        **made.checks,
+        "made_from": ordered.made_from,
+        "made_with": ordered.made_with,
         "wall_seconds": round(time.monotonic() - started, 1),
         "peak_memory_mib": peak_memory_mib(),
     }
-    with files.atomic_write(folder / f"{version.name}.tflite.zlib") as partial:
+
+
+def write(ordered: Plan, compressed: bytes, card: dict[str, Any]) -> None:
+    """Write a model and its card, the card last."""
+    with files.atomic_write(ordered.folder / f"{ordered.version.name}.tflite.zlib") as partial:
         partial.write_bytes(compressed)
-    files.write_json(card_path, card)
-    return card_path
+    files.write_json(ordered.card_path, {**card, "commit": freshness.commit()})
 
 
-def data_identity(task: str, sources: Sources) -> Identity:
-    """Return what a model of a task would be made from.
+def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
+    """Train a model, export it and check it on validation data; the test split is not looked at.
+
+    Args:
+        name: for messages.
 
     Raises:
-        UserError: bad data, or none.
+        UserError: the TFLite file does not do what the Keras model does.
     """
-    return (load_weather(sources) if task == FORECASTING else load_speech(sources)).identity
+    from pipeline.export.deflate import zlib_compress, zopfli_compress
+    from pipeline.train import loop
+
+    loop.seed_everything(seed)
+    model = data.train(recipe, seed)
+    converted, slimmed, checks = _export(name, model, recipe, data)
+    compressed = zopfli_compress(slimmed) if recipe.deflate_layout else zlib_compress(slimmed)
+    return Made(compressed, converted, slimmed, round(loop.sparsity_of(model.get_weights()), 4), checks)
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int) -> list[dict[str, Any]]:
@@ -158,10 +243,3 @@ def evaluate(name: str, content: bytes, task: "Task") -> dict[str, Any]:
     inputs = task.inputs("test")
     with progress_bar(None, f"testing {name}", "inputs", len(inputs)) as progress:
         return task.metrics(Model(content, name).predict(inputs, progress.update), "test")
-
-
-def _is_fresh(folder: Path, name: str, made_from: dict[str, Any]) -> bool:
-    try:
-        return bool(artifact.load(folder, name)[0].content["made_from"] == made_from)
-    except (UserError, KeyError):
-        return False

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from device.artifact import FORECASTING
 from device.errors import UserError
 from pipeline import files
 from pipeline.data import other_sounds, speech, synthetic
 from pipeline.data.fetch import DownloadableFile, UnreachableError, fetch, in_mirror
+from pipeline.data.identity import Identity
 from pipeline.data.kept import DataSet, kept_path, load, read_origin, save, stamp
 from pipeline.data.made_sounds import make_other_sounds
 from pipeline.data.other_sounds import OtherSounds
@@ -44,6 +46,34 @@ class Sources:
     by_speaker: bool = False
     other: Path | None = None
     own_words: bool = False
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """What the models of one task are made from.
+
+    Attributes:
+        main: weather readings, or clips of words.
+        other: other sounds, for spotters that learn them as a class of their own.
+    """
+
+    main: Weather | Speech
+    other: OtherSounds | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return self.main.identity
+
+
+def load_data(task: str, sources: Sources, other: bool = False) -> DataSets:
+    """Load what the models of a task are made from, with other sounds if `other` says so.
+
+    Raises:
+        UserError: bad data, or none.
+    """
+    if task == FORECASTING:
+        return DataSets(load_weather(sources))
+    return DataSets(load_speech(sources), load_other_sounds(sources) if other else None)
 
 
 def load_weather(sources: Sources) -> Weather:

@@ -3,14 +3,15 @@
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from device.artifact import read_card
 from pipeline import files
-from pipeline.build import build
-from pipeline.data.sources import Sources
+from pipeline.build import plan, produce, write
+from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Version
 from pipeline.store import LOCAL, SYNTHETIC
@@ -31,9 +32,19 @@ def run(study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[in
     for number, (seed, version) in enumerate(product(seeds, versions), 1):
         print(f"{study}: run {number} of {len(seeds) * len(versions)}", flush=True)
         _forget_models()
-        card = build(version, recipe, seed, sources, made_with(study, version.name, seed), study)
-        path = write_trials(card.parent.parent)
+        load = partial(_load, version, recipe, sources)
+        ordered = plan(version, recipe, seed, load(), made_with(study, version.name, seed), study)
+        if ordered.is_up_to_date():
+            print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
+        else:
+            print(ordered, flush=True)
+            write(ordered, *produce(ordered, load))
+        path = write_trials(ordered.folder.parent)
     return path
+
+
+def _load(version: Version, recipe: str, sources: Sources) -> DataSets:
+    return load_data(version.task, sources, version.recipes[recipe].other > 0)
 
 
 def _forget_models() -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from device.artifact import FORECASTING, Card
+from device.artifact import Card
 from pipeline.data.identity import Identity
-from pipeline.data.sources import Sources, load_other_sounds, load_speech, load_weather
+from pipeline.data.sources import DataSets, Sources, load_speech, load_weather
 from pipeline.data.speech import LABELS
+from pipeline.data.weather import Weather
 from pipeline.recipe import Recipe
 from pipeline.train.forecasting import NO_SCALING, Forecasting
 from pipeline.train.spotting import Spotting
@@ -47,17 +48,12 @@ class Task(Protocol):
         ...
 
 
-def prepare(kind: str, recipe: Recipe, sources: Sources) -> Task:
-    """Prepare the task with its data, as a recipe's model is trained for it.
-
-    Raises:
-        UserError: bad data, or none.
-    """
-    if kind == FORECASTING:
-        return Forecasting(load_weather(sources), None if recipe.normalise else NO_SCALING)
+def prepare(recipe: Recipe, data: DataSets) -> Task:
+    """Prepare the task with its data, as a recipe's model is trained for it."""
+    if isinstance(data.main, Weather):
+        return Forecasting(data.main, None if recipe.normalise else NO_SCALING)
     assert recipe.front_end is not None  # every spotter's recipe names one
-    other = load_other_sounds(sources) if recipe.other else None
-    return Spotting(load_speech(sources), recipe.front_end, other=other)
+    return Spotting(data.main, recipe.front_end, other=data.other)
 
 
 def prepare_for(card: Card, sources: Sources) -> Task:
