@@ -92,6 +92,7 @@ class Recipe:
         keep: which epoch is kept: the "last", or the "best" by validation accuracy (spotters).
         blocks: for "ds_tc_resnet", the number of blocks between one halving of time and the next.
         stride: of the first convolution of "ds_tc_resnet".
+        kernel: frames that a depthwise filter of "ds_tc_resnet" sees.
         normalise: for forecasters: z-score the inputs; otherwise the network takes °C and % as they are.
         label_smoothing: for spotters: this share of each label is spread over all words.
         dropout: before the last layer of "ds_tc_resnet".
@@ -121,16 +122,18 @@ class Recipe:
     rate_distortion: RateDistortion | None = None
     deflate_layout: bool = False
     other: float = 0.0
+    kernel: int = 9
 
     def __post_init__(self) -> None:
         if not 0 <= self.other < 1 or (self.other and not self.augmentation):
             raise ValueError("other sounds are a share below 1, and need augmentation")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON would give it back; without `other` where it is 0, as cards from before it are."""
+        """Return the recipe as JSON would give it back, without younger fields at their defaults, as older cards are."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
-        if not self.other:
-            del fields["other"]
+        for name in ("other", "kernel"):
+            if fields[name] == getattr(Recipe, name):
+                del fields[name]
         plain: dict[str, Any] = json.loads(json.dumps(fields))
         return plain
 

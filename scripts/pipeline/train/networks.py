@@ -139,7 +139,7 @@ def _ds_tc_resnet(
         if group:
             x = L.MaxPool2D((2, 1), padding="same")(x)
         for _ in range(blocks):
-            branch = L.DepthwiseConv2D((9, 1), padding="same", use_bias=False)(x)
+            branch = L.DepthwiseConv2D((recipe.kernel, 1), padding="same", use_bias=False)(x)
             x = L.ReLU()(L.Add()([pointwise(branch), x]))
     x = L.GlobalAveragePooling2D()(x)
     if recipe.dropout and not folded:
