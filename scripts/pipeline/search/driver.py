@@ -1,6 +1,5 @@
 """The trials of a search: ask Optuna for recipes, have them trained rung by rung, keep what comes of them."""
 
-import json
 import math
 from collections.abc import Callable
 
@@ -88,7 +87,7 @@ class Driver:
     def _submit(self, known: list[Entry], number: int, rung: int) -> bool:
         """Start a training, unless it is known what comes of it; return whether it was started."""
         recipe = halving.shortened(space.recipe_of(known[number].choices), rung)
-        if (same := _results(known).get(_key(recipe))) is not None:
+        if (same := _results(known).get(recipe)) is not None:
             journal.keep_result(self._study, number, rung, {**same, "seconds": 0.0})
             return False
         self._pool.submit(f"{number}/{rung}", self._train, recipe, self._search.seed, self._data)
@@ -124,14 +123,10 @@ def _progress(search: Search, entry: Entry) -> Progress:
     return Progress(entry.number, entry.cohort, tuple(merits), entry.state == "failed", stopped)
 
 
-def _results(known: list[Entry]) -> dict[str, Result]:
+def _results(known: list[Entry]) -> dict[Recipe, Result]:
     """Return what came of all trainings, by their recipes."""
     return {
-        _key(halving.shortened(space.recipe_of(entry.choices), rung)): result
+        halving.shortened(space.recipe_of(entry.choices), rung): result
         for entry in known
         for rung, result in enumerate(entry.rungs)
     }
-
-
-def _key(recipe: Recipe) -> str:
-    return json.dumps(recipe.to_dict())
