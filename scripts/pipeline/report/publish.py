@@ -58,6 +58,8 @@ def publish(sources: Sources) -> None:
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(bench, PUBLISHED.bench_path)
+    for found in LOCAL.searches():
+        _copy(LOCAL.search_path(found["name"]), PUBLISHED.search_path(found["name"]))
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)

@@ -15,6 +15,7 @@ from pipeline.reference import load_reference, reported, row_name
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import markdown_table
+from pipeline.report.searches import searches_markdown
 from pipeline.report.versions import versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from pipeline.study.results import Results
@@ -293,4 +294,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "pi": pi_markdown,
     "bench": bench_markdown,
     "listening": listening_markdown,
+    "searches": searches_markdown,
 }

@@ -10,7 +10,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from pipeline.metrics import METRICS, TASK_METRICS
 from pipeline.search.finalists import FINALISTS, SEEDS, Finalist, seeds
-from pipeline.search.halving import COHORT, KEPT, RUNGS
+from pipeline.search.halving import KEPT, LAST, RUNGS
 from pipeline.search.journal import Entry, Result
 from pipeline.search.limits import format_limits
 from pipeline.search.plan import Search, excesses, merit, values_of
@@ -19,11 +19,12 @@ LEAST_FOR_IMPORTANCE = 20  # trials: of fewer, which parameters mattered can't b
 
 
 def progress_line(search: Search, known: Sequence[Entry], running: int, slots: int) -> str:
-    """Say how far the trials are: done, running, keeping the limits, the best, the time left."""
-    ended = [e for e in known if e.state != "running"]
+    """Say how far the trials are: tried, in full, running, keeping the limits, the best, the time left."""
+    tried = [e for e in known if e.rungs or e.error]
+    full = sum(len(e.rungs) > LAST for e in known)
     failed = sum(e.state == "failed" for e in known)
     keeping = sum(bool(e.rungs) and _broken(search, e.rungs[-1]) == 0 for e in known)
-    parts = [f"{len(ended)} of {max(search.trials, len(known))} trials ended", f"{running} running"]
+    parts = [f"{len(tried)} of {max(search.trials, len(known))} trials tried, {full} in full", f"{running} running"]
     parts += [f"{failed} failed"] if failed else []
     text = ", ".join([*parts, f"{keeping} keep the limits"])
     if found := best(search, known):
@@ -54,17 +55,19 @@ def describe(search: Search, result: Result) -> str:
 
 
 def _left(search: Search, known: Sequence[Entry], slots: int) -> str:
-    """Estimate the time left, from seconds per epoch so far; nothing before any training has ended."""
-    done = [(share, result["seconds"]) for e in known for share, result in zip(RUNGS, e.rungs, strict=False)]
-    paid = [(share, seconds) for share, seconds in done if seconds]
-    if not paid:
+    """Estimate the time left, finalists included; nothing before any training has ended."""
+    times = [
+        [e.rungs[r]["seconds"] for e in known if len(e.rungs) > r and e.rungs[r]["seconds"]] for r in range(LAST + 1)
+    ]
+    if not times[0]:
         return ""
-    per_unit = sum(seconds for _, seconds in paid) / sum(share for share, _ in paid)
-    cohorts = search.trials / COHORT
-    members = [COHORT, COHORT / KEPT, COHORT / KEPT**2]
-    planned = cohorts * sum(share * count for share, count in zip(RUNGS, members, strict=True))
-    units = max(0.0, planned - sum(share for share, _ in done)) + FINALISTS * SEEDS + 1
-    return f"; about {duration(per_unit * units / slots)} left"
+    usual: list[float] = []  # seconds of a training for each rung: as it took, or longer than the last by its epochs
+    for rung, seen in enumerate(times):
+        usual.append(float(np.mean(seen)) if seen else usual[-1] * RUNGS[rung] / RUNGS[rung - 1])
+    planned = [search.trials / KEPT**rung for rung in range(LAST + 1)]
+    missing = [max(0.0, count - sum(len(e.rungs) > rung for e in known)) for rung, count in enumerate(planned)]
+    missing[LAST] += FINALISTS * SEEDS + 1
+    return f"; about {duration(float(np.dot(usual, missing)) / slots)} left"
 
 
 def duration(seconds: float) -> str:

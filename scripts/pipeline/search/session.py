@@ -154,7 +154,7 @@ class _Session:
         known = journal.entries(self._study)
         found = finalists.finalists(self._search, self._study, known)
         content = outcome.result_of(self._search, self._study, known, found, self._model(known))
-        files.write_json(self._search.results / "runs" / "search" / f"{self._search.name}.json", content)
+        files.write_json(store_of(self._data.identity).search_path(self._search.name), content)
 
     def _version_module(self, best: Finalist, model: dict[str, Any]) -> str:
         told = f"Trial {best.trial} of {len(journal.entries(self._study))} of: {self._search.made_with}"

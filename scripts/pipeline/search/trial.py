@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from device.errors import UserError
+from device.quiet import held_stderr
 from pipeline import build
 from pipeline.cli import import_tensorflow
 from pipeline.data.sources import DataSets
@@ -22,8 +23,9 @@ def train(recipe: Recipe, seed: int, data: DataSets) -> tuple[dict[str, Any], by
     import_tensorflow()
     from pipeline.train.task import prepare
 
-    task = prepare(recipe, data)
-    made = build.make(recipe, task, seed, "model")
+    with held_stderr():  # the search has a line of progress of its own
+        task = prepare(recipe, data)
+        made = build.make(recipe, task, seed, "model")
     validation = {name: made.checks["validation"][name] for name in TASK_METRICS[task.kind]}
     if not all(map(math.isfinite, validation.values())):
         raise UserError("the training diverged")
