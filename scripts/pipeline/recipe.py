@@ -129,7 +129,7 @@ class Recipe:
             raise ValueError("other sounds are a share below 1, and need augmentation")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON would give it back, as on older cards where younger fields are at their defaults."""
+        """Return the recipe as JSON would give it back, as on older cards where younger fields are at defaults."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
         for name in ("other", "kernel"):
             if fields[name] == getattr(Recipe, name):

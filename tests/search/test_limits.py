@@ -1,7 +1,7 @@
 """Limits: what is written is what is read, and what can't be kept is refused in one line."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.artifact import FORECASTING, SPOTTING
@@ -12,6 +12,7 @@ from pipeline.search.limits import excess, format_limits, keeps, metrics_of, par
 TASKS = st.sampled_from([FORECASTING, SPOTTING])
 
 
+@settings(deadline=None)
 @given(data=st.data(), task=TASKS)
 def test_limits_are_read_as_they_are_written(data: st.DataObject, task: str) -> None:
     names = data.draw(st.lists(st.sampled_from(metrics_of(task)), min_size=1, unique=True))
@@ -21,6 +22,7 @@ def test_limits_are_read_as_they_are_written(data: st.DataObject, task: str) -> 
     assert parse_limits(format_limits(limits).replace(" ", " , ").replace("<", " < "), task) == limits
 
 
+@settings(deadline=None)
 @given(text=st.text() | st.from_regex(r"[a-z_]+[<>][0-9.e-]+"), task=TASKS)
 def test_any_text_gives_limits_or_one_line(text: str, task: str) -> None:
     try:
@@ -51,6 +53,7 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+@settings(deadline=None)
 @given(limit=st.floats(0.1, 99), value=st.floats(0, 100))
 def test_what_is_kept_has_no_excess(limit: float, value: float) -> None:
     for metric in ("accuracy_pct", "size_kb"):

@@ -1,5 +1,6 @@
 """What a search tells: the line of its progress, its table, its result file."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -140,7 +141,9 @@ def importance(study: optuna.Study) -> dict[str, float]:
     if len(complete) < LEAST_FOR_IMPORTANCE:
         return {}
     evaluator = PedAnovaImportanceEvaluator()
-    shares = get_param_importances(study, evaluator=evaluator, target=lambda trial: -trial.values[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it recalls that less has to be better, as minus the merit is
+        shares = get_param_importances(study, evaluator=evaluator, target=lambda trial: -trial.values[1])
     return {name: round(float(share), 4) for name, share in shares.items()}
 
 
