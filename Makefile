@@ -6,14 +6,14 @@ SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER LIMITS TASK TRIALS SEARCH JOBS
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved smallest live words seeds baselines study measure pi emulated results \
+.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
   bench listening publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
@@ -48,6 +48,9 @@ live: setup ## a spotter that also knows "none of them", trained on other sounds
 
 words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
 	@$(RUN) scripts/17_words.py
+
+search: setup ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
+	@$(RUN) scripts/19_search.py
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
@@ -129,4 +132,5 @@ help: ## this list
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
+	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  JOBS=n"
 	@echo "           MINUTES=3 (of make fuzz)"

@@ -121,5 +121,5 @@ def test_two_searches_of_one_name_do_not_meet(tmp_path: Path) -> None:
 
 def test_trials_from_other_data_are_not_mixed(tmp_path: Path) -> None:
     run(a_search(tmp_path, trials=2), FakePool())
-    with pytest.raises(UserError, match="made from other data: give another NAME"):
+    with pytest.raises(UserError, match="made from other data: give another name"):
         run(a_search(tmp_path, trials=2, made_from={"data": "other"}), FakePool())
