@@ -48,7 +48,9 @@ def main() -> None:
         options, "--seed", "of all randomness", (0, 2**32 - 10), os.environ.get("SEED") or SEED, f"$SEED, or {SEED}"
     )
     options.add_argument(
-        "--name", default=os.environ.get("SEARCH") or None, help="of the search and its model (default: $SEARCH, or from the limits)"
+        "--name",
+        default=os.environ.get("SEARCH") or None,
+        help="of the search and its model (default: $SEARCH, or from the limits)",
     )
     cli.add_sources(options)
     arguments = options.parse_args()

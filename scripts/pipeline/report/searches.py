@@ -167,14 +167,16 @@ def _importance_chart(found: Found) -> list[Chart]:
     words = join_sentence([f"{name} {100 * share:.0f} %" for name, share in shares])
     drawn = style.svg((WIDTH, 3.4), partial(_importance, shares=shares), inline=True)
     return [
-        Chart(f"{found['name']}: which parameters mattered", f"Share of the differences in quality: {words}", drawn)
+        Chart(
+            f"{found['name']}: which parameters mattered", f"Importance for a place in the best quarter: {words}", drawn
+        )
     ]
 
 
 def _importance(axis: Axes, shares: Sequence[tuple[str, float]]) -> None:
     names, values = zip(*reversed(shares), strict=True)
     axis.barh([name.replace("_", " ") for name in names], [100 * v for v in values], color=OURS)
-    axis.set_xlabel("share of the differences in quality, % (PED-ANOVA)")
+    axis.set_xlabel("importance for a place in the best quarter, % (PED-ANOVA)")
 
 
 def _growth_chart(found: Found, metric: str) -> Chart:

@@ -66,7 +66,9 @@ def opened(folder: Path, made_from: dict[str, Any]) -> Iterator[optuna.Study]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{where}: this search is running already: wait for it, or give another name (SEARCH=)") from None
+            raise UserError(
+                f"{where}: this search is running already: wait for it, or give another name (SEARCH=)"
+            ) from None
         _mend(path)
         try:
             study = optuna.create_study(
@@ -79,8 +81,9 @@ def opened(folder: Path, made_from: dict[str, Any]) -> Iterator[optuna.Study]:
             raise UserError(f"{where / JOURNAL}: damaged: remove it, or give another name (SEARCH=)") from None
         before = study.user_attrs.get("made_from", made_from)
         if changed := [name for name in made_from if before.get(name) != made_from[name]]:
+            what = " and ".join(changed)
             raise UserError(
-                f"{where}: its trials were made from other {' and '.join(changed)}: give another name (SEARCH=), or remove it"
+                f"{where}: its trials were made from other {what}: give another name (SEARCH=) or remove it"
             )
         study.set_user_attr("made_from", made_from)
         yield study

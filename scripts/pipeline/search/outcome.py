@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.metrics import METRICS, TASK_METRICS
 from pipeline.search.finalists import FINALISTS, SEEDS, Finalist, seeds
@@ -17,6 +18,7 @@ from pipeline.search.limits import format_limits
 from pipeline.search.plan import Search, excesses, merit, values_of
 
 LEAST_FOR_IMPORTANCE = 20  # trials: of fewer, which parameters mattered can't be told
+BEST = 0.25  # of the trials
 
 
 def progress_line(search: Search, known: Sequence[Entry], running: int, slots: int) -> str:
@@ -135,16 +137,20 @@ def size_error_pct(known: Sequence[Entry]) -> float | None:
 def importance(study: optuna.Study) -> dict[str, float]:
     """Return how much each parameter mattered for quality, most first: PED-ANOVA (arXiv:2304.10255).
 
-    Shares of 1; of the parameters that all trials have, over those that were not stopped by an error.
+    Shares of 1; after the first rung, where all trials have had the same epochs, and for a place in the best quarter.
     """
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < LEAST_FOR_IMPORTANCE:
         return {}
-    evaluator = PedAnovaImportanceEvaluator()
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it recalls that less has to be better, as minus the merit is
-        shares = get_param_importances(study, evaluator=evaluator, target=lambda trial: -trial.values[1])
+        shares = get_param_importances(study, evaluator=evaluator, target=_first_error)
     return {name: round(float(share), 4) for name, share in shares.items()}
+
+
+def _first_error(trial: FrozenTrial) -> float:
+    return -merit(trial.user_attrs["rung 0"]["validation"])
 
 
 def table(search: Search, found: Sequence[Finalist]) -> list[str]:

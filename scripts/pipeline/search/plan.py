@@ -55,7 +55,9 @@ class Search:
     def made_with(self) -> str:
         """The command that leads here."""
         limits = format_limits(self.limits)
-        return f'make search LIMITS="{limits}" TASK={self.task} TRIALS={self.trials} SEED={self.seed} SEARCH={self.name}'
+        return (
+            f'make search LIMITS="{limits}" TASK={self.task} TRIALS={self.trials} SEED={self.seed} SEARCH={self.name}'
+        )
 
 
 def usual_name(task: str, limits: tuple[Constraint, ...]) -> str:
