@@ -6,7 +6,8 @@ SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER LIMITS TASK TRIALS SEARCH JOBS
+JOBS ?= 1
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER JOBS LIMITS TASK TRIALS SEARCH
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
@@ -14,14 +15,14 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench listening publish render published test test-pi portable fuzz lock clean help
+  bench engine listening publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
 	@$(RUN) scripts/09_results.py
 
 setup: ## install the pinned packages into .venv
-	@$(PYTHON) scripts/00_setup.py
+	@$(PYTHON) scripts/00_setup.py $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
 data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py
@@ -49,7 +50,8 @@ live: setup ## a spotter that also knows "none of them", trained on other sounds
 words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
 	@$(RUN) scripts/17_words.py
 
-search: setup ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
+search: ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
+	@$(PYTHON) scripts/00_setup.py --search
 	@$(RUN) scripts/19_search.py
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
@@ -81,6 +83,10 @@ results: setup ## the report, the published run and this machine's run in one ta
 
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py
+
+engine: ## measure what many models at once cost and give
+	@$(PYTHON) scripts/00_setup.py --search
+	@$(RUN) scripts/20_engine.py
 
 listening: setup ## measure the published spotters on long recordings, and choose their thresholds
 	@$(RUN) scripts/18_listening.py
@@ -121,7 +127,7 @@ fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" requirements.txt tests/requirements.txt -o requirements.lock
+	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
 clean: ## remove what runs on this machine made; keeps downloads, .venv and all that is published
 	rm -rf models/local models/synthetic results/local results/synthetic data/real data/synthetic
@@ -131,6 +137,7 @@ help: ## this list
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
+	@echo "           JOBS=1 (models at once, of search, seeds, baselines, study)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
-	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  JOBS=n"
+	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name"
 	@echo "           MINUTES=3 (of make fuzz)"

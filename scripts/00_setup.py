@@ -1,6 +1,7 @@
 """Check this machine and install the pinned packages into .venv, unless that is done already.
 
 `make` runs this first, with the Python of the machine. It is written for any Python, so that an old one can be told.
+With --search it also installs what several models at once need, with --tests that and what the tests need.
 """
 
 import os
@@ -57,7 +58,7 @@ def wanted(lists):
 def install(lists):
     """Create .venv and install the lists, unless the stamp says that these very lists are in."""
     python = os.path.join(VENV, "bin", "python")
-    stamp = os.path.join(VENV, "installed-" + os.path.basename(os.path.dirname(lists[-1]) or "all"))
+    stamp = os.path.join(VENV, "installed-" + lists[-1].replace("/", "-"))
     text = wanted(lists)
     if os.path.exists(stamp) and os.access(python, os.X_OK):
         with open(stamp) as file:
@@ -82,7 +83,13 @@ def install(lists):
 
 if __name__ == "__main__":
     if "--help" in sys.argv or "-h" in sys.argv:
-        print(__doc__ + "\nexamples:\n  python3 scripts/00_setup.py\n  python3 scripts/00_setup.py --tests")
+        print(__doc__ + "\nexamples:\n  python3 scripts/00_setup.py\n  python3 scripts/00_setup.py --search\n"
+              "  python3 scripts/00_setup.py --tests")  # fmt: skip
         sys.exit()
     check_python()
-    install(["requirements.txt"] + (["tests/requirements.txt"] if "--tests" in sys.argv else []))
+    lists = ["requirements.txt"]
+    if "--search" in sys.argv or "--tests" in sys.argv:
+        lists.append("requirements-search.txt")
+    if "--tests" in sys.argv:
+        lists.append("tests/requirements.txt")
+    install(lists)

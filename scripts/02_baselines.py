@@ -30,6 +30,7 @@ def main() -> None:
     add_number(options, "--seeds", "up to seed N", runs.SEEDS, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="only these")
+    cli.add_jobs(options)
     cli.add_sources(options)
     arguments = options.parse_args()
     chosen = []
@@ -42,9 +43,12 @@ def main() -> None:
             chosen.append((name, members, seeds))
     if not chosen:
         options.error("no study has such versions and seeds")
+    failures = []
     for name, members, seeds in chosen:
-        path = runs.run(name, members, name, seeds, cli.sources(arguments))
+        path, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
         print("\n".join(trials.summary_lines(path)))
+        failures += failed
+    runs.report_failures(failures)
 
 
 if __name__ == "__main__":

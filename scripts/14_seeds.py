@@ -20,7 +20,7 @@ from pipeline.versions.catalogue import RECIPES, VERSIONS
 
 EXAMPLES = """\
   python scripts/14_seeds.py improved
-  python scripts/14_seeds.py report --seeds 10 --versions th_a th_b"""
+  python scripts/14_seeds.py report --seeds 10 --versions th_a th_b --jobs 4"""
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     options.add_argument(
         "--versions", nargs="+", type=cli.one_of(VERSIONS), default=list(VERSIONS), metavar="NAME", help="default: all"
     )
+    cli.add_jobs(options)
     cli.add_sources(options)
     arguments = options.parse_args()
     recipe = arguments.study.removesuffix(BY_SPEAKER)
@@ -41,8 +42,10 @@ def main() -> None:
     versions = [version for version in versions if recipe in version.recipes]
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
-    path = runs.run(arguments.study, versions, recipe, range(1, arguments.seeds + 1), sources)
+    seeds = range(1, arguments.seeds + 1)
+    path, failed = runs.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
     print("\n".join(trials.summary_lines(path)))
+    runs.report_failures(failed)
 
 
 if __name__ == "__main__":

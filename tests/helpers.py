@@ -18,7 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def clean_environment() -> dict[str, str]:
-    names = ("DATA", "DATA_MIRROR", "JENA", "SPEECH", "OTHER", "SEED", "RECIPE")
+    names = ("DATA", "DATA_MIRROR", "JENA", "SPEECH", "OTHER", "SEED", "RECIPE", "JOBS", "RAY_ADDRESS")
     return {key: value for key, value in os.environ.items() if key not in names}
 
 

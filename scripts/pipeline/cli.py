@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from device.cli import add_number
 from device.quiet import held_stderr
 from pipeline.data.sources import Sources
 
@@ -59,6 +60,14 @@ def add_sources(options: argparse.ArgumentParser) -> None:
 def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
     """Return the sources that the options name."""
     return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again, other=arguments.other)
+
+
+def add_jobs(options: argparse.ArgumentParser) -> None:
+    """Add the option that stands for the variable JOBS."""
+    default = os.environ.get("JOBS") or "1"
+    add_number(
+        options, "--jobs", "models at once, by Ray; RAY_ADDRESS: on a cluster", (1, 1000), default, "$JOBS, or 1"
+    )
 
 
 def import_tensorflow() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, clean_environment
 
 
 @pytest.fixture
@@ -64,3 +64,19 @@ def test_make_help_lists_every_target() -> None:
     targets = phony.replace("$(VERSIONS)", versions).split()
     assert re.findall(r"^  make (\S+)", done.stdout, re.M) == sorted(targets, key=makefile_order(makefile))
     assert len(targets) > 20
+
+
+@pytest.mark.parametrize(
+    ("variables", "asked"), [((), False), (("JOBS=1",), False), (("JOBS=2",), True), (("RAY_ADDRESS=a:1",), True)]
+)
+def test_ray_is_installed_when_it_is_asked_for(variables: tuple[str, ...], asked: bool) -> None:
+    command = ["make", "--dry-run", "seeds", *variables]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=clean_environment())
+    assert ("00_setup.py --search" in done.stdout) is asked
+
+
+def test_every_package_is_pinned_in_the_lock() -> None:
+    lock = set((ROOT / "requirements.lock").read_text().splitlines())
+    for path in (*ROOT.glob("requirements-search.txt"), ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"):
+        for name in re.findall(r"^([\w.-]+==[\w.]+)", path.read_text(), re.M):
+            assert name.replace(".", "-", name.split("==")[0].count(".")) in lock, name

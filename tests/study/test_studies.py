@@ -98,9 +98,9 @@ def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
     arguments = ("14_seeds.py", "report-by-speaker", "--seeds", "1", "--versions", "kws_b", *SYNTHETIC)
     first = run(*arguments)
     assert first.returncode == 0, first.stderr[-2000:]
-    assert "run 1 of 1" in first.stdout
+    assert "kws_b, seed 1: built, 1 of 1" in first.stdout
     again = run(*arguments)
-    assert "up to date" in again.stdout
+    assert "1 of 1 runs are up to date" in again.stdout
     (line,) = (project / "results" / "synthetic" / "runs" / "report-by-speaker.jsonl").read_text().splitlines()
     found = json.loads(line)
     assert (found["version"], found["seed"], found["split"]) == ("kws_b", 1, "speaker hash 80/10/10")

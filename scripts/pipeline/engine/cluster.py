@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,13 @@ from device.errors import UserError
 from device.quiet import held_stderr
 from pipeline import files
 from pipeline.engine import node
+from pipeline.engine.forked import LostError, in_fork
 from pipeline.engine.pool import ONE_THREAD, Done, error_line
 
 os.environ |= {  # read as Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",  # matches, and so hides, whatever it would print here of other processes
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # 3.11.7 and 3.11.8 work together
 }
 import ray
@@ -24,7 +27,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 TRIES = 3  # of a task whose process or machine is lost
 SENT = {"scripts", "results", "results/reference", node.REQUIREMENTS, "requirements.lock"}  # to a cluster's machines
-LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError)
+CONNECT_S = 10  # to connect to a cluster
+NO_ANSWER = "no Ray cluster answers: correct RAY_ADDRESS (host:port, or auto), or start one (docs/cluster.md)"
+LOST = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.ObjectLostError, LostError)
 
 
 class RayPool:
@@ -39,10 +44,10 @@ class RayPool:
     """
 
     def __init__(self, jobs: int | None, address: str | None) -> None:
-        self._remotes: dict[Callable[..., Any], Any] = {}
+        self._run = ray.remote(num_cpus=1, max_retries=0)(in_fork)
         self._tasks: dict[Any, tuple[str, int, Callable[..., Any], tuple[Any, ...]]] = {}
-        self._options: dict[str, Any] = {}
         if address:
+            _check_answers(address)
             names = (p.relative_to(files.ROOT).as_posix() for p in (*files.ROOT.iterdir(), *files.RESULTS.iterdir()))
             left = [f"/{name}" for name in names if name not in SENT]
             sent = {"working_dir": str(files.ROOT), "excludes": [*left, "__pycache__"]}
@@ -66,7 +71,7 @@ class RayPool:
 
     @property
     def slots(self) -> int:
-        return int(ray.cluster_resources().get("CPU", 0))
+        return int(sum(machine["Resources"].get("CPU", 0) for machine in _machines()))
 
     def share(self, value: Any) -> Any:
         return ray.put(value)
@@ -89,28 +94,23 @@ class RayPool:
             ray.cancel(task, force=True)
 
     def _start(self, key: str, attempt: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        if function not in self._remotes:
-            self._remotes[function] = ray.remote(num_cpus=1, max_calls=1, max_retries=0, **self._options)(function)
-        self._tasks[self._remotes[function].remote(*arguments)] = key, attempt, function, arguments
+        self._tasks[self._run.remote(function, *arguments)] = key, attempt, function, arguments
 
     def _end(self, task: Any) -> Done | None:
         """Return what came of a task; none if it was lost and is tried again."""
         key, attempt, function, arguments = self._tasks.pop(task)
         try:
-            return Done(key, ray.get(task))
-        except LOST:
-            if attempt < TRIES:
-                self._start(key, attempt + 1, function, arguments)
-                return None
-            return Done(key, error=f"its process or its machine was lost {TRIES} times: out of memory?")
+            return Done(key, *ray.get(task))
         except exceptions.OutOfMemoryError:
             return Done(key, error="out of memory")
         except exceptions.RuntimeEnvSetupError as error:
             raise UserError(f"a machine of the cluster could not be set up: {error_line(error)}") from None
-        except exceptions.RayTaskError as error:
-            return Done(key, error=error_line(error.cause))
         except exceptions.RayError as error:
-            return Done(key, error=error_line(error))
+            cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
+            if isinstance(cause, LOST) and attempt < TRIES:
+                self._start(key, attempt + 1, function, arguments)
+                return None
+            return Done(key, error=error_line(cause))
 
     def _prepare(self, address: str) -> None:
         """Check the cluster's machines; have Ray install the packages if any lacks one.
@@ -118,7 +118,7 @@ class RayPool:
         Raises:
             UserError: a machine that would not make the same models, or no machine.
         """
-        machines = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
+        machines = [machine for machine in _machines() if machine["Resources"].get("CPU")]
         if not machines:
             raise UserError(
                 f"{address}: this cluster has no machine with a free processor: start one (docs/cluster.md)"
@@ -135,7 +135,26 @@ class RayPool:
                 raise UserError(f"{name} has no AVX2, so it would make other models: leave it out")
             if lacking:
                 packages = [f"-r ${{RAY_RUNTIME_ENV_CREATE_WORKING_DIR}}/{node.REQUIREMENTS}"]
-                self._options = {"runtime_env": {"pip": {"packages": packages}}}
+                self._run = self._run.options(runtime_env={"pip": {"packages": packages}})
+
+
+def _machines() -> list[dict[str, Any]]:
+    return [machine for machine in ray.nodes() if machine["Alive"]]
+
+
+def _check_answers(address: str) -> None:
+    """Ask for a connection, since Ray itself would try for minutes.
+
+    Raises:
+        UserError: nobody answers.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+    except (OSError, ValueError, OverflowError):
+        raise UserError(f"{address}: {NO_ANSWER}") from None
 
 
 def _connect(address: str, environment: dict[str, Any], **options: Any) -> None:
@@ -143,10 +162,8 @@ def _connect(address: str, environment: dict[str, Any], **options: Any) -> None:
     try:
         with held_stderr():
             ray.init(address, runtime_env=environment, configure_logging=False, log_to_driver=False, **options)
-    except (ConnectionError, ValueError, exceptions.RayError):
-        raise UserError(
-            f"{address}: no Ray cluster answers: correct RAY_ADDRESS, or start one (docs/cluster.md)"
-        ) from None
+    except (ConnectionError, exceptions.RayError):
+        raise UserError(f"{address}: {NO_ANSWER}") from None
     except RuntimeError as error:
         if "Version mismatch" not in str(error):
             raise

@@ -11,7 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from pipeline.engine.pool import ONE_THREAD, Done
+from pipeline.engine.pool import ONE_THREAD, Done, end_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class OneByOne:
         try:
             value, error = connection.recv()
         except EOFError:
-            value, error = None, _end_of(process.wait())
+            value, error = None, end_of(process.wait())
         self._stop()
         return [Done(key, value, error)]
 
@@ -109,8 +109,3 @@ class OneByOne:
             process.wait()
             connection.close()
             self._running = None
-
-
-def _end_of(status: int) -> str:
-    """Say how a process ended that gave no answer."""
-    return f"its process was ended by signal {-status}: out of memory?" if status < 0 else f"it exited with {status}"

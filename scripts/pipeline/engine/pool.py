@@ -92,3 +92,8 @@ def error_line(error: BaseException) -> str:
     else:
         text = f"{type(error).__name__}: {error}"
     return " ".join(text.split())
+
+
+def end_of(status: int) -> str:
+    """Say how a process ended that gave no answer; `status` is below 0 for a signal."""
+    return f"its process was ended by signal {-status}: out of memory?" if status < 0 else f"it exited with {status}"

@@ -60,6 +60,8 @@ def publish(sources: Sources) -> None:
     _copy(bench, PUBLISHED.bench_path)
     for found in LOCAL.searches():
         _copy(LOCAL.search_path(found["name"]), PUBLISHED.search_path(found["name"]))
+    if LOCAL.engine_path.exists():
+        _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)

@@ -12,6 +12,7 @@ from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
 from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
+from pipeline.report.engine import engine_markdown
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import markdown_table
@@ -295,4 +296,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bench": bench_markdown,
     "listening": listening_markdown,
     "searches": searches_markdown,
+    "engine": engine_markdown,
 }

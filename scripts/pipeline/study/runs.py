@@ -1,17 +1,17 @@
 """Build several versions with several seeds: a study. Its result file has one JSON line per run."""
 
 import json
-import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from device.artifact import read_card
+from device.errors import UserError
 from pipeline import files
-from pipeline.build import plan, produce, write
+from pipeline.build import Plan, plan, produce, write
 from pipeline.data.sources import DataSets, Sources, load_data
+from pipeline.engine.pool import Done, Pool, open_pool
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Version
 from pipeline.store import LOCAL, SYNTHETIC
@@ -21,39 +21,67 @@ from pipeline.versions.catalogue import VERSIONS
 SEEDS = (1, 10_000)  # the fewest and the most that a study can have
 
 
-def run(study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources) -> Path:
-    """Build each version with each seed, except those that are up to date; return the path of the result.
+def run(
+    study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources, jobs: int
+) -> tuple[Path, list[str]]:
+    """Build each version with each seed, except those that are up to date.
 
     Several calls may run side by side, each for its own versions.
 
+    Args:
+        jobs: how many at once; see pipeline.engine.pool.
+
+    Returns:
+        The path of the result, and a line for each run that failed.
+
     Raises:
-        UserError: bad data, or a model that does not survive its conversion.
+        UserError: bad data, or a pool that can't be had.
     """
-    for number, (seed, version) in enumerate(product(seeds, versions), 1):
-        print(f"{study}: run {number} of {len(seeds) * len(versions)}", flush=True)
-        _forget_models()
-        load = partial(_load, version, recipe, sources)
-        ordered = plan(version, recipe, seed, load(), made_with(study, version.name, seed), study)
-        if ordered.is_up_to_date():
-            print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
-        else:
-            print(ordered, flush=True)
-            write(ordered, *produce(ordered, load))
-        path = write_trials(ordered.folder.parent)
-    return path
+    kinds = {version.name: (version.task, version.recipes[recipe].other > 0) for version in versions}
+    data = {(task, other): load_data(task, sources, other) for task, other in set(kinds.values())}
+    plans = {
+        f"{version.name}, seed {seed}": plan(
+            version, recipe, seed, data[kinds[version.name]], made_with(study, version.name, seed), study
+        )
+        for seed, version in product(seeds, versions)
+    }
+    stale = {key: planned for key, planned in plans.items() if not planned.is_up_to_date()}
+    print(f"{study}: {len(plans) - len(stale)} of {len(plans)} runs are up to date", flush=True)
+    folder = next(iter(plans.values())).folder.parent
+    failed = []
+    if stale:
+        with open_pool(jobs) as pool:
+            shared = {kind: pool.share(data.pop(kind)) for kind in list(data)}
+            for key, planned in stale.items():
+                pool.submit(key, _produce, planned, shared[kinds[planned.version.name]])
+            for number, done in enumerate(_ended(pool), 1):
+                print(f"{study}: {done.key}: {done.error or 'built'}, {number} of {len(stale)}", flush=True)
+                if done.error:
+                    failed.append(f"{study}: {done.key}: {done.error}")
+                else:
+                    write(stale[done.key], *done.value)
+                    write_trials(folder)
+    return write_trials(folder), failed
 
 
-def _load(version: Version, recipe: str, sources: Sources) -> DataSets:
-    return load_data(version.task, sources, version.recipes[recipe].other > 0)
+def _ended(pool: Pool) -> Iterator[Done]:
+    while ended := pool.wait():
+        yield from ended
 
 
-def _forget_models() -> None:
-    """Have Keras number its layers from the start, so that a run does not depend on those before it in this process.
+def _produce(planned: Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
+    print(planned, flush=True)
+    return produce(planned, lambda: data)
 
-    The converted file holds the names: `dense_1` in place of `dense` is a few bytes more of it.
+
+def report_failures(failed: Sequence[str]) -> None:
+    """End a script whose runs did not all succeed.
+
+    Raises:
+        UserError: there are failures.
     """
-    if keras := sys.modules.get("tf_keras"):  # where no run was needed yet, it is not there, and takes seconds
-        keras.backend.clear_session()
+    if failed:
+        raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
 
 
 def made_with(study: str, version: str, seed: int) -> str:

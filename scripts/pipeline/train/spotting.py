@@ -1,6 +1,7 @@
 """The keyword task: one second of sound in, one of some words out, or that it was none of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class Spotting:
                 f" (and {OTHER}, where it has that)"
             )
         self._speech, self._front_end, self._labels, self._other = speech, front_end, labels, other
+        self._inputs: dict[str, Array] = {}
 
     @property
     def identity(self) -> Identity:
@@ -60,7 +62,15 @@ class Spotting:
         return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model:
-        return loop.fit(recipe, self.problem(recipe), seed)
+        problem = self.problem(recipe)
+        self._forget_samples()
+        return loop.fit(recipe, problem, seed)
+
+    def _forget_samples(self) -> None:
+        """Keep features only: the samples would take a quarter of a GB while the network is compiled and trained."""
+        for split in ("validation", "test"):
+            self.inputs(split)
+        self._speech = replace(self._speech, audio=self._speech.audio[:0].copy())
 
     def problem(self, recipe: Recipe) -> loop.Problem:
         """Return the training data, augmented if the recipe says so, with its share of other sounds.
@@ -132,9 +142,11 @@ class Spotting:
         return accuracy
 
     def inputs(self, split: str) -> Array:
-        """Return features [clips, *front_end.shape]."""
-        extract = extractor(self._front_end)
-        return np.stack([extract(clip) for clip in self._speech.clips(split)])
+        """Return features [clips, *front_end.shape], computed once."""
+        if split not in self._inputs:
+            extract = extractor(self._front_end)
+            self._inputs[split] = np.stack([extract(clip) for clip in self._speech.clips(split)])
+        return self._inputs[split]
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
         """Compute accuracy on clips of words with its 95 % Wilson interval, and the confusion matrix.
