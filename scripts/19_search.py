@@ -22,7 +22,6 @@ EXAMPLES = """\
   python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
   python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4"""
 TRIALS = (1, 10_000)
-JOBS = (1, 1024)
 
 
 def main() -> None:
@@ -42,8 +41,7 @@ def main() -> None:
         help=f"default: $TASK, or {tasks[0]}",
     )
     add_number(options, "--trials", "recipes to try", TRIALS, os.environ.get("TRIALS") or 60, "$TRIALS, or 60")
-    jobs = os.environ.get("JOBS") or None
-    add_number(options, "--jobs", "trainings at once", JOBS, jobs, "$JOBS, or as many as there are cores")
+    cli.add_jobs(options)
     add_number(
         options, "--seed", "of all randomness", (0, 2**32 - 10), os.environ.get("SEED") or SEED, f"$SEED, or {SEED}"
     )

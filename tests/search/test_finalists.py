@@ -20,7 +20,8 @@ from pipeline.recipe import Recipe, Version
 from pipeline.report.searches import pareto, search_charts, searches_markdown
 from pipeline.search import finalists, journal, outcome
 from pipeline.search.driver import Driver
-from pipeline.search.plan import Search, merit
+from pipeline.search.limits import metrics_of
+from pipeline.search.plan import Search, merit, usual_name
 from pipeline.search.space import fitted, recipe_of
 from pipeline.search.version_module import version_module
 from pipeline.store import PUBLISHED
@@ -131,12 +132,13 @@ def test_the_module_makes_the_recipe(task: str, seed: int, other: bool) -> None:
     assert space["VERSION"] == Version("kws_small", task, limits, {"improved": recipe})
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("task", [FORECASTING, SPOTTING])
 def test_the_module_is_formatted_as_the_projects_are(tmp_path: Path, task: str, seed: int) -> None:
     recipe = recipe_of(fitted(drawn(task, seed), 9000, SIZES.at_most))
-    path = tmp_path / "kws_small.py"
-    path.write_text(version_module("kws_small", task, a_search(tmp_path).limits, recipe, "Trial 3."))
+    limits = tuple(Constraint(name, 12.5) for name in metrics_of(task)[: seed + 1])
+    path = tmp_path / f"{usual_name(task, limits)}.py"
+    path.write_text(version_module(path.stem, task, limits, recipe, f"Trial 3 of 60 of: {'make search ' * 12}."))
     for check in (["format", "--check"], ["check"]):
         command = [sys.executable, "-m", "ruff", *check, "--config", str(ROOT / "pyproject.toml"), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

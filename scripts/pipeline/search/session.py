@@ -26,14 +26,12 @@ RECIPE = "search"  # the folder of models/local for what searches find
 SEED_RANGE = (0, 2**32 - 1 - finalists.SEEDS)
 
 
-def search(
-    task: str, limits_text: str, trials: int, seed: int, name: str | None, sources: Sources, jobs: int | None
-) -> str:
+def search(task: str, limits_text: str, trials: int, seed: int, name: str | None, sources: Sources, jobs: int) -> str:
     """Search, or go on with a search; return what to tell the user at the end.
 
     Args:
         name: of the search (default: from its limits).
-        jobs: trainings at once; None: as many as there are cores.
+        jobs: trainings at once.
 
     Raises:
         UserError: limits that can't be kept, bad data, or nothing that could be trained.
@@ -76,11 +74,11 @@ class _Session:
     def __init__(self, asked: Search, study: optuna.Study, data: DataSets) -> None:
         self._search, self._study, self._data = asked, study, data
 
-    def run(self, jobs: int | None) -> str:
+    def run(self, jobs: int) -> str:
         known = journal.entries(self._study)
         print(f"search {self._search.name}: {format_limits(self._search.limits)}", flush=True)
         if known:
-            print(f"it goes on: {outcome.progress_line(self._search, known, 0, jobs or 1)}", flush=True)
+            print(f"it goes on: {outcome.progress_line(self._search, known, 0, jobs)}", flush=True)
         with open_pool(jobs) as pool:
             self._tell(pool)
         known = journal.entries(self._study)

@@ -1,5 +1,6 @@
 """A recipe as the text of a module for pipeline/versions."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe
 from pipeline.search.limits import format_limits
 
+WIDTH = 120  # columns
 WHAT = {True: "eight spoken words", False: "temperature and humidity an hour ahead"}
 
 
@@ -17,15 +19,16 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
     """Return the text of a module whose VERSION has this recipe as "improved", formatted as ruff does.
 
     Args:
-        told: a line on where the recipe comes from.
+        told: where the recipe comes from.
     """
     parts = sorted({type(part).__name__ for part in vars(recipe).values() if is_dataclass(part)} - {Mfcc.__name__})
     constant = "SPOTTING" if task == SPOTTING else "FORECASTING"
-    constraints = ", ".join(map(_source, limits)) + ("," if len(limits) == 1 else "")
+    each = [_source(limit) for limit in limits]
+    constraints = "(\n        " + ",\n        ".join(each) + ",\n    )" if len(each) > 1 else f"({each[0]},)"
     lines = [
-        f'"""{name}: {WHAT[task == SPOTTING]}, under {format_limits(limits)}.',
+        f'"""{name}: {WHAT[task == SPOTTING]}.',
         "",
-        told,
+        *textwrap.wrap(f"{format_limits(limits)}. {told}", WIDTH),
         '"""',
         "",
         f"from device.artifact import {constant}",
@@ -36,7 +39,7 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
         "VERSION = Version(",
         f'    name="{name}",',
         f"    task={constant},",
-        f"    constraints=({constraints}),",
+        *f"    constraints={constraints},".splitlines(),
         "    recipes={",
         '        "improved": Recipe(',
         *(f"            {argument}," for argument in _arguments(recipe)),
