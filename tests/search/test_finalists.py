@@ -179,10 +179,11 @@ def test_the_line_of_progress(tmp_path: Path) -> None:
     search = a_search(tmp_path, trials=9)
 
     def notice(study: optuna.Study, running: int) -> None:
-        lines.append(outcome.progress_line(search, journal.entries(study), running, 1))
+        known = journal.entries(study)
+        lines.append(outcome.progress_line(search, known, running) + outcome.time_left(search, known, 1))
 
     with journal.opened(search.folder, search.made_from) as study:
-        assert outcome.progress_line(search, [], 0, 1) == "0 of 9 trials tried, 0 in full, 0 running, 0 keep the limits"
+        assert outcome.progress_line(search, [], 0) == "0 of 9 trials tried, 0 in full, 0 running, 0 keep the limits"
         Driver(search, study, FakePool(), fake_train, None, notice).run()
     assert lines[0].startswith("1 of 9 trials tried, 0 in full, 0 running")
     assert "9 of 9 trials tried, 1 in full" in lines[-1]

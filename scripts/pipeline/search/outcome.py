@@ -21,8 +21,8 @@ LEAST_FOR_IMPORTANCE = 20  # trials: of fewer, which parameters mattered can't b
 BEST = 0.25  # of the trials
 
 
-def progress_line(search: Search, known: Sequence[Entry], running: int, slots: int) -> str:
-    """Say how far the trials are: tried, in full, running, keeping the limits, the best, the time left."""
+def progress_line(search: Search, known: Sequence[Entry], running: int) -> str:
+    """Say how far the trials are: tried, in full, running, keeping the limits, the best."""
     tried = [e for e in known if e.rungs or e.error]
     full = sum(len(e.rungs) > LAST for e in known)
     failed = sum(e.state == "failed" for e in known)
@@ -33,7 +33,7 @@ def progress_line(search: Search, known: Sequence[Entry], running: int, slots: i
     if found := best(search, known):
         text += f"; best: trial {found.number}, {describe(search, found.rungs[-1])}"
         text += "" if _broken(search, found.rungs[-1]) == 0 else " (breaks a limit)"
-    return text + _left(search, known, slots)
+    return text
 
 
 def best(search: Search, known: Sequence[Entry]) -> Entry | None:
@@ -57,8 +57,12 @@ def describe(search: Search, result: Result) -> str:
     return ", ".join(f"{values[name]:.{METRICS[name].digits}f} {METRICS[name].unit}" for name in names)
 
 
-def _left(search: Search, known: Sequence[Entry], slots: int) -> str:
-    """Estimate the time left, finalists included; nothing before any training has ended."""
+def time_left(search: Search, known: Sequence[Entry], slots: int) -> str:
+    """Estimate the time left, finalists included; nothing before any training has ended.
+
+    Args:
+        slots: trainings at once.
+    """
     times = [
         [e.rungs[r]["seconds"] for e in known if len(e.rungs) > r and e.rungs[r]["seconds"]] for r in range(LAST + 1)
     ]

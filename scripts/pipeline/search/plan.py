@@ -54,10 +54,9 @@ class Search:
     @property
     def made_with(self) -> str:
         """The command that leads here."""
-        limits = format_limits(self.limits)
-        return (
-            f'make search LIMITS="{limits}" TASK={self.task} TRIALS={self.trials} SEED={self.seed} SEARCH={self.name}'
-        )
+        command = f'make search LIMITS="{format_limits(self.limits)}" TASK={self.task} TRIALS={self.trials}'
+        named = f" SEARCH={self.name}" if self.name != usual_name(self.task, self.limits) else ""
+        return f"{command} SEED={self.seed}{named}"
 
 
 def usual_name(task: str, limits: tuple[Constraint, ...]) -> str:

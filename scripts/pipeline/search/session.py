@@ -78,7 +78,7 @@ class _Session:
         known = journal.entries(self._study)
         print(f"search {self._search.name}: {format_limits(self._search.limits)}", flush=True)
         if known:
-            print(f"it goes on: {outcome.progress_line(self._search, known, 0, jobs)}", flush=True)
+            print(f"it goes on: {outcome.progress_line(self._search, known, 0)}", flush=True)
         with open_pool(jobs) as pool:
             self._tell(pool)
         known = journal.entries(self._study)
@@ -96,7 +96,9 @@ class _Session:
         shared = pool.share(self._data)
 
         def notice(study: optuna.Study, running: int) -> None:
-            print(outcome.progress_line(self._search, journal.entries(study), running, pool.slots), flush=True)
+            known = journal.entries(study)
+            line = outcome.progress_line(self._search, known, running)
+            print(line + outcome.time_left(self._search, known, pool.slots), flush=True)
             self._write()
 
         def notice_finalists(done: int, of: int) -> None:
