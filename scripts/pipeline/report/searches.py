@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report import style
@@ -211,5 +211,6 @@ def _growing(axis: Axes, found: Found, metric: str, steps: Sequence[tuple[int, f
             [*numbers, last], [*values, values[-1]], where="post", color=FINALIST, linewidth=1.2, label="best so far"
         )
     axis.set_xlabel("trial")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     _show_most(axis, found, metric)
     legend(axis, 0.18, 2)
