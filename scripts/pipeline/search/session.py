@@ -12,7 +12,7 @@ from device.errors import UserError
 from pipeline import build, files, freshness
 from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.engine.pool import Pool, open_pool
-from pipeline.metrics import TASK_METRICS
+from pipeline.metrics import TASK_METRICS, Constraint
 from pipeline.recipe import Version
 from pipeline.search import finalists, journal, outcome, plan, trial
 from pipeline.search.driver import Driver
@@ -23,7 +23,6 @@ from pipeline.search.version_module import version_module
 from pipeline.store import store_of
 
 RECIPE = "search"  # the folder of models/local for what searches find
-SEED_RANGE = (0, 2**32 - 1 - finalists.SEEDS)
 
 
 def search(task: str, limits_text: str, trials: int, seed: int, name: str | None, sources: Sources, jobs: int) -> str:
@@ -49,17 +48,17 @@ def search(task: str, limits_text: str, trials: int, seed: int, name: str | None
         trials,
         seed,
         other,
-        _made_from(task, limits_text, seed, data),
+        _made_from(task, limits, seed, data),
         store_of(data.identity).results,
     )
     with journal.opened(asked.folder, asked.made_from) as study:
         return _Session(asked, study, data).run(jobs)
 
 
-def _made_from(task: str, limits_text: str, seed: int, data: DataSets) -> dict[str, Any]:
+def _made_from(task: str, limits: Sequence[Constraint], seed: int, data: DataSets) -> dict[str, Any]:
     return {
         "task": task,
-        "limits": format_limits(parse_limits(limits_text, task)),
+        "limits": format_limits(limits),
         "seed": seed,
         "data": asdict(data.identity),
         "other sounds": asdict(data.other.identity) if data.other else None,
