@@ -6,15 +6,14 @@ SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
-JOBS ?= 1
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER JOBS
+export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER JOBS LIMITS TASK TRIALS SEARCH SPLIT
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: all setup data $(VERSIONS) improved smallest live words seeds baselines study measure pi emulated results \
+.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
   bench engine listening publish-models publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
@@ -49,6 +48,10 @@ live: setup ## a spotter that also knows "none of them", trained on other sounds
 
 words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
 	@$(RUN) scripts/17_words.py
+
+search: ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
+	@$(PYTHON) scripts/00_setup.py --search
+	@$(RUN) scripts/19_search.py
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
@@ -137,6 +140,7 @@ help: ## this list
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
-	@echo "           JOBS=1 (models at once, of seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
+	@echo "           JOBS=2 (models at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
+	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
 	@echo "           MINUTES=3 (of make fuzz)"

@@ -30,7 +30,7 @@ def main() -> None:
     add_number(options, "--seeds", "up to seed N", runs.SEEDS, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="only these")
-    cli.add_jobs(options)
+    cli.add_jobs(options, 1)
     cli.add_sources(options)
     arguments = options.parse_args()
     chosen = []

@@ -31,7 +31,7 @@ def main() -> None:
     options.add_argument(
         "--versions", nargs="+", type=cli.one_of(VERSIONS), default=list(VERSIONS), metavar="NAME", help="default: all"
     )
-    cli.add_jobs(options)
+    cli.add_jobs(options, 1)
     cli.add_sources(options)
     arguments = options.parse_args()
     recipe = arguments.study.removesuffix(BY_SPEAKER)

@@ -18,7 +18,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def clean_environment() -> dict[str, str]:
-    names = ("DATA", "DATA_MIRROR", "JENA", "SPEECH", "OTHER", "SEED", "RECIPE", "JOBS", "RAY_ADDRESS")
+    names = ["DATA", "DATA_MIRROR", "JENA", "SPEECH", "OTHER", "SEED", "RECIPE", "JOBS", "RAY_ADDRESS"]
+    names += ["LIMITS", "TASK", "TRIALS", "SEARCH"]
     return {key: value for key, value in os.environ.items() if key not in names}
 
 

@@ -62,12 +62,11 @@ def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
     return Sources(arguments.data, arguments.mirror, arguments.jena, arguments.speech, ask_again, other=arguments.other)
 
 
-def add_jobs(options: argparse.ArgumentParser) -> None:
-    """Add the option that stands for the variable JOBS."""
-    default = os.environ.get("JOBS") or "1"
-    add_number(
-        options, "--jobs", "models at once, by Ray; RAY_ADDRESS: on a cluster", (1, 1000), default, "$JOBS, or 1"
-    )
+def add_jobs(options: argparse.ArgumentParser, usual: int) -> None:
+    """Add the option that stands for the variable JOBS; without it, `usual` models at once."""
+    default = os.environ.get("JOBS") or str(usual)
+    help_text = "models at once, by Ray; RAY_ADDRESS: on a cluster"
+    add_number(options, "--jobs", help_text, (1, 1000), default, f"$JOBS, or {usual}")
 
 
 def import_tensorflow() -> None:

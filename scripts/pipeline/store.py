@@ -65,6 +65,14 @@ class ResultStore:
         """Return the result of `make engine`, empty if there is none."""
         return _read_json(self.engine_path)
 
+    def search_path(self, name: str) -> Path:
+        """Return the result file of a search."""
+        return self.runs / "search" / f"{name}.json"
+
+    def searches(self) -> list[dict[str, Any]]:
+        """Return the results of all searches by name; none if there are none."""
+        return [_read_json(path) for path in sorted(self.search_path("*").parent.glob("*.json"))]
+
     def card(self, recipe: str, name: str) -> Card | None:
         """Return the card of a version by a recipe, if there is one.
 

@@ -40,7 +40,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
         content = {"device": {"kind": "host"}, "protocol": {}, "models": models}
         (local.latency / name).write_text(json.dumps(content))
     local.bench_path.write_text('{"speed": {}, "training": {}}')
-    local.engine_path.write_text('{}')
+    local.engine_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
     entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}
     local.listening_path.write_text(json.dumps({"code": "c", "models": {sha256: entry, "unknown": {}}}))

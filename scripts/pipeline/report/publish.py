@@ -66,6 +66,8 @@ def publish(sources: Sources) -> None:
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
     _copy(LOCAL.engine_path, PUBLISHED.engine_path)
+    for found in LOCAL.searches():
+        _copy(LOCAL.search_path(found["name"]), PUBLISHED.search_path(found["name"]))
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)

@@ -1,7 +1,7 @@
 """All results of one store, read once: what tables, charts and claims are computed from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ class Results:
         latencies: one result per device, by file name.
         bench: the result of `make bench`, or empty.
         listening: the result of `make listening`, or empty.
+        searches: the results of `make search`.
         derived: the derived results, by file name: claims.json, examples.json.
         beside: the published results, for a store of this machine.
     """
@@ -35,6 +36,7 @@ class Results:
     latencies: Mapping[str, dict[str, Any]]
     bench: Mapping[str, Any]
     listening: Mapping[str, Any]
+    searches: Sequence[Mapping[str, Any]]
     derived: Mapping[str, Any]
     beside: "Results | None" = None
 
@@ -76,6 +78,7 @@ def read_results(store: ResultStore) -> Results:
         {path.name: read_latency(path) for path in sorted(store.latency.glob("*.json"))},
         store.bench(),
         store.listening(),
+        store.searches(),
         {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.derived.glob("*.json"))},
     )
 

@@ -1,0 +1,82 @@
+"""Search for the best recipe under limits: "I have 8 kB and 10 ms: what is the best model?"
+
+Optuna proposes recipes whose files are small enough, by a model of bytes; short trainings sort out the hopeless ones;
+the three best are trained with five fresh seeds, and the limits are judged by the intervals of these. Then the best
+one's model is made, and tested once. All that is known is kept as it comes: the same command goes on where it was
+stopped, or shows again what was found; a larger number of trials adds to them. See docs/search.md.
+
+Limits are on accuracy_pct (keyword_spotting), on t_mae_c and rh_mae_pct (forecasting), and on size_kb, inference_ms and
+total_ms. Qualities are judged on validation data, latencies on this machine.
+"""
+
+import os
+from dataclasses import replace
+
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
+from device.cli import add_number, parser, run
+from device.errors import UserError
+from pipeline.reference import SEED
+
+EXAMPLES = """\
+  python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
+  python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4"""
+TRIALS = (1, 10_000)
+SEEDS = (0, 2**32 - 10)  # the finalists take the next ones
+
+
+def main() -> None:
+    tasks = ("keyword_spotting", "forecasting")
+    options = parser(__doc__ or "", EXAMPLES)
+    options.add_argument(
+        "--limits",
+        default=os.environ.get("LIMITS"),
+        metavar="TEXT",
+        help='such as "size_kb<8 accuracy_pct>94" (default: $LIMITS)',
+    )
+    options.add_argument(
+        "--task",
+        type=cli.one_of(tasks),
+        default=os.environ.get("TASK") or tasks[0],
+        metavar="{" + ",".join(tasks) + "}",
+        help=f"default: $TASK, or {tasks[0]}",
+    )
+    add_number(options, "--trials", "recipes to try", TRIALS, os.environ.get("TRIALS") or 60, "$TRIALS, or 60")
+    cli.add_jobs(options, len(os.sched_getaffinity(0)))
+    add_number(options, "--seed", "of all randomness", SEEDS, os.environ.get("SEED") or SEED, f"$SEED, or {SEED}")
+    options.add_argument(
+        "--name",
+        default=os.environ.get("SEARCH") or None,
+        help="of the search and its model (default: $SEARCH, or from the limits)",
+    )
+    options.add_argument(
+        "--split",
+        type=cli.one_of(("lists", "speaker")),
+        default=os.environ.get("SPLIT") or "lists",
+        metavar="{lists,speaker}",
+        help="of the clips: by the course's lists, or no speaker in two splits (default: $SPLIT, or lists)",
+    )
+    cli.add_sources(options)
+    arguments = options.parse_args()
+    if not arguments.limits:
+        raise UserError('no limits: say what the model must keep, such as LIMITS="size_kb<8 accuracy_pct>94"')
+    try:
+        from pipeline.search.session import search  # needs Optuna
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: python3 scripts/00_setup.py --search installs it") from None
+    print(
+        search(
+            arguments.task,
+            arguments.limits,
+            arguments.trials,
+            arguments.seed,
+            arguments.name,
+            replace(cli.sources(arguments), by_speaker=arguments.split == "speaker"),
+            arguments.jobs,
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(main)

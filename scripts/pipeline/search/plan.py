@@ -1,0 +1,111 @@
+"""A search: what is asked for, and how results are compared."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from device.artifact import FORECASTING, SPOTTING
+from device.errors import UserError
+from pipeline.metrics import KB, TASK_METRICS, Constraint
+from pipeline.search import space
+from pipeline.search.limits import excess, format_limits, limit_on
+from pipeline.search.sizes import learn
+
+TASKS = (SPOTTING, FORECASTING)
+SHORT = {SPOTTING: "kws", FORECASTING: "th"}
+USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
+NAME = r"[a-z][a-z0-9_]{0,79}"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is asked for.
+
+    Attributes:
+        name: of its folder, of the model it ends with, and of its version module.
+        trials: how many recipes are tried.
+        seed: of all randomness.
+        given: choices that are the same in all trials, beside the task and its limits.
+        made_from: what decides the results of trials, by name.
+        results: where all results of this machine are kept for these data.
+    """
+
+    name: str
+    task: str
+    limits: tuple[Constraint, ...]
+    trials: int
+    seed: int
+    given: Mapping[str, Any]
+    made_from: dict[str, Any]
+    results: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.results / "search" / self.name
+
+    @property
+    def most_bytes(self) -> float:
+        """What a file must stay below."""
+        return KB * (limit_on(self.limits, "size_kb") or space.MOST_KB)
+
+    @property
+    def made_with(self) -> str:
+        """The command that leads here."""
+        command = f'make search LIMITS="{format_limits(self.limits)}" TASK={self.task} TRIALS={self.trials}'
+        split = " SPLIT=speaker" if self.given.get("by_speaker") else ""
+        named = f" SEARCH={self.name}" if self.name != usual_name(self.task, self.limits) else ""
+        return f"{command} SEED={self.seed}{split}{named}"
+
+
+def usual_name(task: str, limits: tuple[Constraint, ...]) -> str:
+    """Return the name of a search that is given none, such as "kws_size_kb_8_accuracy_pct_94"."""
+    return re.sub(r"\W+", "_", f"{SHORT[task]} {format_limits(limits)}")
+
+
+def check_name(name: str) -> None:
+    """Check that a name can be one of a Python module, and of files.
+
+    Raises:
+        UserError: it can't.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"name {name!r}: give up to 80 small letters, digits and _, a letter first")
+
+
+def check_size(task: str, limits: tuple[Constraint, ...]) -> None:
+    """Check that the search has recipes of that size.
+
+    Raises:
+        UserError: it has none.
+    """
+    limit = limit_on(limits, "size_kb")
+    least = space.least_bytes(task, learn([]).at_most) / KB
+    if limit is not None and limit <= least:
+        raise UserError(
+            f"size_kb<{limit:g}: no file of {task} is that small: the smallest takes {KB * least:,.0f} bytes:"
+            f" ask for {math.ceil(least * 100 + 1) / 100:g} or more"
+        )
+
+
+def merit(validation: Mapping[str, float]) -> float:
+    """Return how good figures on validation data are, in one number: more is better.
+
+    The accuracy in %; of a forecaster, minus the mean of its errors, each in units of th_a's limit on it.
+    """
+    if "accuracy_pct" in validation:
+        return validation["accuracy_pct"]
+    names = TASK_METRICS[FORECASTING]
+    return -sum(validation[name] / USUAL_ERRORS[name] for name in names) / len(names)
+
+
+def values_of(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return a training's figures by metric, its size in kB among them."""
+    return {**result["validation"], "size_kb": result["bytes"] / KB}
+
+
+def excesses(limits: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much each limit on one of the values is broken, as a share of it; 0 or less where it is kept."""
+    return {c.metric: excess(c, values[c.metric]) for c in limits if c.metric in values}

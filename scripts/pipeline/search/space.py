@@ -1,0 +1,192 @@
+"""The recipes among which the search looks: what Optuna may choose, and the recipe that its choices make."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from device.artifact import FORECASTING, SPOTTING
+from device.frontend import Mfcc
+from pipeline.recipe import QAT, Augmentation, RateDistortion, Recipe
+
+Choices = dict[str, Any]
+Bytes = Callable[[Recipe], float]
+FILTERS = tuple(range(8, 129, 4))  # widths, in units or filters of a hidden layer
+UNITS = tuple(range(4, 65, 2))
+RATES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
+WIDTHS: dict[str, tuple[float, ...]] = {"ds_tc_resnet": FILTERS, "residual_mlp": UNITS, "linear": RATES}
+SMALLEST: dict[str, Choices] = {
+    "ds_tc_resnet": {"blocks": 1, "grid": 0.8, "coefficients": 12, "kernel": 5},
+    "residual_mlp": {"grid": 0.6},
+    "linear": {"coefficient_step": 1 / 2},
+}
+MOST_BLOCKS = 9
+MOST_KB = 45.0  # of a file where no limit is on its size: the largest limit of the exercise
+OTHER_SHARE = 0.5  # of an epoch, where other sounds are a class of their own, as in the "live" recipe
+
+# What is tried first: our published recipes, as wide as the limits allow, so that no search ends far below them.
+START: dict[str, tuple[Choices, ...]] = {
+    SPOTTING: (
+        {
+            "architecture": "ds_tc_resnet", "share": 1.0, "coefficients": 16, "high": 7600, "hop": 320, "groups": 3,
+            "blocks": 6, "stride": 1, "kernel": 9, "learning_rate": 6e-3, "batch": 128, "smoothing": 0.1, "mixup": 0.2,
+            "time_mask": 10, "dropout": 0.0, "grid": 0.5, "grid_rate": 0.02,
+        },
+    ),
+    FORECASTING: (
+        {
+            "architecture": "residual_mlp", "share": 1.0, "learning_rate": 0.01, "batch": 1024, "grid": 0.15,
+            "grid_rate": 0.02,
+        },
+        {"architecture": "linear", "share": 0.5, "coefficient_step": 1 / 4},
+    ),
+}  # fmt: skip
+
+
+class Trial(Protocol):
+    """What is needed of optuna.trial.Trial."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = ...) -> float: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = ...) -> int: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+
+def suggest(trial: Trial, task: str, given: Mapping[str, Any]) -> Choices:
+    """Have a trial choose all but the width, for which it chooses a share of those that fit; to three digits.
+
+    The front ends are few: the augmented features of each take 40 s to make and 240 MB to keep.
+
+    Args:
+        given: choices that whoever searches has made.
+    """
+    chosen = _suggest_forecaster(trial) if task == FORECASTING else _suggest_spotter(trial)
+    rounded = {name: float(f"{c:.3g}") if isinstance(c, float) else c for name, c in chosen.items()}
+    return {**rounded, **given}
+
+
+def _suggest_spotter(trial: Trial) -> Choices:
+    return {
+        "architecture": trial.suggest_categorical("architecture", ("ds_tc_resnet",)),
+        "share": trial.suggest_float("share", 0, 1),
+        "coefficients": trial.suggest_categorical("coefficients", (12, 16, 20)),
+        "high": trial.suggest_categorical("high", (5600, 7600)),
+        "hop": trial.suggest_categorical("hop", (256, 320)),
+        "groups": trial.suggest_int("groups", 1, 3),
+        "blocks": trial.suggest_int("blocks", 1, MOST_BLOCKS),
+        "stride": trial.suggest_int("stride", 1, 2),
+        "kernel": trial.suggest_int("kernel", 5, 15, step=2),
+        "learning_rate": trial.suggest_float("learning_rate", 2e-3, 2e-2, log=True),
+        "batch": trial.suggest_categorical("batch", (64, 128, 256)),
+        "smoothing": trial.suggest_float("smoothing", 0, 0.15),
+        "mixup": trial.suggest_float("mixup", 0, 0.4),
+        "time_mask": trial.suggest_int("time_mask", 0, 12),
+        "dropout": trial.suggest_float("dropout", 0, 0.2),
+        "grid": trial.suggest_float("grid", 0.3, 0.8),
+        "grid_rate": trial.suggest_float("grid_rate", 0.005, 0.05, log=True),
+    }
+
+
+def _suggest_forecaster(trial: Trial) -> Choices:
+    architecture = trial.suggest_categorical("architecture", ("residual_mlp", "linear"))
+    chosen: Choices = {"architecture": architecture, "share": trial.suggest_float("share", 0, 1)}
+    if architecture == "linear":
+        step = trial.suggest_categorical("coefficient_step", (1 / 2, 1 / 4, 1 / 8, 1 / 16))
+        return {**chosen, "coefficient_step": step}
+    return {
+        **chosen,
+        "learning_rate": trial.suggest_float("learning_rate", 3e-3, 3e-2, log=True),
+        "batch": trial.suggest_categorical("batch", (512, 1024, 2048)),
+        "grid": trial.suggest_float("grid", 0.1, 0.6, log=True),
+        "grid_rate": trial.suggest_float("grid_rate", 0.005, 0.05, log=True),
+    }
+
+
+def fitted(choices: Choices, most: float, at_most: Bytes) -> Choices:
+    """Return choices with a width: the share of the widths that take less than `most` bytes.
+
+    Where not even the narrowest network fits, it gets fewer blocks, then whatever makes it smallest.
+    """
+    for tried in _smaller_and_smaller(choices):
+        fitting = [c for c in _each_width(tried) if at_most(recipe_of(c)) < most]
+        if fitting:
+            return fitting[round(choices["share"] * (len(fitting) - 1))]
+    return _each_width(tried)[0]
+
+
+def _smaller_and_smaller(choices: Choices) -> list[Choices]:
+    smallest = {**choices, **SMALLEST[choices["architecture"]]}
+    if choices["architecture"] == "ds_tc_resnet":
+        return [*({**choices, "blocks": blocks} for blocks in range(choices["blocks"], 0, -1)), smallest]
+    if choices["architecture"] == "residual_mlp":
+        linear = {"architecture": "linear", "share": choices["share"]}
+        return [choices, smallest, *_smaller_and_smaller({**linear, "coefficient_step": 1 / 4})]
+    return [choices, smallest]
+
+
+def _each_width(choices: Choices) -> list[Choices]:
+    return [{**choices, "width": width} for width in WIDTHS[choices["architecture"]]]
+
+
+def least_bytes(task: str, at_most: Bytes) -> float:
+    """Return the bytes of the smallest file among which the search looks."""
+    return min(at_most(recipe_of(fitted(start, 0, at_most))) for start in START[task])
+
+
+def recipe_of(choices: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that choices with a width make."""
+    makers = {"ds_tc_resnet": _spotter, "residual_mlp": _residual_mlp, "linear": _linear}
+    return makers[choices["architecture"]](choices)
+
+
+def _spotter(c: Mapping[str, Any]) -> Recipe:
+    groups = min(c["groups"], c["blocks"])
+    return Recipe(
+        architecture="ds_tc_resnet",
+        width=c["width"] / 64,
+        blocks=tuple(c["blocks"] // groups + (i < c["blocks"] % groups) for i in range(groups)),
+        stride=c["stride"],
+        kernel=c["kernel"],
+        front_end=Mfcc(high=c["high"], coefficients=c["coefficients"], step=c["hop"], lifter=30),
+        learning_rate=c["learning_rate"],
+        epochs=150,
+        loss="cross_entropy",
+        batch_size=c["batch"],
+        schedule="cosine",
+        label_smoothing=c["smoothing"],
+        dropout=c["dropout"],
+        augmentation=Augmentation(mixup=c["mixup"], time_mask=c["time_mask"]),
+        other=c.get("other", 0.0),
+        by_speaker=c.get("by_speaker", False),
+        qat=QAT(step=c["grid"], epochs=30, learning_rate=c["grid_rate"]),
+        quantise=True,
+        deflate_layout=True,
+    )
+
+
+def _residual_mlp(c: Mapping[str, Any]) -> Recipe:
+    return Recipe(
+        architecture="residual_mlp",
+        width=c["width"] / 16,
+        learning_rate=c["learning_rate"],
+        epochs=100,
+        loss="mae",
+        batch_size=c["batch"],
+        schedule="cosine",
+        normalise=False,
+        qat=QAT(step=c["grid"], bias_step=1 / 32, epochs=40, learning_rate=c["grid_rate"]),
+        quantise=True,
+        deflate_layout=True,
+    )
+
+
+def _linear(c: Mapping[str, Any]) -> Recipe:
+    return Recipe(
+        architecture="linear",
+        width=1,
+        learning_rate=0,
+        epochs=0,
+        loss="mae",
+        normalise=False,
+        rate_distortion=RateDistortion(step=c["coefficient_step"], rate=c["width"]),
+        deflate_layout=True,
+    )

@@ -1,0 +1,63 @@
+"""Limits: what is written is what is read, and what can't be kept is refused in one line."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.artifact import FORECASTING, SPOTTING
+from device.errors import UserError
+from pipeline.metrics import Constraint
+from pipeline.search.limits import excess, format_limits, keeps, metrics_of, parse_limits
+
+TASKS = st.sampled_from([FORECASTING, SPOTTING])
+
+
+@settings(deadline=None)
+@given(data=st.data(), task=TASKS)
+def test_limits_are_read_as_they_are_written(data: st.DataObject, task: str) -> None:
+    names = data.draw(st.lists(st.sampled_from(metrics_of(task)), min_size=1, unique=True))
+    numbers = st.floats(0, 100, exclude_min=True, exclude_max=True)
+    limits = tuple(Constraint(name, data.draw(numbers)) for name in names)
+    assert parse_limits(format_limits(limits), task) == limits
+    assert parse_limits(format_limits(limits).replace(" ", " , ").replace("<", " < "), task) == limits
+
+
+@settings(deadline=None)
+@given(text=st.text() | st.from_regex(r"[a-z_]+[<>][0-9.e-]+"), task=TASKS)
+def test_any_text_gives_limits_or_one_line(text: str, task: str) -> None:
+    try:
+        assert parse_limits(text, task)
+    except UserError as error:
+        assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "'nothing' is no limit: write them as 'size_kb<8 accuracy_pct>94'"),
+        ("size_kb<8 please", "'please' is no limit"),
+        ("size_kb<=8", "no limit"),
+        ("bytes<8", "bytes: no metric of keyword_spotting: limit one of accuracy_pct, size_kb, inference_ms, total_ms"),
+        ("t_mae_c<0.5", "no metric of keyword_spotting"),
+        ("size_kb>8", "less is better: write size_kb<8"),
+        ("accuracy_pct<94", "more is better: write accuracy_pct>94"),
+        ("size_kb<8 size_kb<9", "two on size_kb: keep one"),
+        ("accuracy_pct>100", "no model can keep that: accuracy goes to 100 %"),
+        ("size_kb<0", "no model can keep that"),
+        ("size_kb<1e", "is no number"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_limits(text, SPOTTING)
+    assert said in str(caught.value)
+
+
+@settings(deadline=None)
+@given(limit=st.floats(0.1, 99), value=st.floats(0, 100))
+def test_what_is_kept_has_no_excess(limit: float, value: float) -> None:
+    for metric in ("accuracy_pct", "size_kb"):
+        constraint = Constraint(metric, limit)
+        assert constraint.met_by(value) == (excess(constraint, value) < 0)
+        assert keeps([constraint], {metric: value}) == constraint.met_by(value)
+        assert keeps([constraint], {})
