@@ -38,6 +38,38 @@ def searches_markdown(results: Results) -> str:
     return "\n".join([*parts, "<!-- charts: searches -->", ""])
 
 
+def searches_table(results: Results) -> str:
+    """Tabulate the searches in one line each: what was asked for, what it took, and the model that it ended with."""
+    lines = []
+    for found in results.searches:
+        model = found["model"]
+        if not model:
+            continue
+        (best,) = [f for f in found["finalists"] if f["trial"] == model["trial"]]
+        kept = "kept" if best["kept"] else "**missed**"
+        lines.append([_limits(found), str(len(found["trials"])), f"{_core_minutes(found):.0f}", kept, _model(found)])
+    if not lines:
+        return "No search has been published yet.\n"
+    header = ["limits", "trials", "minutes of one core", "over five seeds", "the model, on the test split"]
+    return markdown_table(header, lines)
+
+
+def _core_minutes(found: Found) -> float:
+    """Return how long all trainings of trials and finalists took together."""
+    runs = [run for trial in found["trials"] for run in trial["rungs"]]
+    runs += [run for finalist in found["finalists"] for run in finalist["runs"].values()]
+    return sum(float(run.get("seconds", 0)) for run in runs) / 60
+
+
+def _model(found: Found) -> str:
+    model = found["model"]
+    figures = [
+        f"{METRICS[name].title} {METRICS[name].interval(model['test'][name], *model['test'][f'{name}_95'])}"
+        for name in TASK_METRICS[found["task"]]
+    ]
+    return f"{', '.join(figures)}, {model['bytes']:,} bytes"
+
+
 def _limits(found: Found) -> str:
     return ", ".join(f"{METRICS[c['metric']].title} {METRICS[c['metric']].limit(c['limit'])}" for c in found["limits"])
 
@@ -52,13 +84,8 @@ def _told(found: Found) -> str:
     if found["size_error_pct"] is not None:
         text += f". Their bytes were told before within {found['size_error_pct']:.1f} % (root mean square)"
     if model := found["model"]:
-        figures = [
-            f"{METRICS[name].title} {METRICS[name].interval(model['test'][name], *model['test'][f'{name}_95'])}"
-            for name in TASK_METRICS[found["task"]]
-        ]
-        text += f". Trial {model['trial']} with seed {model['seed']}, on the test split: {', '.join(figures)},"
-        text += f" {model['bytes']:,} bytes"
-    return text + ".\n"
+        text += f". Trial {model['trial']} with seed {model['seed']}, on the test split: {_model(found)}"
+    return f"{text}. All trainings together took {_core_minutes(found):.0f} minutes of one core.\n"
 
 
 def _finalists(found: Found) -> str:
