@@ -17,7 +17,7 @@ from device.errors import UserError
 from pipeline.intervals import mean_interval
 from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe, Version
-from pipeline.report.searches import pareto, search_charts, searches_markdown
+from pipeline.report.searches import pareto, search_charts, searches_markdown, searches_table
 from pipeline.search import finalists, journal, outcome
 from pipeline.search.driver import Driver
 from pipeline.search.limits import metrics_of
@@ -173,6 +173,23 @@ def test_the_page_tells_of_each_search(tmp_path: Path) -> None:
     assert "trial 0" in grew.words
     assert searches_markdown(replace(results, searches=[])) == ""
     assert search_charts(replace(results, searches=[])) == []
+
+
+def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> None:
+    results, found = read_results(PUBLISHED), searched(a_search(tmp_path))
+    assert "No search" in searches_table(replace(results, searches=[found]))
+    best = found["finalists"][0]
+    test = {"accuracy_pct": 95.5, "accuracy_pct_95": [93.0, 97.0]}
+    ended = {**found, "model": {"trial": best["trial"], "seed": 23, "bytes": 7654, "test": test}}
+    *_, line = searches_table(replace(results, searches=[ended])).splitlines()
+    runs = [r for t in found["trials"] for r in t["rungs"]] + [
+        r for f in found["finalists"] for r in f["runs"].values()
+    ]
+    limits, trials, minutes, kept, model = (cell.strip() for cell in line.strip("|").split("|"))
+    assert (limits, trials) == ("size < 8 kB, accuracy > 94 %", "30")
+    assert minutes == f"{sum(run['seconds'] for run in runs) / 60:.0f}"
+    assert kept == ("kept" if best["kept"] else "**missed**")
+    assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
 
 
 def test_the_line_of_progress(tmp_path: Path) -> None:
