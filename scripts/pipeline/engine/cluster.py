@@ -58,7 +58,8 @@ class RayPool:
                 ray.shutdown()
                 raise
         else:
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(16)  # nobody else on this machine has it
+            # nobody else on this machine has it; one for all pools of this process, since Ray remembers the first
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
             path = os.pathsep.join(filter(None, sys.path))
             _connect("local", {"env_vars": {**ONE_THREAD, "PYTHONPATH": path}}, num_cpus=jobs, include_dashboard=False)
 

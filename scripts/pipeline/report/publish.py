@@ -27,6 +27,18 @@ def publish_models() -> None:
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and SEED.
     """
+    check_versions()
+    for name in VERSIONS:
+        _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
+    publish_studies()
+
+
+def check_versions() -> None:
+    """Check that all five versions were made by the report's recipe with SEED.
+
+    Raises:
+        UserError: one was not.
+    """
     for name in VERSIONS:
         card = LOCAL.card("report", name)
         if card is None:
@@ -34,9 +46,6 @@ def publish_models() -> None:
         made = card.content["made_from"]
         if (made["recipe_name"], made["seed"]) != ("report", SEED):
             raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
-    for name in VERSIONS:
-        _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
-    publish_studies()
 
 
 def publish(sources: Sources) -> None:
@@ -45,6 +54,7 @@ def publish(sources: Sources) -> None:
     Raises:
         UserError: as `publish_models`; something was not measured; bad data for the examples.
     """
+    check_versions()
     for path, target in (
         (host.HOST_RESULT, "make measure"),
         (LOCAL.latency / host.EMULATED_RESULT, "make emulated"),

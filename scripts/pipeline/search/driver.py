@@ -1,10 +1,13 @@
 """The trials of a search: ask Optuna for recipes, have them trained rung by rung, keep what comes of them."""
 
 import math
+import zlib
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 from pipeline.engine.pool import Done, Pool
 from pipeline.recipe import Recipe
@@ -31,6 +34,7 @@ class Driver:
     ) -> None:
         self._search, self._study, self._pool = search, study, pool
         self._train, self._data, self._notice = train, data, notice
+        self._study.sampler = _Sampler(search.seed)
         self._running: set[tuple[int, int]] = set()
 
     def run(self) -> None:
@@ -66,9 +70,6 @@ class Driver:
                     return True
 
     def _ask(self, number: int) -> None:
-        # a sampler of its own for each trial: so that a search that was stopped goes on as if it had not been
-        seed = int(np.random.SeedSequence([self._search.seed, number]).generate_state(1)[0])
-        self._study.sampler = optuna.samplers.TPESampler(seed=seed)
         start = space.START[self._search.task]
         if number < len(start):
             self._study.enqueue_trial(start[number], skip_if_exists=True)
@@ -109,6 +110,30 @@ class Driver:
             for metric, excess in excesses(self._search.limits, values_of(result)).items():
                 trial.set_constraint(metric, excess)
             self._study.tell(trial, [result["bytes"], merit(result["validation"])])
+
+
+class _Sampler(optuna.samplers.BaseSampler):
+    """Optuna's TPE sampler, seeded for each parameter of each trial.
+
+    So a search that was stopped anywhere, even between two parameters, goes on as if it had not been.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        seed = zlib.crc32(f"{self._seed} {trial.number} {param_name}".encode())
+        return optuna.samplers.TPESampler(seed=seed).sample_independent(study, trial, param_name, param_distribution)
 
 
 def sizes_of(known: list[Entry]) -> Sizes:
