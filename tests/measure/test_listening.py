@@ -35,6 +35,13 @@ def tone(seconds: float, amplitude: float = 0.5) -> Audio:
     return (amplitude * np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
 
 
+@pytest.mark.parametrize("snr_db", [None, 10.0])
+def test_of_no_items_there_is_faint_noise_alone(snr_db: float | None) -> None:
+    recording = lay_out([], (1.0, 2.0), 3, BURSTS, snr_db)
+    assert recording.spans == ()
+    assert level(recording.sound) == pytest.approx(FAINT, rel=0.1)
+
+
 def test_items_lie_where_the_recording_says() -> None:
     items = [tone(0.5), tone(1.25), tone(1)]
     recording = lay_out(items, (1.0, 2.0), seed=3)

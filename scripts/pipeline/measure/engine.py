@@ -82,7 +82,9 @@ def _throughput(jobs: int, sources: Sources) -> float:
     version = VERSIONS[name]
     data = load_data(version.task, version.recipes[recipe], sources)
     plans = [plan(version, recipe, seed, data, "") for seed in range(1, TRIALS + 1)]
-    with open_pool(jobs, "local") as pool:
+    from pipeline.engine.cluster import RayPool  # open_pool gives one worker without Ray, too
+
+    with RayPool(jobs, None) as pool:
         shared = pool.share(data)
         _run(pool, [(_produce, planned, shared) for planned in plans[:jobs]])
         started = time.monotonic()

@@ -33,7 +33,7 @@ def lay_out(
     noises: Sequence[Audio] = (),
     snr_db: float | None = None,
 ) -> LongRecording:
-    """Lay out items [any length] one after the other, in faint noise.
+    """Lay out items [any length] one after the other, in faint noise; of no items, faint noise alone.
 
     Args:
         gap: the seconds between two items, drawn evenly from this range.
@@ -44,13 +44,13 @@ def lay_out(
     rng = np.random.default_rng(seed)
     gaps = (rng.uniform(*gap, len(items)) * RATE).astype(int)
     lengths = np.array([len(item) for item in items], int)
-    starts = LEAD + np.concatenate([[0], np.cumsum(lengths + gaps)[:-1]]).astype(int)
+    starts = LEAD + np.cumsum(lengths + gaps) - (lengths + gaps)
     total = LEAD + int((lengths + gaps).sum()) + 2 * RATE  # so that the last item is heard to its end
     sound = rng.normal(0, FAINT, total).astype(np.float32)
     for item, start in zip(items, starts, strict=True):
         sound[start : start + len(item)] += item
     ends = starts + lengths
-    if snr_db is not None and noises:
+    if snr_db is not None and noises and items:
         sound += _noise(noises, total) * _gain(items, starts, ends, total) * np.float32(10 ** (-snr_db / 20))
     return LongRecording(sound, tuple(zip((starts / RATE).tolist(), (ends / RATE).tolist(), strict=True)))
 

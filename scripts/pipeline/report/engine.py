@@ -26,6 +26,6 @@ def engine_table(result: dict[str, Any]) -> str:
     rows.append(["two workers against one", f"{made['2'] / made['1']:.2f} times"])
     simulated = result["simulation"]
     what = f"simulated, {simulated['trials']:,} trials of {simulated['mean_trial_s']:.0f} s on average"
-    rows += [[f"{what}: {int(n):,} workers", f"{times:,.0f} times"] for n, times in simulated["speed_up"].items()]
+    rows += [[f"{what}: {int(n):,} at once", f"{times:,.0f} times"] for n, times in simulated["speed_up"].items()]
     rows.append(["workers at which the driver has no time left", f"{simulated['most_workers']:,}"])
     return markdown_table(["", "measured"], rows)
