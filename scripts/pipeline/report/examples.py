@@ -13,7 +13,7 @@ from scipy import signal
 
 from device import artifact
 from device.audio import RATE
-from device.listen import HOP, Detection, KeywordDetector, Settings
+from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
 from device.runtime import open_model
 from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
@@ -32,15 +32,15 @@ FRAME, BANDS = 512, 64  # of the spectrogram
 
 
 def write_examples(results: Results, sources: Sources) -> None:
-    """Draw examples with our own th_a and kws_a, where there are such models.
+    """Draw examples with our own th_a and the spotter that is made for listening, where there are such models.
 
     Raises:
         UserError: bad data, or none.
     """
     charts: list[Chart] = []
-    for name, draw in (("th_a", forecast_charts), ("kws_a", heard_charts)):
-        if card := results.card("improved", name):
-            charts += draw(card, artifact.load(results.store.models / "improved", name)[1], sources)
+    for recipe, name, draw in (("improved", "th_a", forecast_charts), ("live", "kws_a", heard_charts)):
+        if card := results.card(recipe, name):
+            charts += draw(card, artifact.load(results.store.models / recipe, name)[1], sources)
     content = {"made_with": "make publish", "charts": [asdict(chart) for chart in charts]}
     files.write_json(results.store.derived / KEPT, content)
 
@@ -95,12 +95,12 @@ def heard_charts(card: artifact.Card, content: bytes, sources: Sources) -> list[
     chosen = rng.choice(len(audio), WORDS, replace=False)
     pause = rng.normal(0, 1e-3, RATE // 2).astype(np.float32)
     sound = np.concatenate([pause, pause, *(part for clip in audio[chosen] for part in (clip, pause))])
-    listener = KeywordDetector(card, content, Settings())
+    listener = KeywordDetector(card, content, Settings(threshold_of(card, "middle")))
     chunks = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
     heard = [found for chunk in chunks if (found := listener.process(chunk))]
     said = [(1 + 1.5 * at, str(speech.words[index])) for at, index in enumerate(label[chosen])]
     caught = ", ".join(f"{found.word} ({100 * found.confidence:.0f} %)" for found in heard)
-    words = f"Said: {', '.join(word for _, word in said)}. Heard by improved/{card.name}: {caught}."
+    words = f"Said: {', '.join(word for _, word in said)}. Heard by live/{card.name}: {caught or 'nothing'}."
     drawn = style.svg(SIZE, partial(_spectrogram, sound=sound, said=said, heard=heard), inline=True)
     return [Chart("Test clips drawn at random, and what the live listener heard", words, drawn)]
 
