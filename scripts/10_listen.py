@@ -27,7 +27,7 @@ EXAMPLES = """\
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw
   python scripts/10_listen.py --sensitivity low --keep heard/
   python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
-MODEL = Path(__file__).parents[1] / "models" / "improved" / "kws_a.tflite.zlib"
+MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
 
 

@@ -12,7 +12,7 @@ from pipeline.reference import load_reference, reported
 from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
 from pipeline.study.results import Results
 from pipeline.study.trials import summary
-from pipeline.versions.catalogue import FORECASTERS, RECIPES, SPOTTERS, VERSIONS
+from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
 
 
 def frontiers(results: Results) -> dict[str, str]:
@@ -58,7 +58,7 @@ def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> Non
     cards = [card for name in names if (card := results.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
-    for recipe in RECIPES[1:]:
+    for recipe in COMPARED_RECIPES[1:]:
         trials = results.trials(recipe)
         means = [summary(trials, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]

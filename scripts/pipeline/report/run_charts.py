@@ -13,7 +13,7 @@ from pipeline.report import frontiers, style
 from pipeline.report.style import IMPROVED, OTHERS, OURS, RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, metric_values, trials_of
-from pipeline.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
+from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
 
 Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
 
@@ -36,7 +36,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
     for name in names:
         theirs = reported()[name]
         parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {theirs['size_kb'] * metrics.KB:,.0f} bytes")
-        for recipe in ("report", *RECIPE_STYLE):
+        for recipe in COMPARED_RECIPES:
             if card := results.card(recipe, name):
                 size = card.content["file"]["compressed_bytes"]
                 figure = f"{card.content['test'][metric]:.{shown.digits}f} {shown.unit}"

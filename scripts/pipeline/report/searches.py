@@ -126,7 +126,7 @@ def _front_chart(found: Found, metric: str) -> Chart:
     shown = METRICS[metric]
     words = [f"{value:.{shown.digits}f} {shown.unit} in {size:,.0f} bytes" for size, value in front]
     drawn = style.svg((WIDTH, 4.6), partial(_front, found=found, metric=metric, front=front), inline=True)
-    title = f"{found['name']}: {shown.title} against bytes, on validation data"
+    title = f"{_limits(found)}: {shown.title} against bytes, on validation data"
     told = f"{len(found['trials'])} trials; on the Pareto front of those trained in full: "
     return Chart(title, told + join_sentence(words or ["none yet"]), drawn)
 
@@ -193,11 +193,8 @@ def _importance_chart(found: Found) -> list[Chart]:
         return []
     words = join_sentence([f"{name} {100 * share:.0f} %" for name, share in shares])
     drawn = style.svg((WIDTH, 3.4), partial(_importance, shares=shares), inline=True)
-    return [
-        Chart(
-            f"{found['name']}: which parameters mattered", f"Importance for a place in the best quarter: {words}", drawn
-        )
-    ]
+    title = f"{_limits(found)}: which parameters mattered"
+    return [Chart(title, f"Importance for a place in the best quarter: {words}", drawn)]
 
 
 def _importance(axis: Axes, shares: Sequence[tuple[str, float]]) -> None:
@@ -212,7 +209,7 @@ def _growth_chart(found: Found, metric: str) -> Chart:
     words = [f"trial {number}: {value:.{shown.digits}f} {shown.unit}" for number, value in steps]
     drawn = style.svg((WIDTH, 3.4), partial(_growing, found=found, metric=metric, steps=steps), inline=True)
     told = "Best of those small enough, each better than those before: " + join_sentence(words or ["none yet"])
-    return Chart(f"{found['name']}: how the best {shown.title} grew", told, drawn)
+    return Chart(f"{_limits(found)}: how the best {shown.title} grew", told, drawn)
 
 
 def _growth(found: Found, metric: str) -> list[tuple[int, float]]:

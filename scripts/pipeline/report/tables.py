@@ -31,7 +31,7 @@ from pipeline.study.trials import (
     summary,
     trials_of,
 )
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE)
 
@@ -178,7 +178,7 @@ def splits_markdown(results: Results) -> str:
 def improved_markdown(results: Results) -> str:
     """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
-    for recipe in RECIPES[1:]:
+    for recipe in COMPARED_RECIPES[1:]:
         trials = results.trials(recipe)
         for name in VERSIONS:
             card = results.card(recipe, name)
