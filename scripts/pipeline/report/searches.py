@@ -200,7 +200,7 @@ def _importance_chart(found: Found) -> list[Chart]:
 def _importance(axis: Axes, shares: Sequence[tuple[str, float]]) -> None:
     names, values = zip(*reversed(shares), strict=True)
     axis.barh([name.replace("_", " ") for name in names], [100 * v for v in values], color=OURS)
-    axis.set_xlabel("importance for a place in the best quarter, % (PED-ANOVA)")
+    axis.set_xlabel("importance for a place in the best quarter, %")
 
 
 def _growth_chart(found: Found, metric: str) -> Chart:
