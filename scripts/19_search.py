@@ -15,6 +15,7 @@ from dataclasses import replace
 from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
+from device.artifact import FORECASTING, SPOTTING
 from device.cli import add_number, parser, run
 from device.errors import UserError
 from pipeline.reference import SEED
@@ -27,7 +28,7 @@ SEEDS = (0, 2**32 - 10)  # the finalists take the next ones
 
 
 def main() -> None:
-    tasks = ("keyword_spotting", "forecasting")
+    tasks = (SPOTTING, FORECASTING)
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument(
         "--limits",

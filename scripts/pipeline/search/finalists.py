@@ -20,7 +20,7 @@ from pipeline.recipe import Recipe
 from pipeline.search import space
 from pipeline.search.driver import Train
 from pipeline.search.journal import Entry, Result, entries
-from pipeline.search.plan import Search, excesses, merit, values_of
+from pipeline.search.plan import Search, excesses, merit, rank, values_of
 
 FINALISTS = 3
 SEEDS = 5
@@ -76,13 +76,8 @@ def candidates(search: Search, known: Sequence[Entry]) -> list[Entry]:
     Where fewer keep them, those follow that break them least.
     """
 
-    def rank(entry: Entry) -> tuple[float, float]:
-        result = entry.rungs[-1]
-        broken = sum(max(0.0, over) for over in excesses(search.limits, values_of(result)).values())
-        return broken, -merit(result["validation"])
-
     by_recipe: dict[Recipe, Entry] = {}
-    for entry in sorted((e for e in known if e.state == "finished"), key=rank):
+    for entry in sorted((e for e in known if e.state == "finished"), key=lambda e: rank(search, e.rungs[-1])):
         by_recipe.setdefault(space.recipe_of(entry.choices), entry)
     return list(by_recipe.values())[:FINALISTS]
 

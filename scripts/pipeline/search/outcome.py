@@ -15,7 +15,7 @@ from pipeline.search.finalists import FINALISTS, SEEDS, Finalist, seeds
 from pipeline.search.halving import KEPT, LAST, RUNGS
 from pipeline.search.journal import Entry, Result
 from pipeline.search.limits import format_limits
-from pipeline.search.plan import Search, excesses, merit, values_of
+from pipeline.search.plan import Search, broken, merit, rank, values_of
 
 LEAST_FOR_IMPORTANCE = 20  # trials: of fewer, which parameters mattered can't be told
 BEST = 0.25  # of the trials
@@ -26,28 +26,19 @@ def progress_line(search: Search, known: Sequence[Entry], running: int) -> str:
     tried = [e for e in known if e.rungs or e.error]
     full = sum(len(e.rungs) > LAST for e in known)
     failed = sum(e.state == "failed" for e in known)
-    keeping = sum(bool(e.rungs) and _broken(search, e.rungs[-1]) == 0 for e in known)
+    keeping = sum(bool(e.rungs) and broken(search, e.rungs[-1]) == 0 for e in known)
     parts = [f"{len(tried)} of {max(search.trials, len(known))} trials tried, {full} in full", f"{running} running"]
     parts += [f"{failed} failed"] if failed else []
     text = ", ".join([*parts, f"{keeping} keep the limits"])
     if found := best(search, known):
         text += f"; best: trial {found.number}, {describe(search, found.rungs[-1])}"
-        text += "" if _broken(search, found.rungs[-1]) == 0 else " (breaks a limit)"
+        text += "" if broken(search, found.rungs[-1]) == 0 else " (breaks a limit)"
     return text
 
 
 def best(search: Search, known: Sequence[Entry]) -> Entry | None:
     """Return the trial that does best on validation data of those that keep the limits, or else breaks them least."""
-    seen = [e for e in known if e.rungs]
-
-    def rank(entry: Entry) -> tuple[float, float]:
-        return _broken(search, entry.rungs[-1]), -merit(entry.rungs[-1]["validation"])
-
-    return min(seen, key=rank, default=None)
-
-
-def _broken(search: Search, result: Result) -> float:
-    return sum(max(0.0, over) for over in excesses(search.limits, values_of(result)).values())
+    return min((e for e in known if e.rungs), key=lambda e: rank(search, e.rungs[-1]), default=None)
 
 
 def describe(search: Search, result: Result) -> str:

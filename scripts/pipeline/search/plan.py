@@ -14,7 +14,6 @@ from pipeline.search import space
 from pipeline.search.limits import excess, format_limits, limit_on
 from pipeline.search.sizes import learn
 
-TASKS = (SPOTTING, FORECASTING)
 SHORT = {SPOTTING: "kws", FORECASTING: "th"}
 USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
 NAME = r"[a-z][a-z0-9_]{0,79}"
@@ -104,6 +103,16 @@ def merit(validation: Mapping[str, float]) -> float:
 def values_of(result: Mapping[str, Any]) -> dict[str, float]:
     """Return a training's figures by metric, its size in kB among them."""
     return {**result["validation"], "size_kb": result["bytes"] / KB}
+
+
+def broken(search: Search, result: Mapping[str, Any]) -> float:
+    """Return by how much a training breaks limits, together, as shares of them; 0 where it keeps them all."""
+    return sum(max(0.0, over) for over in excesses(search.limits, values_of(result)).values())
+
+
+def rank(search: Search, result: Mapping[str, Any]) -> tuple[float, float]:
+    """Return what orders trainings, the best first: those that break limits least, then by their merit."""
+    return broken(search, result), -merit(result["validation"])
 
 
 def excesses(limits: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
