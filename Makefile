@@ -51,7 +51,7 @@ words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
 
 search: ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
 	@$(PYTHON) scripts/00_setup.py --search
-	@$(RUN) scripts/19_search.py
+	@$(RUN) scripts/19_search.py $(if $(HOST),--host "$(HOST)")
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)

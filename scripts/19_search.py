@@ -6,7 +6,7 @@ one's model is made, and tested once. All that is known is kept as it comes: the
 stopped, or shows again what was found; a larger number of trials adds to them. See docs/search.md.
 
 Limits are on accuracy_pct (keyword_spotting), on t_mae_c and rh_mae_pct (forecasting), and on size_kb, inference_ms and
-total_ms. Qualities are judged on validation data, latencies on this machine.
+total_ms. Qualities are judged on validation data, latencies on this machine or, with --host, on a Raspberry Pi.
 """
 
 import os
@@ -22,7 +22,8 @@ from pipeline.reference import SEED
 
 EXAMPLES = """\
   python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
-  python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4"""
+  python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4
+  python scripts/19_search.py --limits "size_kb<8 total_ms<40" --host pi@raspberrypi.local"""
 TRIALS = (1, 10_000)
 SEEDS = (0, 2**32 - 10)  # the finalists take the next ones
 
@@ -58,6 +59,7 @@ def main() -> None:
         metavar="{lists,speaker}",
         help="of the clips: by the course's lists, or no speaker in two splits (default: $SPLIT, or lists)",
     )
+    options.add_argument("--host", help="time the finalists there: any name that ssh takes (default: here)")
     cli.add_sources(options)
     arguments = options.parse_args()
     if not arguments.limits:
@@ -75,6 +77,7 @@ def main() -> None:
             arguments.name,
             replace(cli.sources(arguments), by_speaker=arguments.split == "speaker"),
             arguments.jobs,
+            arguments.host,
         )
     )
 

@@ -225,6 +225,11 @@ def decode_model(data: bytes, name: str) -> bytes:
     return data
 
 
+def card_path(model: Path) -> Path:
+    """Return where the card of a `NAME.tflite.zlib` is."""
+    return model.with_name(model.name.removesuffix(".tflite.zlib") + ".json")
+
+
 def load_file(path: Path) -> tuple[Card, bytes]:
     """Load the card and the TFLite file of `path`, a `NAME.tflite.zlib` with its card beside it; see load."""
     name, dot, suffix = path.name.partition(".")

@@ -15,7 +15,7 @@ import numpy as np
 from device import artifact
 from device.cli import run
 from device.frontend import extractor
-from device.latency import TimingProtocol, passes
+from device.passes import TimingProtocol, passes, random_window
 from device.runtime import open_model
 
 COUNTED = TimingProtocol(passes=30, warm_up_passes=10, pause_s=0.0)
@@ -32,8 +32,7 @@ def count(path: Path) -> dict[str, Any]:
     card, content = artifact.load_file(path)
     model = open_model(card, content)
     extract = extractor(card.front_end) if card.front_end else None
-    window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
-    stages = passes(model, extract, window, COUNTED)
+    stages = passes(model, extract, random_window(model), COUNTED)
     median = {name: round(float(np.median(values)) * PER_MS) for name, values in stages.items()}
     return {
         "name": card.name,

@@ -7,39 +7,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from device import artifact
-from device.audio import resampler
 from device.cli import run
 from device.frontend import extractor
-from device.runtime import Model, open_model
+from device.passes import COURSE, Milliseconds, TimingProtocol, latencies, passes, random_window
+from device.runtime import open_model
 
-MICROPHONE_RATE = 48_000  # Hz
 MOST_THREADS = 4
-
-
-@dataclass(frozen=True)
-class TimingProtocol:
-    """Timing protocol: number of passes, of warm-up passes before them, and seconds between passes."""
-
-    passes: int
-    warm_up_passes: int
-    pause_s: float
-
-
-COURSE, STEADY = TimingProtocol(100, 10, 0.1), TimingProtocol(200, 20, 0.0)
+STEADY = TimingProtocol(200, 20, 0.0)
 PROTOCOL = {"course": {**asdict(COURSE), "threads": 1}, "steady": {**asdict(STEADY), "threads": f"1 to {MOST_THREADS}"}}
-STAGES = ("resample", "features", "set", "invoke", "get")
-
-Milliseconds = NDArray[np.float64]
 
 
 def measure(path: Path) -> dict[str, Any]:
@@ -58,7 +41,7 @@ def measure(path: Path) -> dict[str, Any]:
     ticks.append(time.perf_counter())
     model = open_model(card, content)
     ticks.append(time.perf_counter())
-    window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
+    window = random_window(model)
     ticks.append(time.perf_counter())
     model.predict(window[None])
     ticks.append(time.perf_counter())
@@ -80,39 +63,10 @@ def measure(path: Path) -> dict[str, Any]:
     }
 
 
-def passes(
-    model: Model,
-    extract: Callable[[Any], Any] | None,
-    window: NDArray[np.float32],
-    protocol: TimingProtocol,
-) -> dict[str, Milliseconds]:
-    """Time passes: milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get."""
-    sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
-    resample = resampler(MICROPHONE_RATE, len(sound))
-    times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
-    for row in times:
-        ticks = [time.perf_counter()]
-        audio = resample(sound) if extract else sound
-        ticks.append(time.perf_counter())
-        x = extract(audio) if extract else window
-        ticks.append(time.perf_counter())
-        model.set(x)
-        ticks.append(time.perf_counter())
-        model.invoke()
-        ticks.append(time.perf_counter())
-        model.get()
-        ticks.append(time.perf_counter())
-        row[:] = [1000 * (b - a) for a, b in pairwise(ticks)]
-        time.sleep(protocol.pause_s)
-    first = 0 if extract else STAGES.index("set")
-    return {name: times[protocol.warm_up_passes :, i] for i, name in enumerate(STAGES) if i >= first}
-
-
 def _summaries(stages: dict[str, Milliseconds]) -> dict[str, Any]:
     return {
         "stages_ms": {name: _summary(values) for name, values in stages.items()},
-        "inference_ms": _summary(stages["invoke"] + stages["get"]),
-        "total_ms": _summary(np.sum(list(stages.values()), axis=0)),
+        **{name: _summary(values) for name, values in latencies(stages).items()},
     }
 
 

@@ -18,11 +18,10 @@ from helpers import ROOT
 from device.errors import UserError
 from device.probe import probe
 from pipeline.measure import device
-from pipeline.measure.remote import FOLDER
 from pipeline.measure.ssh import Connection, LostError, private_folder
 
 FACTS: dict[str, Any] = {**probe(), "architecture": "aarch64", "bits": 64, "python": "3.11.2", "free_mib": 9999}
-MODELS = [ROOT / "models" / "report" / "th_b.tflite.zlib"]
+MODELS = [ROOT / "models" / "report" / name for name in ("th_b.tflite.zlib", "th_b.json")]
 SSH = """#!{python} -IS
 import os, sys
 if "-O" in sys.argv:
@@ -74,7 +73,7 @@ class Device:
 
     @property
     def private(self) -> Path:
-        return self.home / FOLDER
+        return self.home / device.FOLDER
 
     def outside(self) -> set[Path]:
         """What lies in the home and among temporary files, outside the private folder."""
@@ -83,7 +82,7 @@ class Device:
 
 
 def install(connection: Connection, **facts: Any) -> None:
-    device.install(connection, private_folder(connection, FOLDER), {**FACTS, **facts}, wheels=False)
+    device.install(connection, private_folder(connection, device.FOLDER), {**FACTS, **facts}, wheels=False)
 
 
 HOMES = ["home", "a home", "o'brien", 'x"y', "$(touch pwned)", "`touch pwned`", "a;b&c", "-rf", "häuser", "back\\slash"]
@@ -96,7 +95,7 @@ def test_any_login_shell_and_any_home(tmp_path: Path, shell: str, home: str) -> 
     with target.connect() as connection:
         before = target.outside()  # fish has laid out its own settings
         assert device.probe(connection)["python"] == ".".join(map(str, sys.version_info[:3]))
-        folder = private_folder(connection, FOLDER)
+        folder = private_folder(connection, device.FOLDER)
         with device.sole_use(connection, folder), device.performance_governor(connection) as governor:
             assert governor
             install(connection)
@@ -119,7 +118,7 @@ def test_what_a_login_shell_says_first_is_not_taken_for_an_answer(tmp_path: Path
     with target.connect() as connection:
         assert device.probe(connection)["bits"] == 64
         assert connection.run("printf 'a\\0b'", 10) == b"a\0b"
-        with device.sole_use(connection, private_folder(connection, FOLDER)):
+        with device.sole_use(connection, private_folder(connection, device.FOLDER)):
             pass
 
 
@@ -144,7 +143,7 @@ def test_a_device_that_runs_no_commands(tmp_path: Path, before: str, kind: type[
 def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     target = Device(tmp_path)
     with target.connect() as one, target.connect() as other:
-        folder = private_folder(one, FOLDER)
+        folder = private_folder(one, device.FOLDER)
         with (
             device.sole_use(one, folder),
             pytest.raises(UserError, match="pi: another run measures there"),
@@ -158,7 +157,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
 def test_the_lock_goes_with_the_run_that_held_it(tmp_path: Path) -> None:
     target = Device(tmp_path)
     with target.connect() as connection:
-        folder = private_folder(connection, FOLDER)
+        folder = private_folder(connection, device.FOLDER)
         with pytest.raises(KeyboardInterrupt), device.sole_use(connection, folder):
             raise KeyboardInterrupt
         with device.sole_use(connection, folder):
@@ -253,14 +252,14 @@ def test_a_device_speaks_english_to_us(tmp_path: Path) -> None:
         ' *) echo "tar: x: Auf dem Gerät ist kein Speicherplatz mehr verfügbar" ;; esac >&2\nexit 2\n',
     )
     with target.connect() as connection, pytest.raises(UserError, match="pi: its disk is full"):
-        device.upload(connection, private_folder(connection, FOLDER), MODELS)
+        device.upload(connection, private_folder(connection, device.FOLDER), MODELS)
 
 
 def test_a_home_that_cannot_be_written_is_not_a_refused_login(tmp_path: Path) -> None:
     target = Device(tmp_path)
     (target.home / ".cache").write_text("in the way")
     with target.connect() as connection, pytest.raises(UserError, match=r"pi: mkdir: .*\.cache") as caught:
-        private_folder(connection, FOLDER)
+        private_folder(connection, device.FOLDER)
     assert "ssh-copy-id" not in str(caught.value)
     with target.connect() as connection, pytest.raises(UserError, match="pi: mkdir: x: Permission denied"):
         connection.run("echo 'mkdir: x: Permission denied' >&2; exit 1", 10)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.measure import emulator
-from pipeline.measure.device import sole_use
-from pipeline.measure.remote import FOLDER
+from pipeline.measure.device import FOLDER, sole_use
 from pipeline.measure.ssh import Connection, private_folder
 
 ROOT = Path(__file__).parents[2]

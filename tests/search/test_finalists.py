@@ -113,7 +113,9 @@ def test_a_latency_is_judged_where_it_was_measured(tmp_path: Path) -> None:
         finalists.run_seeds(search, study, FakePool(), fake_train, None, nothing)
         known = journal.entries(study)
         slow, *_ = finalists.candidates(search, known)
-        study.set_user_attr(f"latency {slow.number}", {"total_ms": [9.0, 12.0, 9.0], "inference_ms": [1.0, 1.0, 1.0]})
+        study.set_user_attr(
+            finalists.latency_key(search, slow.number), {"total_ms": [9.0, 12.0, 9.0], "inference_ms": [1.0, 1.0, 1.0]}
+        )
         found = finalists.finalists(search, study, known)
         lines = outcome.table(search, found)
     assert found[-1].trial == slow.number

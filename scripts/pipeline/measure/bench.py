@@ -14,7 +14,7 @@ import numpy as np
 from device import artifact
 from device.audio import RATE, resampler
 from device.frontend import FrontEnd, Stft, extractor
-from device.latency import MICROPHONE_RATE
+from device.passes import MICROPHONE_RATE
 from device.probe import probe
 from device.runtime import Model, open_model
 from pipeline import files, freshness

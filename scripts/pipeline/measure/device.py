@@ -7,21 +7,72 @@ import shlex
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
 from pipeline import files
-from pipeline.measure.ssh import Connection
+from pipeline.measure.ssh import Connection, private_folder
 
+FOLDER = ".cache/models-under-budget"  # on the device, under the home
+PER_MODEL_S = 600.0
 NEEDED_MIB = 400
 INSTALL_S = 1800.0
 # what pip calls the wheels of an architecture
 PLATFORMS = [f"manylinux_2_{minor}_{{}}" for minor in (17, 27, 28, 34)] + ["manylinux2014_{}", "linux_{}"]
 PIWHEELS = "https://www.piwheels.org/simple"  # where 32-bit Raspberry Pi OS gets numpy
+SENT = ("scripts", "models", "results")  # what the paths of sent files begin with
 GOVERNORS = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that is ready: nobody else uses it, and the runtime is installed.
+
+    Attributes:
+        facts: what `probe` found.
+        folder: ours on it, quoted for a shell.
+    """
+
+    connection: Connection
+    facts: dict[str, Any]
+    folder: str
+
+    def run(self, module: str, *arguments: str, environment: str = "") -> bytes:
+        """Run a module of scripts/device in the folder there; return what it prints.
+
+        Args:
+            environment: a command that it runs under.
+        """
+        rest = " ".join(map(shlex.quote, arguments))
+        run = f"{environment} {self.folder}/venv/bin/python -m {module} {rest}"
+        # LC_ALL is ours, not the device's
+        return self.connection.run(f"unset LC_ALL; cd {self.folder}/scripts && {run}", timeout=PER_MODEL_S)
+
+
+@contextmanager
+def ready(host: str, command: str, wheels: bool, paths: Sequence[Path]) -> Iterator[Device]:
+    """Make a device ready and send it our code and files, by their paths under the project's root.
+
+    Args:
+        command: the ssh command.
+        wheels: fetch the device's packages here and ship them.
+
+    Raises:
+        UserError: anything that the user must fix, here or there.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(Connection(host, command))
+        facts = probe(connection)
+        check_fit(connection.host, facts)
+        folder = private_folder(connection, FOLDER)
+        stack.enter_context(sole_use(connection, folder))
+        install(connection, folder, facts, wheels)
+        upload(connection, folder, paths)
+        yield Device(connection, facts, folder)
 
 
 def probe(connection: Connection) -> dict[str, Any]:
@@ -130,12 +181,11 @@ def _requirements(facts: dict[str, Any]) -> Path:
     return files.ROOT / ("requirements-pi-32bit.txt" if facts["bits"] == 32 else "requirements-pi.txt")
 
 
-def upload(connection: Connection, folder: str, models: list[Path]) -> None:
-    """Send the device side and the models with their cards."""
+def upload(connection: Connection, folder: str, paths: Sequence[Path]) -> None:
+    """Send the device side and files, in place of those that were sent before."""
     code = sorted((files.ROOT / "scripts" / "device").glob("*.py"))
-    cards = [path.with_name(path.name.partition(".")[0] + ".json") for path in models]
-    connection.run(f"cd {folder} && rm -rf scripts models", 60)
-    _send(connection, folder, {str(path.relative_to(files.ROOT)): path for path in (*code, *models, *cards)})
+    connection.run(f"cd {folder} && rm -rf {' '.join(SENT)}", 60)
+    _send(connection, folder, {str(path.relative_to(files.ROOT)): path for path in (*code, *paths)})
 
 
 def _send(connection: Connection, folder: str, named: dict[str, Path]) -> None:

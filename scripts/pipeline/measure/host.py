@@ -62,7 +62,7 @@ def measure_here(paths: Sequence[Path]) -> Path:
             card, _ = artifact.load_file(path)
             progress.set_postfix_str(f"{path.parent.name}/{card.name}")
             if card.sha256 not in models:  # two paths may hold the same model
-                models[card.sha256] = _run_here(path)
+                models[card.sha256] = run_here("device.latency", path)
                 files.write_json(HOST_RESULT, {"made_with": "make measure", **under, "models": models})
     return HOST_RESULT
 
@@ -78,8 +78,13 @@ def _known(under: dict[str, Any]) -> dict[str, Any]:
     return dict(before["models"]) if same else {}
 
 
-def _run_here(path: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "device.latency", str(path)]
+def run_here(module: str, path: Path, *arguments: str) -> dict[str, Any]:
+    """Run a module of scripts/device on a model's file, in a process of its own; return what it prints.
+
+    Raises:
+        UserError: the module says so, or the runtime crashes on the model.
+    """
+    command = [sys.executable, "-m", module, str(path), *arguments]
     done = subprocess.run(command, cwd=files.ROOT / "scripts", capture_output=True, text=True, check=False)
     if done.returncode == 130:
         raise KeyboardInterrupt

@@ -134,7 +134,7 @@ def known_speakers(speech: Speech) -> int:
 
 def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make listening") -> None:
     """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`."""
-    card_path = path.with_name(path.name.replace(".tflite.zlib", ".json"))
+    card_path = artifact.card_path(path)
     card = artifact.read_card(card_path).content
     validation = {
         sensitivity: {

@@ -2,11 +2,10 @@
 
 import io
 import re
-import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,10 @@ from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
 from pipeline.data.weather import INPUT_STEPS
 from pipeline.measure import emulator
-from pipeline.measure.device import INSTALL_S, check_fit, install, parsed, performance_governor, probe, sole_use, upload
+from pipeline.measure.device import INSTALL_S, parsed, performance_governor, probe, ready
 from pipeline.measure.host import EMULATED, EMULATED_RESULT, HOST_RESULT, PI, model_files, protocol, read_latency
-from pipeline.measure.ssh import Connection, private_folder
+from pipeline.measure.ssh import Connection
 from pipeline.progress import progress_bar
-
-FOLDER = ".cache/models-under-budget"  # on the device, under the home
-PER_MODEL_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -88,31 +84,19 @@ def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, che
     Raises:
         UserError: anything that the user must fix, here or there; what was measured by then is kept.
     """
-    with ExitStack() as stack:
-        connection = stack.enter_context(Connection(host, command))
-        facts = probe(connection)
-        check_fit(connection.host, facts)
-        device = {"kind": _kind(facts), **facts}
+    models_and_cards = [path for model in model_files() for path in (model, artifact.card_path(model))]
+    with ready(host, command, wheels, models_and_cards) as there:
+        device = {"kind": _kind(there.facts), **there.facts}
         result = HOST_RESULT.with_name(program.result or f"{_slug(device)}.json")
-        folder = private_folder(connection, FOLDER)
-        stack.enter_context(sole_use(connection, folder))
-        python = f"{folder}/venv/bin/python"
-        install(connection, folder, facts, wheels)
-        upload(connection, folder, model_files())
         under = {"device": device, "protocol": protocol(program.protocol)}
         before = read_latency(result)
         models = dict(before["models"]) if before["protocol"] == under["protocol"] else {}
+        on_device = partial(there.run, environment=program.environment)
 
         def keep() -> None:
             files.write_json(result, {"made_with": program.made_with, **under, "models": models})
 
-        def on_device(module: str, *arguments: str) -> bytes:
-            rest = " ".join(map(shlex.quote, arguments))
-            run = f"{program.environment} {python} -m {module} {rest}"
-            # LC_ALL is ours, not the device's
-            return connection.run(f"unset LC_ALL; cd {folder}/scripts && {run}", timeout=PER_MODEL_S)
-
-        with performance_governor(connection) as governor:
+        with performance_governor(there.connection) as governor:
             device["governor_during"] = governor
             for path, sha256 in _each("measuring there", models, program.key):
                 found = parsed(on_device(program.module, f"../{path.relative_to(files.ROOT)}"), host)
@@ -120,11 +104,11 @@ def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, che
                 keep()
         if check:
             inputs = test_inputs(check)
-            upload_inputs(connection, folder, inputs)
+            upload_inputs(there.connection, there.folder, inputs)
             for path, sha256 in _each("verifying there", models, "verified"):
                 models[sha256]["verified"] = compare(path, inputs, on_device)
                 keep()
-        device["after"] = probe(connection)
+        device["after"] = probe(there.connection)
         keep()
     return result
 

@@ -5,13 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 
-from device.artifact import decode_model
-from device.frontend import extractor
-from device.latency import COURSE, passes
-from device.runtime import Model
 from pipeline import files
 from pipeline.engine.pool import Pool
 from pipeline.intervals import mean_interval
@@ -96,7 +91,7 @@ def run_seeds(
         notice: is called with how many are done, and of how many, whenever one has ended.
     """
     runs = {
-        _key(entry.number, seed): (space.recipe_of(entry.choices), seed)
+        run_key(entry.number, seed): (space.recipe_of(entry.choices), seed)
         for entry in candidates(search, entries(study))
         for seed in seeds(search)
     }
@@ -117,7 +112,8 @@ def run_seeds(
         notice(len(runs) - len(waiting) - running, len(runs))
 
 
-def _key(trial: int, seed: int) -> str:
+def run_key(trial: int, seed: int) -> str:
+    """Return under which name the journal keeps a run of a candidate."""
     return f"trial {trial} seed {seed}"
 
 
@@ -126,24 +122,9 @@ def file_of(search: Search, key: str) -> Path:
     return search.folder / f"{key.replace(' ', '-')}.tflite.zlib"
 
 
-def time_here(search: Search, study: optuna.Study) -> None:
-    """Time the candidates on this machine where the limits ask for it and it is not done; all else should rest."""
-    if not any(METRICS[c.metric].is_latency for c in search.limits):
-        return
-    for entry in candidates(search, entries(study)):
-        path = next((p for seed in seeds(search) if (p := file_of(search, _key(entry.number, seed))).exists()), None)
-        if path and f"latency {entry.number}" not in study.user_attrs:
-            study.set_user_attr(f"latency {entry.number}", _time(path, space.recipe_of(entry.choices)))
-
-
-def _time(path: Path, recipe: Recipe) -> Latency:
-    """Time a model by the course's protocol, one second of sound or one window a pass."""
-    model = Model(decode_model(path.read_bytes(), path.name), path.name)
-    window = np.random.default_rng(0).normal(size=model.input_shape).astype(np.float32)
-    extract = extractor(recipe.front_end) if recipe.front_end else None
-    stages = passes(model, extract, window, COURSE)
-    inference, total = stages["invoke"] + stages["get"], np.sum(list(stages.values()), axis=0)
-    return {name: np.round(values, 4).tolist() for name, values in (("inference_ms", inference), ("total_ms", total))}
+def latency_key(search: Search, trial: int) -> str:
+    """Return under which name the journal keeps the latencies of a candidate."""
+    return f"latency of trial {trial}" + (f" on {search.host}" if search.host else "")
 
 
 def finalists(search: Search, study: optuna.Study, known: Sequence[Entry]) -> list[Finalist]:
@@ -151,9 +132,10 @@ def finalists(search: Search, study: optuna.Study, known: Sequence[Entry]) -> li
     kept = study.user_attrs
     found = []
     for entry in candidates(search, known):
-        runs = {seed: kept[_key(entry.number, seed)] for seed in seeds(search) if _key(entry.number, seed) in kept}
+        keys = {seed: run_key(entry.number, seed) for seed in seeds(search)}
+        runs = {seed: kept[key] for seed, key in keys.items() if key in kept}
         if len(runs) == SEEDS:
-            latency = kept.get(f"latency {entry.number}", {})
+            latency = kept.get(latency_key(search, entry.number), {})
             judged = [j for limit in search.limits if (j := _judge(limit, list(runs.values()), latency))]
             found.append(Finalist(entry.number, space.recipe_of(entry.choices), runs, tuple(judged)))
     return sorted(found, key=lambda f: (f.failed, not f.kept, f.excess, f.failed or -f.merit))

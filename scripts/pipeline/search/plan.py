@@ -30,6 +30,7 @@ class Search:
         given: choices that are the same in all trials, beside the task and its limits.
         made_from: what decides the results of trials, by name.
         results: where all results of this machine are kept for these data.
+        host: the device on which finalists are timed, as ssh knows it; None: this machine.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Search:
     given: Mapping[str, Any]
     made_from: dict[str, Any]
     results: Path
+    host: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -56,7 +58,8 @@ class Search:
         command = f'make search LIMITS="{format_limits(self.limits)}" TASK={self.task} TRIALS={self.trials}'
         split = " SPLIT=speaker" if self.given.get("by_speaker") else ""
         named = f" SEARCH={self.name}" if self.name != usual_name(self.task, self.limits) else ""
-        return f"{command} SEED={self.seed}{split}{named}"
+        there = f" HOST={self.host}" if self.host else ""
+        return f"{command} SEED={self.seed}{split}{named}{there}"
 
 
 def usual_name(task: str, limits: tuple[Constraint, ...]) -> str:

@@ -14,7 +14,7 @@ from pipeline.data.sources import DataSets, Sources, load_other_sounds, load_spe
 from pipeline.engine.pool import Pool, open_pool
 from pipeline.metrics import TASK_METRICS, Constraint
 from pipeline.recipe import Version
-from pipeline.search import finalists, journal, outcome, plan, space, trial
+from pipeline.search import finalists, journal, latency, outcome, plan, space, trial
 from pipeline.search.driver import Driver
 from pipeline.search.finalists import Finalist
 from pipeline.search.limits import format_limits, parse_limits
@@ -25,12 +25,22 @@ from pipeline.store import store_of
 RECIPE = "search"  # the folder of models/local for what searches find
 
 
-def search(task: str, limits_text: str, trials: int, seed: int, name: str | None, sources: Sources, jobs: int) -> str:
+def search(
+    task: str,
+    limits_text: str,
+    trials: int,
+    seed: int,
+    name: str | None,
+    sources: Sources,
+    jobs: int,
+    host: str | None = None,
+) -> str:
     """Search, or go on with a search; return what to tell the user at the end.
 
     Args:
         name: of the search (default: from its limits).
         jobs: trainings at once.
+        host: the device on which finalists are timed, as ssh knows it (default: this machine).
 
     Raises:
         UserError: limits that can't be kept, bad data, or nothing that could be trained.
@@ -49,6 +59,7 @@ def search(task: str, limits_text: str, trials: int, seed: int, name: str | None
         given,
         _made_from(task, limits, seed, data),
         store_of(data.identity).results,
+        host,
     )
     with journal.opened(asked.folder, asked.made_from) as study:
         return _Session(asked, study, data).run(jobs)
@@ -83,6 +94,7 @@ class _Session:
 
     def run(self, jobs: int) -> str:
         known = journal.entries(self._study)
+        latency.check_device(self._search)
         print(f"search {self._search.name}: {format_limits(self._search.limits)}", flush=True)
         if known:
             print(f"it goes on: {outcome.progress_line(self._search, known, 0)}", flush=True)
@@ -114,7 +126,7 @@ class _Session:
 
         Driver(self._search, self._study, pool, trial.train, shared, notice).run()
         finalists.run_seeds(self._search, self._study, pool, trial.train, shared, notice_finalists)
-        finalists.time_here(self._search, self._study)
+        latency.time_candidates(self._search, self._study)
         self._finish(pool, shared)
         self._write()
 

@@ -1,0 +1,68 @@
+"""How long finalists take, here or on a Raspberry Pi, by the course's protocol: one second of sound, or one window."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+
+from device import frontend
+from pipeline import files
+from pipeline.measure.device import check_fit, parsed, performance_governor, probe, ready
+from pipeline.measure.host import run_here
+from pipeline.measure.ssh import Connection
+from pipeline.metrics import METRICS
+from pipeline.search import space
+from pipeline.search.finalists import Latency, candidates, file_of, latency_key, run_key, seeds
+from pipeline.search.journal import entries
+from pipeline.search.plan import Search
+
+MODULE = "device.passes"
+Timer = Callable[[Path, str], Latency]  # of a model's file and its front end, as the module takes it
+
+
+def check_device(search: Search) -> None:
+    """Check that the device on which finalists will be timed can be used, before hours are spent on trials.
+
+    Raises:
+        UserError: what is wrong with it.
+    """
+    if search.host and _limits_latency(search):
+        with Connection(search.host) as connection:
+            check_fit(connection.host, probe(connection))
+
+
+def _limits_latency(search: Search) -> bool:
+    return any(METRICS[c.metric].is_latency for c in search.limits)
+
+
+def time_candidates(search: Search, study: optuna.Study) -> None:
+    """Time the candidates where limits ask for it and it is not done; nothing else should run meanwhile.
+
+    Raises:
+        UserError: what is wrong with the device.
+    """
+    if not _limits_latency(search):
+        return
+    waiting: dict[str, tuple[Path, str]] = {}
+    for entry in candidates(search, entries(study)):
+        made = [path for seed in seeds(search) if (path := file_of(search, run_key(entry.number, seed))).exists()]
+        key, front_end = latency_key(search, entry.number), space.recipe_of(entry.choices).front_end
+        if made and key not in study.user_attrs:
+            waiting[key] = made[0], json.dumps(frontend.to_dict(front_end) if front_end else None)
+    if waiting:
+        print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
+        with _timer(search.host, [path for path, _ in waiting.values()]) as timed:
+            for key, (path, fields) in waiting.items():
+                study.set_user_attr(key, timed(path, fields))
+
+
+@contextmanager
+def _timer(host: str | None, paths: Sequence[Path]) -> Iterator[Timer]:
+    """Yield a function that times files where the user wants it."""
+    if host is None:
+        yield lambda path, fields: run_here(MODULE, path, fields)
+        return
+    with ready(host, "ssh", True, paths) as there, performance_governor(there.connection):
+        yield lambda path, fields: parsed(there.run(MODULE, f"../{path.relative_to(files.ROOT)}", fields), host)

@@ -1,0 +1,90 @@
+"""Finalists are timed where the user wants it: here, or on a device."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import ROOT
+from measure.test_shells import FACTS, Device
+
+from device.errors import UserError
+from device.passes import COURSE
+from pipeline import files
+from pipeline.measure import device
+from pipeline.measure.ssh import private_folder
+from pipeline.metrics import Constraint
+from pipeline.recipe import Recipe
+from pipeline.search import finalists, journal, latency, space
+from pipeline.search.driver import Driver
+from pipeline.search.plan import Search
+from search.fakes import FakePool, a_search, fake_train
+
+MODEL = ROOT / "models" / "improved" / "kws_a.tflite.zlib"
+LIMITS = (Constraint("size_kb", 8), Constraint("total_ms", 10_000))
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that all recipes make here takes the features of only one of the front ends."""
+    suggest = space.suggest
+    monkeypatch.setattr(space, "suggest", lambda *given: {**suggest(*given), "coefficients": 16, "hop": 320})
+
+
+def train(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:
+    return fake_train(recipe, seed, data)[0], MODEL.read_bytes()
+
+
+def timed(search: Search) -> dict[str, Any]:
+    """Time the finalists of a search without training, twice; return what the journal says of it."""
+    with journal.opened(search.folder, search.made_from) as study:
+        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
+        finalists.run_seeds(search, study, FakePool(), train, None, lambda *_: None)
+        latency.check_device(search)
+        latency.time_candidates(search, study)
+        known = {key: value for key, value in study.user_attrs.items() if key.startswith("latency")}
+        latency.time_candidates(search, study)
+        assert all(study.user_attrs[key] == value for key, value in known.items())
+        found = finalists.finalists(search, study, journal.entries(study))
+    assert all({j["metric"] for j in f.judged} == {"size_kb", "total_ms"} for f in found)
+    return known
+
+
+def check(known: dict[str, Any]) -> None:
+    (passes,) = known.values()
+    assert {len(values) for values in passes.values()} == {COURSE.passes}
+    assert all(0 < i < t < 10_000 for i, t in zip(passes["inference_ms"], passes["total_ms"], strict=True))
+
+
+def test_here(tmp_path: Path) -> None:
+    known = timed(a_search(tmp_path, trials=3, limits=LIMITS))
+    assert len(known) == 1
+    check(known)
+
+
+def test_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("scripts", "requirements-pi.txt", "requirements.lock"):
+        (root / name).symlink_to(ROOT / name)
+    target = Device(tmp_path)
+    with target.connect() as connection:
+        device.install(connection, private_folder(connection, device.FOLDER), FACTS | device.probe(connection), False)
+    (target.tools / "an ssh").rename(target.tools / "ssh")
+    monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
+    monkeypatch.setattr(files, "ROOT", root)
+    known = timed(a_search(root / "results", trials=3, limits=LIMITS, host="pi"))
+    assert all(key.endswith(" on pi") for key in known)
+    check(known)
+    assert list((target.private / "results").rglob("*.tflite.zlib"))
+
+
+def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Device(tmp_path, before="sys.exit('ssh: connect to host pi port 22: Connection refused') or 255")
+    (target.tools / "an ssh").rename(target.tools / "ssh")
+    monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
+    with pytest.raises(UserError, match="pi: "):
+        latency.check_device(a_search(tmp_path, limits=LIMITS, host="pi"))
+    latency.check_device(a_search(tmp_path, host="pi"))  # no limit on latency: it is not needed
