@@ -1,5 +1,6 @@
 """Pools of tasks: values, errors, memory that is shared, tasks that are stopped."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -91,27 +92,36 @@ def test_nothing_is_waited_for_longer_than_asked(pool: Pool, tmp_path: Path) -> 
     assert all_of(pool)["long"].value == "long"
 
 
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])  # SIGINT goes to all, as Ctrl-C does
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_killed_driver_takes_its_tasks_with_it(jobs: int, tmp_path: Path) -> None:
+def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signal.Signals, tmp_path: Path) -> None:
     if jobs > 1:
         pytest.importorskip("ray", reason="Ray is not installed: python3 scripts/00_setup.py --search")
-    code = (
+    code = (  # which does not ignore SIGINT, as a job in the background does
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
         "from pathlib import Path; from engine import tasks; from pipeline.engine.pool import open_pool\n"
         f"with open_pool({jobs}) as pool:\n"
         f"    pool.submit('a', tasks.note, Path({str(tmp_path / 'a')!r}), Path({str(tmp_path / 'never')!r}))\n"
         "    pool.wait()"
     )
-    with subprocess.Popen([sys.executable, "-c", code], env=clean_environment()) as driver:
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env=clean_environment(), start_new_session=True, stderr=subprocess.PIPE) as driver:
         while not (tmp_path / "a").exists() or not (text := (tmp_path / "a").read_text()).endswith("\n"):
             assert driver.poll() is None
             time.sleep(0.05)
-        driver.send_signal(signal.SIGKILL)
+        if sent == signal.SIGKILL:
+            driver.kill()
+        else:
+            os.killpg(driver.pid, sent)
+        _, said = driver.communicate(timeout=60)
     task = Path("/proc", text.strip())
     end = time.monotonic() + 30
     while task.exists() and time.monotonic() < end:
         time.sleep(0.05)
     assert not task.exists()
+    assert driver.returncode == -sent
+    assert sent == signal.SIGKILL or said.splitlines()[-1].startswith(b"KeyboardInterrupt")
 
 
 def test_without_ray_the_user_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

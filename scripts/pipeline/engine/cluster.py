@@ -105,7 +105,8 @@ class RayPool:
         except exceptions.OutOfMemoryError:
             return Done(key, error="out of memory")
         except exceptions.RuntimeEnvSetupError as error:
-            raise UserError(f"a machine of the cluster could not be set up: {error_line(error)}") from None
+            *_, last = str(error).strip().splitlines()  # before it come tracebacks of Ray's own
+            raise UserError(f"a machine of the cluster could not be set up: {last}") from None
         except exceptions.RayError as error:
             cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
             if isinstance(cause, LOST) and attempt < TRIES:
