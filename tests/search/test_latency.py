@@ -25,7 +25,7 @@ LIMITS = (Constraint("size_kb", 8), Constraint("total_ms", 10_000))
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that all recipes make here takes the features of only one of the front ends."""
     suggest = space.suggest
     monkeypatch.setattr(space, "suggest", lambda *given: {**suggest(*given), "coefficients": 16, "hop": 320})
@@ -69,7 +69,9 @@ def test_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (root / name).symlink_to(ROOT / name)
     target = Device(tmp_path)
     with target.connect() as connection:
-        device.install(connection, private_folder(connection, device.FOLDER), FACTS | device.probe(connection), False)
+        device.install(
+            connection, private_folder(connection, device.FOLDER), FACTS | device.probe(connection), wheels=False
+        )
     (target.tools / "an ssh").rename(target.tools / "ssh")
     monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
     monkeypatch.setattr(files, "ROOT", root)
@@ -82,9 +84,11 @@ def test_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = Device(tmp_path, before="sys.exit('ssh: connect to host pi port 22: Connection refused') or 255")
+    target = Device(
+        tmp_path, before="print('ssh: connect to host pi port 22: Connection refused', file=sys.stderr); sys.exit(255)"
+    )
     (target.tools / "an ssh").rename(target.tools / "ssh")
     monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
-    with pytest.raises(UserError, match="pi: "):
+    with pytest.raises(UserError, match="pi: no SSH server answers"):
         latency.check_device(a_search(tmp_path, limits=LIMITS, host="pi"))
     latency.check_device(a_search(tmp_path, host="pi"))  # no limit on latency: it is not needed

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,32 @@ class Device:
     facts: dict[str, Any]
     folder: str
 
-    def run(self, module: str, *arguments: str, environment: str = "") -> bytes:
-        """Run a module of scripts/device in the folder there; return what it prints.
+    def run(self, module: str, path: Path, *arguments: str, environment: str = "") -> bytes:
+        """Run a module of scripts/device there on a file that was sent; return what it prints.
 
         Args:
             environment: a command that it runs under.
         """
-        rest = " ".join(map(shlex.quote, arguments))
+        rest = " ".join(map(shlex.quote, (f"../{path.relative_to(files.ROOT)}", *arguments)))
         run = f"{environment} {self.folder}/venv/bin/python -m {module} {rest}"
         # LC_ALL is ours, not the device's
         return self.connection.run(f"unset LC_ALL; cd {self.folder}/scripts && {run}", timeout=PER_MODEL_S)
+
+
+@contextmanager
+def reached(host: str, command: str = "ssh") -> Iterator[tuple[Connection, dict[str, Any]]]:
+    """Connect to a device on which models can be measured; yield the connection and the device's facts.
+
+    Args:
+        command: the ssh command.
+
+    Raises:
+        UserError: it can't be reached, or the runtime can't be used there.
+    """
+    with Connection(host, command) as connection:
+        facts = probe(connection)
+        check_fit(connection.host, facts)
+        yield connection, facts
 
 
 @contextmanager
@@ -64,15 +80,12 @@ def ready(host: str, command: str, wheels: bool, paths: Sequence[Path]) -> Itera
     Raises:
         UserError: anything that the user must fix, here or there.
     """
-    with ExitStack() as stack:
-        connection = stack.enter_context(Connection(host, command))
-        facts = probe(connection)
-        check_fit(connection.host, facts)
+    with reached(host, command) as (connection, facts):
         folder = private_folder(connection, FOLDER)
-        stack.enter_context(sole_use(connection, folder))
-        install(connection, folder, facts, wheels)
-        upload(connection, folder, paths)
-        yield Device(connection, facts, folder)
+        with sole_use(connection, folder):
+            install(connection, folder, facts, wheels)
+            upload(connection, folder, paths)
+            yield Device(connection, facts, folder)
 
 
 def probe(connection: Connection) -> dict[str, Any]:

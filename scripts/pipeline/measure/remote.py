@@ -99,7 +99,7 @@ def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, che
         with performance_governor(there.connection) as governor:
             device["governor_during"] = governor
             for path, sha256 in _each("measuring there", models, program.key):
-                found = parsed(on_device(program.module, f"../{path.relative_to(files.ROOT)}"), host)
+                found = parsed(on_device(program.module, path), host)
                 models[sha256] = {**models.get(sha256, {}), **found}
                 keep()
         if check:
@@ -143,7 +143,7 @@ def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -
     card = artifact.load_file(path)[0]
     inputs = test[card.task]
     there = np.load(
-        io.BytesIO(on_device("device.verify", f"../{path.relative_to(files.ROOT)}", f"../{card.task}.npy")),
+        io.BytesIO(on_device("device.verify", path, f"../{card.task}.npy")),
         allow_pickle=False,
     )
     here = verify.outputs(path, inputs)

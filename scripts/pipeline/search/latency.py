@@ -8,10 +8,8 @@ from pathlib import Path
 import optuna
 
 from device import frontend
-from pipeline import files
-from pipeline.measure.device import check_fit, parsed, performance_governor, probe, ready
+from pipeline.measure.device import parsed, performance_governor, reached, ready
 from pipeline.measure.host import run_here
-from pipeline.measure.ssh import Connection
 from pipeline.metrics import METRICS
 from pipeline.search import space
 from pipeline.search.finalists import Latency, candidates, file_of, latency_key, run_key, seeds
@@ -29,8 +27,8 @@ def check_device(search: Search) -> None:
         UserError: what is wrong with it.
     """
     if search.host and _limits_latency(search):
-        with Connection(search.host) as connection:
-            check_fit(connection.host, probe(connection))
+        with reached(search.host):
+            pass
 
 
 def _limits_latency(search: Search) -> bool:
@@ -64,5 +62,5 @@ def _timer(host: str | None, paths: Sequence[Path]) -> Iterator[Timer]:
     if host is None:
         yield lambda path, fields: run_here(MODULE, path, fields)
         return
-    with ready(host, "ssh", True, paths) as there, performance_governor(there.connection):
-        yield lambda path, fields: parsed(there.run(MODULE, f"../{path.relative_to(files.ROOT)}", fields), host)
+    with ready(host, "ssh", wheels=True, paths=paths) as there, performance_governor(there.connection):
+        yield lambda path, fields: parsed(there.run(MODULE, path, fields), host)

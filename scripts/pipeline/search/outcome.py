@@ -117,7 +117,6 @@ def result_of(
             }
             for f in found
         ],
-        "timed_on": search.host or "this machine",
         "model": model,
         "made_from": search.made_from,
         "made_with": search.made_with,
