@@ -208,4 +208,4 @@ def test_the_line_of_progress(tmp_path: Path) -> None:
     assert lines[0].startswith("1 of 9 trials tried, 0 in full, 0 running")
     assert "9 of 9 trials tried, 1 in full" in lines[-1]
     assert "best: trial" in lines[-1]
-    assert lines[-1].endswith("about 16 s left")  # the finalists, and the model
+    assert lines[-1].endswith("about 6 s left")  # one finalist with five seeds, and the model

@@ -1,6 +1,7 @@
 """Finalists are timed where the user wants it: here, or on a device."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ def timed(search: Search) -> dict[str, Any]:
     with journal.opened(search.folder, search.made_from) as study:
         Driver(search, study, FakePool(), train, None, lambda *_: None).run()
         finalists.run_seeds(search, study, FakePool(), train, None, lambda *_: None)
-        latency.check_device(search)
         latency.time_candidates(search, study)
         known = {key: value for key, value in study.user_attrs.items() if key.startswith("latency")}
         latency.time_candidates(search, study)
@@ -89,6 +89,16 @@ def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
     )
     (target.tools / "an ssh").rename(target.tools / "ssh")
     monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
-    with pytest.raises(UserError, match="pi: no SSH server answers"):
-        latency.check_device(a_search(tmp_path, limits=LIMITS, host="pi"))
-    latency.check_device(a_search(tmp_path, host="pi"))  # no limit on latency: it is not needed
+    search = a_search(tmp_path, limits=LIMITS, host="pi", trials=3)
+    with journal.opened(search.folder, search.made_from) as study:
+        with pytest.raises(UserError, match="pi: no SSH server answers"):
+            latency.check_device(search, study)
+        latency.check_device(replace(search, limits=LIMITS[:1]), study)  # no limit on latency: it is not needed
+        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
+        with pytest.raises(UserError, match="pi: no SSH server answers"):
+            latency.check_device(search, study)
+        for entry in finalists.candidates(search, journal.entries(study)):
+            study.set_user_attr(finalists.latency_key(search, entry.number), {"total_ms": [1.0]})
+        latency.check_device(search, study)  # all is timed: it is not needed either
+        with pytest.raises(UserError, match="pi: no SSH server answers"):
+            latency.check_device(replace(search, trials=12), study)

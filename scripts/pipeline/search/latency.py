@@ -13,26 +13,34 @@ from pipeline.measure.host import run_here
 from pipeline.metrics import METRICS
 from pipeline.search import space
 from pipeline.search.finalists import Latency, candidates, file_of, latency_key, run_key, seeds
-from pipeline.search.journal import entries
+from pipeline.search.journal import Entry, entries
 from pipeline.search.plan import Search
 
 MODULE = "device.passes"
 Timer = Callable[[Path, str], Latency]  # of a model's file and its front end, as the module takes it
 
 
-def check_device(search: Search) -> None:
+def check_device(search: Search, study: optuna.Study) -> None:
     """Check that the device on which finalists will be timed can be used, before hours are spent on trials.
+
+    A search in which all is timed needs no device any more.
 
     Raises:
         UserError: what is wrong with it.
     """
-    if search.host and _limits_latency(search):
+    known = entries(study)
+    chosen = len(known) >= search.trials and all(entry.state != "running" for entry in known)
+    if search.host and _limits_latency(search) and not (chosen and not _to_time(search, study)):
         with reached(search.host):
             pass
 
 
 def _limits_latency(search: Search) -> bool:
     return any(METRICS[c.metric].is_latency for c in search.limits)
+
+
+def _to_time(search: Search, study: optuna.Study) -> list[Entry]:
+    return [e for e in candidates(search, entries(study)) if latency_key(search, e.number) not in study.user_attrs]
 
 
 def time_candidates(search: Search, study: optuna.Study) -> None:
@@ -44,11 +52,12 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
     if not _limits_latency(search):
         return
     waiting: dict[str, tuple[Path, str]] = {}
-    for entry in candidates(search, entries(study)):
+    for entry in _to_time(search, study):
         made = [path for seed in seeds(search) if (path := file_of(search, run_key(entry.number, seed))).exists()]
-        key, front_end = latency_key(search, entry.number), space.recipe_of(entry.choices).front_end
-        if made and key not in study.user_attrs:
-            waiting[key] = made[0], json.dumps(frontend.to_dict(front_end) if front_end else None)
+        front_end = space.recipe_of(entry.choices).front_end
+        if made:
+            fields = json.dumps(frontend.to_dict(front_end) if front_end else None)
+            waiting[latency_key(search, entry.number)] = made[0], fields
     if waiting:
         print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
         with _timer(search.host, [path for path, _ in waiting.values()]) as timed:

@@ -1,5 +1,6 @@
 """What a search tells: the line of its progress, its table, its result file."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -64,7 +65,7 @@ def time_left(search: Search, known: Sequence[Entry], slots: int) -> str:
         usual.append(float(np.mean(seen)) if seen else usual[-1] * RUNGS[rung] / RUNGS[rung - 1])
     planned = [search.trials / KEPT**rung for rung in range(LAST + 1)]
     missing = [max(0.0, count - sum(len(e.rungs) > rung for e in known)) for rung, count in enumerate(planned)]
-    missing[LAST] += FINALISTS * SEEDS + 1
+    missing[LAST] += min(FINALISTS, math.ceil(planned[LAST])) * SEEDS + 1
     return f"; about {duration(float(np.dot(usual, missing)) / slots)} left"
 
 

@@ -94,7 +94,7 @@ class _Session:
 
     def run(self, jobs: int) -> str:
         known = journal.entries(self._study)
-        latency.check_device(self._search)
+        latency.check_device(self._search, self._study)
         print(f"search {self._search.name}: {format_limits(self._search.limits)}", flush=True)
         if known:
             print(f"it goes on: {outcome.progress_line(self._search, known, 0)}", flush=True)
