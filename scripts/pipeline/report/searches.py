@@ -1,26 +1,19 @@
-"""Searches for a recipe under limits: every trial, the finalists over seeds, what mattered, how the best grew."""
+"""What `make search` found: each search told on the page, and in one line of a table."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-
+from pipeline.intervals import mean_interval
 from pipeline.metrics import KB, METRICS, TASK_METRICS
-from pipeline.report import style
 from pipeline.report.markdown import markdown_table
-from pipeline.report.style import OTHERS, OURS, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.search.plan import merit
 from pipeline.study.results import Results
+from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 
-FINALIST = "tab:red"
-RUNGS = (("a ninth of the epochs", OTHERS), ("a third", OURS), ("all epochs", REPORT))  # how long a trial was trained
-SHOWN_PARAMETERS = 10
-SHARE_SHOWN = 0.9  # of the trials; the worst would squeeze the others
+RUNGS = ("a ninth of the epochs", "a third", "all epochs")  # how long a trial was trained
+BY_HAND = ("improved", "smallest")  # recipes whose studies a search is compared with
 
 Found = Mapping[str, Any]  # the result file of a search
-Point = tuple[float, float]
 
 
 def searches_markdown(results: Results) -> str:
@@ -34,12 +27,12 @@ def searches_markdown(results: Results) -> str:
         " The test split is used once, for the model at the end.\n",
     ]
     for found in results.searches:
-        parts += [f"**{_limits(found)}** (`{found['name']}`)\n", _told(found), _finalists(found)]
+        parts += [f"**{asked(found)}** (`{found['name']}`)\n", _told(found), _finalists(found, results)]
     return "\n".join([*parts, "<!-- charts: searches -->", ""])
 
 
 def searches_table(results: Results) -> str:
-    """Tabulate the searches in one line each: what was asked for, what it took, and the model that it ended with."""
+    """Tabulate the searches in one line each: what was asked for, what it took, and what came of it."""
     lines = []
     for found in results.searches:
         model = found["model"]
@@ -47,11 +40,63 @@ def searches_table(results: Results) -> str:
             continue
         (best,) = [f for f in found["finalists"] if f["trial"] == model["trial"]]
         kept = "kept" if best["kept"] else "**missed**"
-        lines.append([_limits(found), str(len(found["trials"])), f"{_core_minutes(found):.0f}", kept, _model(found)])
+        lines.append(
+            [
+                asked(found),
+                str(len(found["trials"])),
+                f"{_core_minutes(found):.0f}",
+                f"{kept}; {_over_seeds(found, list(best['runs'].values()))}",
+                by_hand(found, results) or "none is that small",
+                _model(found),
+            ]
+        )
     if not lines:
         return "No search has been published yet.\n"
-    header = ["limits", "trials", "minutes of one core", "over five seeds", "the model, on the test split"]
+    header = [
+        "limits",
+        "trials",
+        "minutes of one core",
+        "found: five seeds, validation data",
+        "by hand: likewise",
+        "the found model, test data",
+    ]
     return markdown_table(header, lines)
+
+
+def by_hand(found: Found, results: Results) -> str:
+    """Name our best recipe by hand that is small enough, with its figures over seeds on the same validation data.
+
+    Nothing is said where no recipe is small enough, or where the search has a further class for other sounds.
+    """
+    choices = [t["choices"] for t in found["trials"] if t["choices"]]
+    if any("other" in c for c in choices):
+        return ""
+    split = BY_SPEAKER if _by_speaker(found) else ""
+    most = KB * limits_of(found).get("size_kb", float("inf"))
+    runs: dict[str, list[Trial]] = {}
+    for recipe in BY_HAND:
+        trials = results.trials(f"{recipe}{split}")
+        for version in sorted({t["version"] for t in trials}):
+            members = trials_of(trials, version)
+            measured = set(members[0]["validation"]) == set(TASK_METRICS[found["task"]])
+            if measured and all(t["bytes"] < most for t in members):
+                runs[f"`{recipe}/{version}`"] = members
+    if not runs:
+        return ""
+    name = max(runs, key=lambda name: mean_interval([merit(t["validation"]) for t in runs[name]])[0])
+    return f"{name}: {_over_seeds(found, runs[name])}"
+
+
+def _over_seeds(found: Found, runs: Sequence[Mapping[str, Any]]) -> str:
+    """Format the means of the task's metrics on validation data, with their 95 % intervals, and the mean size."""
+    whole = [run for run in runs if "error" not in run]
+    if not whole:
+        return "failed"
+    figures = [
+        f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in whole]))}"
+        for name in TASK_METRICS[found["task"]]
+    ]
+    return f"{', '.join(figures)}, {mean_interval([r['bytes'] for r in whole])[0]:,.0f} bytes"
 
 
 def _core_minutes(found: Found) -> float:
@@ -70,15 +115,26 @@ def _model(found: Found) -> str:
     return f"{', '.join(figures)}, {model['bytes']:,} bytes"
 
 
-def _limits(found: Found) -> str:
-    return ", ".join(f"{METRICS[c['metric']].title} {METRICS[c['metric']].limit(c['limit'])}" for c in found["limits"])
+def asked(found: Found) -> str:
+    """Say what was asked for: the limits, and on which split if it is not the course's."""
+    limits = [f"{METRICS[name].title} {METRICS[name].limit(limit)}" for name, limit in limits_of(found).items()]
+    return ", ".join([*limits, *(["unknown speakers"] if _by_speaker(found) else [])])
+
+
+def limits_of(found: Found) -> dict[str, float]:
+    """Return the limits by metric."""
+    return {c["metric"]: c["limit"] for c in found["limits"]}
+
+
+def _by_speaker(found: Found) -> bool:
+    return any(t["choices"].get("by_speaker") for t in found["trials"])
 
 
 def _told(found: Found) -> str:
     trials = found["trials"]
     failed = sum(t["state"] == "failed" for t in trials)
     lengths = [sum(len(t["rungs"]) > rung for t in trials) for rung in range(len(RUNGS))]
-    parts = [f"{len(trials)} trials: {lengths[0]} trained for {RUNGS[0][0]}, {lengths[1]} for {RUNGS[1][0]}"]
+    parts = [f"{len(trials)} trials: {lengths[0]} trained for {RUNGS[0]}, {lengths[1]} for {RUNGS[1]}"]
     parts += [f"{lengths[2]} in full" + (f", {failed} failed" if failed else "")]
     text = ", ".join(parts)
     if found["size_error_pct"] is not None:
@@ -88,21 +144,21 @@ def _told(found: Found) -> str:
     return f"{text}. All trainings together took {_core_minutes(found):.0f} minutes of one core.\n"
 
 
-def _finalists(found: Found) -> str:
-    names = [c["metric"] for c in found["limits"]]
+def _finalists(found: Found, results: Results) -> str:
+    """Tabulate the finalists: the task's metrics, each judged if there is a limit on it, then the other limits."""
+    limits = limits_of(found)
+    names = list(dict.fromkeys([*TASK_METRICS[found["task"]], *limits]))
     lines = []
     for finalist in found["finalists"]:
         judged = {j["metric"]: j for j in finalist["limits"]}
-        cells = [_judged(judged[name]) if name in judged else "not measured" for name in names]
+        cells = [_judged(judged[n]) if n in judged else _not_judged(n, finalist) for n in names]
         lines.append([str(finalist["trial"]), *cells])
     if not lines:
         return "No finalist has been trained with all seeds yet.\n"
-    header = ["trial", *(f"{METRICS[name].title} {METRICS[name].limit(limit)}" for name, limit in _pairs(found))]
-    return markdown_table(header, lines)
-
-
-def _pairs(found: Found) -> list[tuple[str, float]]:
-    return [(c["metric"], c["limit"]) for c in found["limits"]]
+    titles = [f"{METRICS[n].title} {METRICS[n].limit(limits[n])}" if n in limits else METRICS[n].title for n in names]
+    hand = by_hand(found, results)
+    compared = f"\nOur best recipe by hand that is small enough, likewise: {hand}.\n" if hand else ""
+    return markdown_table(["trial", *titles], lines) + compared
 
 
 def _judged(judged: Mapping[str, Any]) -> str:
@@ -110,131 +166,6 @@ def _judged(judged: Mapping[str, Any]) -> str:
     return f"{interval} {'✓' if judged['kept'] else '**missed**'}"
 
 
-def search_charts(results: Results) -> list[Chart]:
-    """Draw each search: quality against bytes for each metric, what mattered, how the best grew."""
-    charts = []
-    for found in results.searches:
-        if any(t["rungs"] for t in found["trials"]):
-            names = TASK_METRICS[found["task"]]
-            charts += [*(_front_chart(found, name) for name in names), *_importance_chart(found)]
-            charts += [_growth_chart(found, name) for name in names]
-    return charts
-
-
-def _front_chart(found: Found, metric: str) -> Chart:
-    front = pareto(_points(found, len(RUNGS) - 1, metric), METRICS[metric].more_is_better)
-    shown = METRICS[metric]
-    words = [f"{value:.{shown.digits}f} {shown.unit} in {size:,.0f} bytes" for size, value in front]
-    drawn = style.svg((WIDTH, 4.6), partial(_front, found=found, metric=metric, front=front), inline=True)
-    title = f"{_limits(found)}: {shown.title} against bytes, on validation data"
-    told = f"{len(found['trials'])} trials; on the Pareto front of those trained in full: "
-    return Chart(title, told + join_sentence(words or ["none yet"]), drawn)
-
-
-def _points(found: Found, rung: int, metric: str) -> list[Point]:
-    """Return bytes and a metric of the trials that ended at a rung."""
-    ended = [t["rungs"][-1] for t in found["trials"] if len(t["rungs"]) == rung + 1]
-    return [(result["bytes"], result["validation"][metric]) for result in ended]
-
-
-def pareto(points: Sequence[Point], more_is_better: bool) -> list[Point]:
-    """Return the points of which no other has as few bytes and as good a value, the fewest bytes first."""
-    front: list[Point] = []
-    sign = 1 if more_is_better else -1
-    for size, value in sorted(points, key=lambda p: (p[0], -sign * p[1])):
-        if not front or sign * value > sign * front[-1][1]:
-            front.append((size, value))
-    return front
-
-
-def _front(axis: Axes, found: Found, metric: str, front: list[Point]) -> None:
-    for rung, (title, colour) in enumerate(RUNGS):
-        if points := _points(found, rung, metric):
-            sizes, values = zip(*points, strict=True)
-            axis.scatter(sizes, values, s=16, color=colour, label=title, zorder=3)
-    if front:
-        sizes, values = zip(*front, strict=True)
-        axis.step(sizes, values, where="post", color=RUNGS[-1][1], linewidth=1, label="Pareto front")
-    for number, finalist in enumerate(found["finalists"]):
-        runs = [run for run in finalist["runs"].values() if "error" not in run]
-        seeds = [run["bytes"] for run in runs], [run["validation"][metric] for run in runs]
-        label = "finalists, each seed" if number == 0 else None
-        axis.scatter(*seeds, s=14, marker="x", color=FINALIST, linewidths=0.8, label=label, zorder=4)
-    limits = dict(_pairs(found))
-    if metric in limits:
-        axis.axhline(limits[metric], color="grey", linewidth=0.9, linestyle="--", label="limits")
-    if "size_kb" in limits:
-        axis.axvline(KB * limits["size_kb"], color="grey", linewidth=0.9, linestyle="--")
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
-    axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_xlabel("bytes of the compressed file")
-    _show_most(axis, found, metric)
-    legend(axis, 0.15, 3)
-
-
-def _show_most(axis: Axes, found: Found, metric: str) -> None:
-    """Label the axis of a metric, and leave out the worst trials."""
-    values = [t["rungs"][-1]["validation"][metric] for t in found["trials"] if t["rungs"]]
-    shown = METRICS[metric]
-    worst = float(np.quantile(values, 1 - SHARE_SHOWN if shown.more_is_better else SHARE_SHOWN))
-    best = max(values) if shown.more_is_better else min(values)
-    limit = dict(_pairs(found)).get(metric, best)
-    low, high = min(worst, best, limit), max(worst, best, limit)
-    room = 0.08 * (high - low) or 1.0
-    axis.set_ylim(low - room, high + room)
-    axis.set_ylabel(f"{shown.title} on validation data, {shown.unit}")
-
-
-def _importance_chart(found: Found) -> list[Chart]:
-    shares = list(found["importance"].items())[:SHOWN_PARAMETERS]
-    if not shares:
-        return []
-    words = join_sentence([f"{name} {100 * share:.0f} %" for name, share in shares])
-    drawn = style.svg((WIDTH, 3.4), partial(_importance, shares=shares), inline=True)
-    title = f"{_limits(found)}: which parameters mattered"
-    return [Chart(title, f"Importance for a place in the best quarter: {words}", drawn)]
-
-
-def _importance(axis: Axes, shares: Sequence[tuple[str, float]]) -> None:
-    names, values = zip(*reversed(shares), strict=True)
-    axis.barh([name.replace("_", " ") for name in names], [100 * v for v in values], color=OURS)
-    axis.set_xlabel("importance for a place in the best quarter, %")
-
-
-def _growth_chart(found: Found, metric: str) -> Chart:
-    shown = METRICS[metric]
-    steps = _growth(found, metric)
-    words = [f"trial {number}: {value:.{shown.digits}f} {shown.unit}" for number, value in steps]
-    drawn = style.svg((WIDTH, 3.4), partial(_growing, found=found, metric=metric, steps=steps), inline=True)
-    told = "Best of those small enough, each better than those before: " + join_sentence(words or ["none yet"])
-    return Chart(f"{_limits(found)}: how the best {shown.title} grew", told, drawn)
-
-
-def _growth(found: Found, metric: str) -> list[tuple[int, float]]:
-    """Return the trials that were better than all before them, of those whose files are small enough."""
-    most = KB * dict(_pairs(found)).get("size_kb", float("inf"))
-    small = [(t["number"], t["rungs"][-1]) for t in found["trials"] if t["rungs"] and t["rungs"][-1]["bytes"] < most]
-    return [
-        (int(number), value)
-        for number, value in pareto([(n, r["validation"][metric]) for n, r in small], METRICS[metric].more_is_better)
-    ]
-
-
-def _growing(axis: Axes, found: Found, metric: str, steps: Sequence[tuple[int, float]]) -> None:
-    for rung, (title, colour) in enumerate(RUNGS):
-        ended = [t for t in found["trials"] if len(t["rungs"]) == rung + 1]
-        if ended:
-            seen = [t["rungs"][-1]["validation"][metric] for t in ended]
-            axis.scatter([t["number"] for t in ended], seen, s=12, color=colour, label=title, zorder=3)
-    if steps:
-        numbers, values = zip(*steps, strict=True)
-        last = max(t["number"] for t in found["trials"])
-        axis.step(
-            [*numbers, last], [*values, values[-1]], where="post", color=FINALIST, linewidth=1.2, label="best so far"
-        )
-    axis.set_xlabel("trial")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _show_most(axis, found, metric)
-    legend(axis, 0.18, 2)
+def _not_judged(name: str, finalist: Mapping[str, Any]) -> str:
+    values = [r["validation"][name] for r in finalist["runs"].values() if name in r.get("validation", {})]
+    return METRICS[name].interval(*mean_interval(values)) if values else "not measured"
