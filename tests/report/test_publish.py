@@ -14,6 +14,7 @@ from pipeline.report import publish
 from pipeline.report.render import fill
 from pipeline.store import PUBLISHED, ResultStore
 from pipeline.study.results import read_results
+from pipeline.versions.catalogue import SEARCHED
 
 RUN = {"version": "th_b", "recipe": "improved", "clips": None, "split": "x", "converted_bytes": 9, "code": "c"}
 THRESHOLDS = {"low": 0.75, "middle": 0.5, "high": 0.25}
@@ -66,6 +67,24 @@ def test_everything_is_published(stores: tuple[ResultStore, ResultStore]) -> Non
     assert len(results.derived["claims.json"]["claims"]) == 15
     assert len(results.derived["versions.json"]["rows"]) == 14
     assert (published.derived / "versions.csv").read_text().count("\n") == 15
+
+
+def test_what_searches_found_is_published(stores: tuple[ResultStore, ResultStore]) -> None:
+    local, published = stores
+    folder = local.models / SEARCHED
+    folder.mkdir()
+    for suffix in (".json", ".tflite.zlib"):
+        shutil.copyfile(ROOT / "models" / "improved" / f"th_b{suffix}", folder / f"small{suffix}")
+    local.search_path("small").parent.mkdir()
+    for name, model in (("small", {"card": "models/local/search/small.json", "seed": 1}), ("unfinished", None)):
+        local.search_path(name).write_text(json.dumps({"name": name, "limits": [], "trials": [], "model": model}))
+    publish.publish(Sources())
+    small, unfinished = published.searches()
+    assert small["model"] == {"card": "models/search/small.json", "seed": 1}
+    assert unfinished["model"] is None
+    names = {"small.json", "small.tflite.zlib"}
+    assert {path.name for path in (published.models / SEARCHED).iterdir()} == names
+    assert all((published.models / SEARCHED / n).read_bytes() == (folder / n).read_bytes() for n in names)
 
 
 def test_the_seed_that_validation_chooses_is_published(stores: tuple[ResultStore, ResultStore]) -> None:

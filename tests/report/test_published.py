@@ -5,6 +5,7 @@ import subprocess
 import zlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import ROOT
@@ -17,9 +18,9 @@ from pipeline.store import PUBLISHED
 from pipeline.study.trials import chosen
 from pipeline.train.task import prepare_for
 from pipeline.versions.baselines import STUDIES
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
 
-ALL = [path for recipe in RECIPES for path in sorted((ROOT / "models" / recipe).glob("*.tflite.zlib"))]
+ALL = [path for folder in (*RECIPES, SEARCHED) for path in sorted((ROOT / "models" / folder).glob("*.tflite.zlib"))]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}-{path.name.partition('.')[0]}")
@@ -58,11 +59,11 @@ def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> No
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "models").glob("[iqrs]*/*.json")), ids=lambda p: f"{p.parent.name}-{p.stem}"
+    "path",
+    [path for folder in (*RECIPES, QUANTISATION_STUDY) for path in sorted((ROOT / "models" / folder).glob("*.json"))],
+    ids=lambda p: f"{p.parent.name}-{p.stem}",
 )
 def test_published_recipes_are_those_of_today(path: Path) -> None:
-    if path.parent.name == "synthetic":
-        pytest.skip("a model of this machine")
     card = json.loads(path.read_text(encoding="utf-8"))
     made_from = card["made_from"]
     studied = (version for members, _ in STUDIES.values() for version in members)
@@ -70,6 +71,18 @@ def test_published_recipes_are_those_of_today(path: Path) -> None:
     assert version.recipes[made_from["recipe_name"]].to_dict() == made_from["recipe"]
     content = zlib.decompress(path.with_name(f"{card['name']}.tflite.zlib").read_bytes())
     assert asdict(costs(content)) == card["costs"]
+
+
+@pytest.mark.parametrize("found", PUBLISHED.searches(), ids=lambda found: found["name"])
+def test_what_a_search_found_is_published(found: dict[str, Any]) -> None:
+    model = found["model"]
+    card, content = artifact.load_file(ROOT / model["card"].replace(".json", ".tflite.zlib"))
+    (best,) = [f for f in found["finalists"] if f["trial"] == model["trial"]]
+    assert card.content["made_from"]["recipe"] == best["recipe"]
+    assert card.content["made_from"]["seed"] == model["seed"]
+    assert card.content["file"]["compressed_bytes"] == model["bytes"] == best["runs"][str(model["seed"])]["bytes"]
+    assert all(card.content["test"][name] == value for name, value in model["test"].items())
+    assert asdict(costs(content)) == card.content["costs"]
 
 
 def test_no_data_in_git() -> None:

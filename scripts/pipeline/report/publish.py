@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from device import artifact
 from device.artifact import SPOTTING
@@ -18,7 +19,7 @@ from pipeline.store import LOCAL, PUBLISHED
 from pipeline.study.claims import write_claims
 from pipeline.study.results import read_results
 from pipeline.study.trials import chosen
-from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
+from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
 
 
 def publish_models() -> None:
@@ -77,7 +78,7 @@ def publish(sources: Sources) -> None:
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
     _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     for found in LOCAL.searches():
-        _copy(LOCAL.search_path(found["name"]), PUBLISHED.search_path(found["name"]))
+        _publish_search(found)
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
@@ -99,6 +100,15 @@ def publish_studies() -> None:
         for version in {trial["version"] for trial in trials}:
             seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
             _copy_model(LOCAL.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
+
+
+def _publish_search(found: dict[str, Any]) -> None:
+    name, model = found["name"], found["model"]
+    if model:
+        _copy_model(LOCAL.models / SEARCHED, PUBLISHED.models / SEARCHED, name)
+        card = PUBLISHED.models / SEARCHED / f"{name}.json"
+        found = {**found, "model": {**model, "card": str(card.relative_to(PUBLISHED.models.parent))}}
+    files.write_json(PUBLISHED.search_path(name), found)
 
 
 def publish_listening() -> None:

@@ -21,8 +21,7 @@ from pipeline.search.limits import format_limits, parse_limits
 from pipeline.search.plan import Search
 from pipeline.search.version_module import version_module
 from pipeline.store import store_of
-
-RECIPE = "search"  # the folder of models/local for what searches find
+from pipeline.versions.catalogue import SEARCHED
 
 
 def search(
@@ -151,8 +150,8 @@ class _Session:
         build.write(ordered, *done.value)
 
     def _plan(self, best: Finalist) -> build.Plan:
-        version = Version(self._search.name, self._search.task, self._search.limits, {RECIPE: best.recipe})
-        return build.plan(version, RECIPE, best.seed, self._data, self._search.made_with)
+        version = Version(self._search.name, self._search.task, self._search.limits, {SEARCHED: best.recipe})
+        return build.plan(version, SEARCHED, best.seed, self._data, self._search.made_with)
 
     def _model(self, known: Sequence[journal.Entry]) -> dict[str, Any] | None:
         """Return what the result says of the model; None where it was not made yet."""

@@ -13,6 +13,7 @@ FORECASTERS, SPOTTERS = (
 RECIPES = ("report", "improved", "smallest", "live")  # each is published in a folder of models/ with its name
 COMPARED_RECIPES = RECIPES[:3]  # by accuracy: "live" has a further class and is tested on other clips
 QUANTISATION_STUDY = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
+SEARCHED = "search"  # the folder of the models that searches found
 INT8_FLOAT_PAIRS = {  # for each spotter, the quantised model and the one in float
     "kws_a": ("kws_a", "kws_a_float"),
     "kws_b": ("kws_b_int8", "kws_b"),
