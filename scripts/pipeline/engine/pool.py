@@ -5,7 +5,7 @@ killed or runs out of memory takes no other with it.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,6 +81,12 @@ def open_pool(jobs: int | None, address: str | None = None) -> Pool:
             "several tasks at once need Ray: python3 scripts/00_setup.py --search installs it; or run with JOBS=1"
         ) from None
     return RayPool(jobs, address)
+
+
+def as_ended(pool: Pool) -> Iterator[Done]:
+    """Yield the tasks of a pool as they end, until none is left."""
+    while ended := pool.wait():
+        yield from ended
 
 
 def error_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from device.probe import probe
 from pipeline import files, freshness
 from pipeline.build import Plan, plan, produce
 from pipeline.data.sources import DataSets, Sources, load_data, load_speech
-from pipeline.engine.pool import Pool, open_pool
+from pipeline.engine.pool import Pool, as_ended, open_pool
 from pipeline.store import PUBLISHED
 from pipeline.versions.catalogue import VERSIONS
 
@@ -95,10 +95,9 @@ def _throughput(jobs: int, sources: Sources) -> float:
 def _run(pool: Pool, tasks: Sequence[tuple[Any, ...]]) -> None:
     for place, (function, *arguments) in enumerate(tasks):
         pool.submit(str(place), function, *arguments)
-    while ended := pool.wait():
-        for done in ended:
-            if done.error:
-                raise RuntimeError(done.error)
+    for done in as_ended(pool):
+        if done.error:
+            raise RuntimeError(done.error)
 
 
 def _clips(data: DataSets) -> int:

@@ -1,7 +1,7 @@
 """Build several versions with several seeds: a study. Its result file has one JSON line per run."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from device.errors import UserError
 from pipeline import files
 from pipeline.build import Plan, plan, produce, write
 from pipeline.data.sources import DataSets, Sources, load_data
-from pipeline.engine.pool import Done, Pool, open_pool
+from pipeline.engine.pool import as_ended, open_pool
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe, Version
 from pipeline.store import LOCAL, SYNTHETIC
@@ -56,7 +56,7 @@ def run(
             shared = {kind: pool.share(data.pop(kind)) for kind in list(data)}
             for key, planned in stale.items():
                 pool.submit(key, _produce, planned, shared[kinds[planned.version.name]])
-            for number, done in enumerate(_ended(pool), 1):
+            for number, done in enumerate(as_ended(pool), 1):
                 print(f"{study}: {done.key}: {done.error or 'built'}, {number} of {len(stale)}", flush=True)
                 if done.error:
                     failed.append(f"{study}: {done.key}: {done.error}")
@@ -69,11 +69,6 @@ def run(
 def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
     """Return what decides which data a recipe is given: recipes with the same share them."""
     return task, recipe.by_speaker, recipe.other > 0
-
-
-def _ended(pool: Pool) -> Iterator[Done]:
-    while ended := pool.wait():
-        yield from ended
 
 
 def _produce(planned: Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
