@@ -123,6 +123,7 @@ def test_a_latency_is_judged_where_it_was_measured(tmp_path: Path) -> None:
     assert found[-1].trial == slow.number
     assert not found[-1].kept
     assert sum("total latency" in line for line in lines) == 1
+    assert sum(line.strip().startswith("accuracy: ") and line.endswith(") %") for line in lines) == len(found)
     assert any("total latency: 10.000 (5.697–14.303) ms; < 10 ms asked: MISSED" in line for line in lines)
 
 

@@ -11,6 +11,7 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.intervals import mean_interval
 from pipeline.metrics import METRICS, TASK_METRICS
 from pipeline.search.finalists import FINALISTS, SEEDS, Finalist, seeds
 from pipeline.search.halving import KEPT, LAST, RUNGS
@@ -168,8 +169,8 @@ def table(search: Search, found: Sequence[Finalist]) -> list[str]:
                     f"    {METRICS[name].title}: {interval}; {METRICS[name].limit(j['limit'])} asked: {verdict}"
                 )
             else:
-                mean = np.mean([values_of(run)[name] for run in f.runs.values()])
-                lines.append(f"    {METRICS[name].title}: {mean:.{METRICS[name].digits}f} {METRICS[name].unit}")
+                values = [values_of(run)[name] for run in f.runs.values()]
+                lines.append(f"    {METRICS[name].title}: {METRICS[name].interval(*mean_interval(values))}")
     return lines
 
 
