@@ -41,6 +41,7 @@ def timed(search: Search) -> dict[str, Any]:
     with journal.opened(search.folder, search.made_from) as study:
         Driver(search, study, FakePool(), train, None, lambda *_: None).run()
         finalists.run_seeds(search, study, FakePool(), train, None, lambda *_: None)
+        latency.check_device(search, study)
         latency.time_candidates(search, study)
         known = {key: value for key, value in study.user_attrs.items() if key.startswith("latency")}
         latency.time_candidates(search, study)
@@ -102,3 +103,15 @@ def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
         latency.check_device(search, study)  # all is timed: it is not needed either
         with pytest.raises(UserError, match="pi: no SSH server answers"):
             latency.check_device(replace(search, trials=12), study)
+
+
+def test_no_device_is_needed_for_candidates_that_failed_with_every_seed(tmp_path: Path) -> None:
+    def failing(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:
+        raise UserError("out of memory")
+
+    search = a_search(tmp_path, limits=LIMITS, host="a host that is not there", trials=3)
+    with journal.opened(search.folder, search.made_from) as study:
+        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
+        finalists.run_seeds(search, study, FakePool(), failing, None, lambda *_: None)
+        latency.time_candidates(search, study)
+        latency.check_device(search, study)

@@ -28,11 +28,14 @@ def check_device(search: Search, study: optuna.Study) -> None:
     Raises:
         UserError: what is wrong with it.
     """
+    if not (search.host and _limits_latency(search)):
+        return
     known = entries(study)
-    chosen = len(known) >= search.trials and all(entry.state != "running" for entry in known)
-    if search.host and _limits_latency(search) and not (chosen and not _to_time(search, study)):
-        with reached(search.host):
-            pass
+    all_ended = len(known) >= search.trials and all(entry.state != "running" for entry in known)
+    if all_ended and not _to_time(search, study):
+        return
+    with reached(search.host):
+        pass
 
 
 def _limits_latency(search: Search) -> bool:
@@ -40,7 +43,17 @@ def _limits_latency(search: Search) -> bool:
 
 
 def _to_time(search: Search, study: optuna.Study) -> list[Entry]:
-    return [e for e in candidates(search, entries(study)) if latency_key(search, e.number) not in study.user_attrs]
+    """Return the candidates that are not timed yet; those that failed with every seed have no file to time."""
+    kept = study.user_attrs
+
+    def failed(entry: Entry) -> bool:
+        return all("error" in kept.get(run_key(entry.number, seed), {}) for seed in seeds(search))
+
+    return [
+        entry
+        for entry in candidates(search, entries(study))
+        if latency_key(search, entry.number) not in kept and not failed(entry)
+    ]
 
 
 def time_candidates(search: Search, study: optuna.Study) -> None:
