@@ -1,6 +1,8 @@
 """What `make search` found: each search told on the page, and in one line of a table."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
+from statistics import fmean
 from typing import Any
 
 from pipeline.intervals import mean_interval
@@ -9,9 +11,9 @@ from pipeline.report.markdown import markdown_table
 from pipeline.search.plan import merit
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
+from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
 RUNGS = ("a ninth of the epochs", "a third", "all epochs")  # how long a trial was trained
-BY_HAND = ("improved", "smallest")  # recipes whose studies a search is compared with
 
 Found = Mapping[str, Any]  # the result file of a search
 
@@ -46,7 +48,7 @@ def searches_table(results: Results) -> str:
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
                 f"{kept}; {_over_seeds(found, list(best['runs'].values()))}",
-                by_hand(found, results) or "none is that small",
+                by_hand(found, results) or "none to compare with",
                 _model(found),
             ]
         )
@@ -56,9 +58,9 @@ def searches_table(results: Results) -> str:
         "limits",
         "trials",
         "minutes of one core",
-        "found: five seeds, validation data",
-        "by hand: likewise",
-        "the found model, test data",
+        "the best recipe found, with five seeds, on validation data",
+        "our best recipe by hand, likewise",
+        "the model made by the recipe found, on test data",
     ]
     return markdown_table(header, lines)
 
@@ -74,17 +76,14 @@ def by_hand(found: Found, results: Results) -> str:
     split = BY_SPEAKER if _by_speaker(found) else ""
     most = KB * limits_of(found).get("size_kb", float("inf"))
     runs: dict[str, list[Trial]] = {}
-    for recipe in BY_HAND:
-        trials = results.trials(f"{recipe}{split}")
-        for version in sorted({t["version"] for t in trials}):
-            members = trials_of(trials, version)
-            measured = set(members[0]["validation"]) == set(TASK_METRICS[found["task"]])
-            if measured and all(t["bytes"] < most for t in members):
-                runs[f"`{recipe}/{version}`"] = members
+    for recipe, name in product(COMPARED_RECIPES[1:], VERSIONS):
+        members = trials_of(results.trials(recipe + split), name)
+        if members and VERSIONS[name].task == found["task"] and all(t["bytes"] < most for t in members):
+            runs[f"`{recipe}/{name}`"] = members
     if not runs:
         return ""
-    name = max(runs, key=lambda name: mean_interval([merit(t["validation"]) for t in runs[name]])[0])
-    return f"{name}: {_over_seeds(found, runs[name])}"
+    best = max(runs, key=lambda title: fmean(merit(t["validation"]) for t in runs[title]))
+    return f"{best}: {_over_seeds(found, runs[best])}"
 
 
 def _over_seeds(found: Found, runs: Sequence[Mapping[str, Any]]) -> str:
@@ -96,7 +95,7 @@ def _over_seeds(found: Found, runs: Sequence[Mapping[str, Any]]) -> str:
         f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in whole]))}"
         for name in TASK_METRICS[found["task"]]
     ]
-    return f"{', '.join(figures)}, {mean_interval([r['bytes'] for r in whole])[0]:,.0f} bytes"
+    return f"{', '.join(figures)}, {fmean(r['bytes'] for r in whole):,.0f} bytes"
 
 
 def _core_minutes(found: Found) -> float:
