@@ -203,7 +203,7 @@ def improved_markdown(results: Results) -> str:
 
 
 def prototypes_markdown(results: Results) -> str:
-    """Tabulate the notes on prototypes, by validation data and bytes; one run each."""
+    """Tabulate the notes on prototypes, by validation data and bytes."""
 
     def side(figures: dict[str, Any] | None) -> str:
         if figures is None:
