@@ -70,8 +70,9 @@ class ResultStore:
         return self.runs / "search" / f"{name}.json"
 
     def searches(self) -> list[dict[str, Any]]:
-        """Return the results of all searches by name; none if there are none."""
-        return [_read_json(path) for path in sorted(self.search_path("*").parent.glob("*.json"))]
+        """Return the results of all searches, by task and from the smallest limit on size; none if there are none."""
+        found = [_read_json(path) for path in sorted(self.search_path("*").parent.glob("*.json"))]
+        return sorted(found, key=lambda search: (search["task"], _most_kb(search)))
 
     def card(self, recipe: str, name: str) -> Card | None:
         """Return the card of a version by a recipe, if there is one.
@@ -121,3 +122,7 @@ def latest(name: str, data: str) -> Card | None:
     """
     path = latest_path(name, data)
     return artifact.load_file(path)[0] if path else None
+
+
+def _most_kb(search: dict[str, Any]) -> float:
+    return min((limit["limit"] for limit in search["limits"] if limit["metric"] == "size_kb"), default=float("inf"))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import ROOT
@@ -76,12 +77,15 @@ def test_what_searches_found_is_published(stores: tuple[ResultStore, ResultStore
     for suffix in (".json", ".tflite.zlib"):
         shutil.copyfile(ROOT / "models" / "improved" / f"th_b{suffix}", folder / f"small{suffix}")
     local.search_path("small").parent.mkdir()
-    for name, model in (("small", {"card": "models/local/search/small.json", "seed": 1}), ("unfinished", None)):
-        local.search_path(name).write_text(json.dumps({"name": name, "limits": [], "trials": [], "model": model}))
+    found: dict[str, Any] = {"task": "forecasting", "limits": [{"metric": "size_kb", "limit": 1.0}], "trials": []}
+    small = {**found, "name": "small", "model": {"card": "models/local/search/small.json", "seed": 1}}
+    any_size = {**found, "name": "any_size", "limits": [], "model": None}
+    for search in (small, any_size):
+        local.search_path(search["name"]).write_text(json.dumps(search))
     publish.publish(Sources())
-    small, unfinished = published.searches()
-    assert small["model"] == {"card": "models/search/small.json", "seed": 1}
-    assert unfinished["model"] is None
+    first, last = published.searches()  # from the smallest limit on
+    assert first["model"] == {"card": "models/search/small.json", "seed": 1}
+    assert (last["name"], last["model"]) == ("any_size", None)
     names = {"small.json", "small.tflite.zlib"}
     assert {path.name for path in (published.models / SEARCHED).iterdir()} == names
     assert all((published.models / SEARCHED / n).read_bytes() == (folder / n).read_bytes() for n in names)
