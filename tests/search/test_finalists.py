@@ -225,7 +225,7 @@ def test_the_line_of_progress(tmp_path: Path) -> None:
     with journal.opened(search.folder, search.made_from) as study:
         assert outcome.progress_line(search, [], 0) == "0 of 9 trials tried, 0 in full, 0 running, 0 keep the limits"
         Driver(search, study, FakePool(), fake_train, None, notice).run()
-    assert lines[0].startswith("1 of 9 trials tried, 0 in full, 0 running")
+    assert lines[0].startswith("1 of 9 trials tried, 0 in full, 1 running")
     assert "9 of 9 trials tried, 1 in full" in lines[-1]
     assert "best: trial" in lines[-1]
     assert lines[-1].endswith("about 6 s left")  # one finalist with five seeds, and the model

@@ -26,7 +26,8 @@ class Driver:
 
     Args:
         train: of a recipe, a seed and `data`.
-        notice: is called with the study and the number of running trainings whenever one has ended.
+        notice: is called with the study and the number of running trainings whenever one has ended
+            and the next have begun.
     """
 
     def __init__(
@@ -39,14 +40,16 @@ class Driver:
 
     def run(self) -> None:
         """Run until all trials have ended."""
-        while True:
-            while len(self._running) < self._pool.slots and self._start_one():
-                pass
-            if not self._running:
-                return
+        self._fill()
+        while self._running:
             for done in self._pool.wait():
                 self._keep(done)
+            self._fill()
             self._notice(self._study, len(self._running))
+
+    def _fill(self) -> None:
+        while len(self._running) < self._pool.slots and self._start_one():
+            pass
 
     def _start_one(self) -> bool:
         """Start a training; return whether there was one to start."""
