@@ -1,6 +1,7 @@
 """Where models and results are kept: the published ones, and beside them those of this machine's runs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class ResultStore:
     def searches(self) -> list[dict[str, Any]]:
         """Return the results of all searches, by task and from the smallest limit on size; none if there are none."""
         found = [_read_json(path) for path in sorted(self.search_path("*").parent.glob("*.json"))]
-        return sorted(found, key=lambda search: (search["task"], _most_kb(search)))
+        return sorted(found, key=lambda search: (search["task"], size_limit(search)))
 
     def card(self, recipe: str, name: str) -> Card | None:
         """Return the card of a version by a recipe, if there is one.
@@ -124,5 +125,6 @@ def latest(name: str, data: str) -> Card | None:
     return artifact.load_file(path)[0] if path else None
 
 
-def _most_kb(search: dict[str, Any]) -> float:
+def size_limit(search: Mapping[str, Any]) -> float:
+    """Return the limit on size, in kB, that a search was given, or infinity."""
     return min((limit["limit"] for limit in search["limits"] if limit["metric"] == "size_kb"), default=float("inf"))

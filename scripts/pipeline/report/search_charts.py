@@ -11,6 +11,7 @@ from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report import style
 from pipeline.report.searches import RUNGS, Found, asked, limits_of
 from pipeline.report.style import OTHERS, OURS, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.store import size_limit
 from pipeline.study.results import Results
 
 FINALIST = "tab:red"
@@ -125,7 +126,7 @@ def _growth_chart(found: Found, metric: str) -> Chart:
 
 def _growth(found: Found, metric: str) -> list[tuple[int, float]]:
     """Return the trials that were better than all before them, of those whose files are small enough."""
-    most = KB * limits_of(found).get("size_kb", float("inf"))
+    most = KB * size_limit(found)
     small = [(t["number"], t["rungs"][-1]) for t in found["trials"] if t["rungs"] and t["rungs"][-1]["bytes"] < most]
     return [
         (int(number), value)

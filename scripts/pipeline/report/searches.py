@@ -9,6 +9,7 @@ from pipeline.intervals import mean_interval
 from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report.markdown import markdown_table
 from pipeline.search.plan import merit
+from pipeline.store import size_limit
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
@@ -74,7 +75,7 @@ def by_hand(found: Found, results: Results) -> str:
     if any("other" in c for c in choices):
         return ""
     split = BY_SPEAKER if _by_speaker(found) else ""
-    most = KB * limits_of(found).get("size_kb", float("inf"))
+    most = KB * size_limit(found)
     runs: dict[str, list[Trial]] = {}
     for recipe, name in product(COMPARED_RECIPES[1:], VERSIONS):
         members = trials_of(results.trials(recipe + split), name)

@@ -203,7 +203,7 @@ def improved_markdown(results: Results) -> str:
 
 
 def prototypes_markdown(results: Results) -> str:
-    """Tabulate the notes on prototypes, by validation data and bytes."""
+    """Tabulate the notes on prototypes, by validation data and bytes, with the seeds where there were several."""
 
     def side(figures: dict[str, Any] | None) -> str:
         if figures is None:
@@ -218,7 +218,7 @@ def prototypes_markdown(results: Results) -> str:
     lines = [
         [
             row["task"].replace("_", " "),
-            row["what"],
+            row["what"] + (f" ({row['seeds']} seeds)" if (row["seeds"] or 1) > 1 else ""),
             side(row["with"]),
             side(row["without"]),
             verdicts.get(row["paid"], row["paid"]),
