@@ -14,7 +14,7 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench engine listening publish-models publish render published test test-pi portable fuzz lock clean help
+  bench engine listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions
@@ -91,7 +91,10 @@ listening: setup ## measure the published spotters on long recordings, and choos
 	@$(RUN) scripts/18_listening.py
 
 publish-models: setup ## for maintainers: copy this machine's models to the published ones, to be measured
-	@$(RUN) scripts/15_publish.py --models
+	@$(RUN) scripts/15_publish.py --only models
+
+publish-searches: setup ## for maintainers: copy what this machine's searches found to the published results
+	@$(RUN) scripts/15_publish.py --only searches
 
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py

@@ -2,26 +2,35 @@
 
 It takes the five versions by the report's recipes, of our own recipes the seeds that validation chooses, all studies,
 latencies, the bench and the listeners, and derives the table of versions, the claims and the examples from them.
-08_measure.py and 18_listening.py measure published models: copy these first.
+08_measure.py and 18_listening.py measure published models: copy these first. Searches can be published alone, too.
 """
 
 from device.cli import parser, run
 from pipeline import cli
-from pipeline.report.publish import publish, publish_models
+from pipeline.report.publish import publish, publish_models, publish_searches
 
 EXAMPLES = """\
-  python scripts/15_publish.py --models
+  python scripts/15_publish.py --only models
+  python scripts/15_publish.py --only searches
   python scripts/15_publish.py"""
 
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("--models", action="store_true", help="only the models and the runs that they come from")
+    options.add_argument(
+        "--only",
+        type=cli.one_of(("models", "searches")),
+        metavar="{models,searches}",
+        help="models, with the runs that they come from, or searches (default: everything)",
+    )
     cli.add_sources(options)
     arguments = options.parse_args()
-    if arguments.models:
+    if arguments.only == "models":
         publish_models()
         print("published: models and runs; now measure them, and publish the rest")
+    elif arguments.only == "searches":
+        publish_searches()
+        print("published: searches; now run make render and commit")
     else:
         publish(cli.sources(arguments))
         print("published: models, results; now run make render and commit")

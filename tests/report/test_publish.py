@@ -70,25 +70,37 @@ def test_everything_is_published(stores: tuple[ResultStore, ResultStore]) -> Non
     assert (published.derived / "versions.csv").read_text().count("\n") == 15
 
 
-def test_what_searches_found_is_published(stores: tuple[ResultStore, ResultStore]) -> None:
+def test_what_searches_found_is_published(
+    stores: tuple[ResultStore, ResultStore], capsys: pytest.CaptureFixture[str]
+) -> None:
     local, published = stores
     folder = local.models / SEARCHED
     folder.mkdir()
     for suffix in (".json", ".tflite.zlib"):
         shutil.copyfile(ROOT / "models" / "improved" / f"th_b{suffix}", folder / f"small{suffix}")
     local.search_path("small").parent.mkdir()
+    shutil.copytree(ROOT / "models" / "report", published.models / "report")
+    card = published.card("report", "th_b")
+    assert card is not None
     found: dict[str, Any] = {"task": "forecasting", "limits": [{"metric": "size_kb", "limit": 1.0}], "trials": []}
+    found["made_from"] = {"data": card.content["made_from"]["data"]}
     small = {**found, "name": "small", "model": {"card": "models/local/search/small.json", "seed": 1}}
     any_size = {**found, "name": "any_size", "limits": [], "model": None}
-    for search in (small, any_size):
+    own_data = {**any_size, "name": "own_data", "made_from": {"data": {"digest": "else", "description": "my.csv"}}}
+    for search in (small, any_size, own_data):
         local.search_path(search["name"]).write_text(json.dumps(search))
-    publish.publish(Sources())
+    publish.publish_searches()  # nothing else need be at hand
     first, last = published.searches()  # from the smallest limit on
     assert first["model"] == {"card": "models/search/small.json", "seed": 1}
     assert (last["name"], last["model"]) == ("any_size", None)
+    assert "own_data: left out: it was searched on my.csv" in capsys.readouterr().out
     names = {"small.json", "small.tflite.zlib"}
     assert {path.name for path in (published.models / SEARCHED).iterdir()} == names
     assert all((published.models / SEARCHED / n).read_bytes() == (folder / n).read_bytes() for n in names)
+    shutil.rmtree(published.models / SEARCHED)
+    shutil.rmtree(published.runs)
+    publish.publish(Sources())  # publishes them, too
+    assert published.searches() == [first, last]
 
 
 def test_the_seed_that_validation_chooses_is_published(stores: tuple[ResultStore, ResultStore]) -> None:

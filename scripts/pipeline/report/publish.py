@@ -77,8 +77,7 @@ def publish(sources: Sources) -> None:
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
     _copy(LOCAL.engine_path, PUBLISHED.engine_path)
-    for found in LOCAL.searches():
-        _publish_search(found)
+    publish_searches()
     publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
@@ -100,6 +99,18 @@ def publish_studies() -> None:
         for version in {trial["version"] for trial in trials}:
             seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
             _copy_model(LOCAL.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
+
+
+def publish_searches() -> None:
+    """Publish what this machine's searches found; those on other data than the published models' are left out."""
+    cards = (PUBLISHED.card("report", name) for name in VERSIONS)
+    published = {card.content["made_from"]["data"]["digest"] for card in cards if card}
+    for found in LOCAL.searches():
+        data = found["made_from"]["data"]
+        if data["digest"] in published:
+            _publish_search(found)
+        else:
+            print(f"{found['name']}: left out: it was searched on {data['description']}")
 
 
 def _publish_search(found: dict[str, Any]) -> None:
