@@ -19,7 +19,7 @@ from pipeline.intervals import mean_interval
 from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe, Version
 from pipeline.report.search_charts import pareto, search_charts
-from pipeline.report.searches import by_hand, searches_markdown, searches_table
+from pipeline.report.searches import by_hand, searches_markdown, searches_summary, searches_table
 from pipeline.search import finalists, journal, outcome
 from pipeline.search.driver import Driver
 from pipeline.search.limits import metrics_of
@@ -197,6 +197,28 @@ def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> No
     assert over_seeds.startswith(f"{'kept' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
     assert hand == by_hand(found, results)
     assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
+
+
+@pytest.mark.parametrize(("points_more", "outcome"), [(2.0, "better"), (0.0, "no clear difference"), (-2.0, "worse")])
+def test_the_summary_judges_what_was_found_beside_our_best_recipe_by_hand(
+    tmp_path: Path, points_more: float, outcome: str
+) -> None:
+    results, found = read_results(PUBLISHED), searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
+    assert "No search" in searches_summary(replace(results, searches=[found]))
+    ours = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
+    runs = {
+        str(t["seed"]): {"validation": {"accuracy_pct": t["validation"]["accuracy_pct"] + points_more}, "bytes": 1900}
+        for t in ours
+    }
+    best = {**found["finalists"][0], "runs": {**runs, "99": {"error": "diverged"}}, "kept": True}
+    ended = {**found, "finalists": [best], "model": {"trial": best["trial"]}}
+    said = searches_summary(replace(results, searches=[ended]))
+    assert "Of 1 published searches, 1 keep all their limits." in said
+    size = fmean(t["bytes"] for t in ours)
+    limits = "size < 2 kB, accuracy > 94 %, unknown speakers"
+    assert f"- **1 {outcome}**: {limits} (1,900 bytes, ours {size:,.0f})\n" in said
+    alone = {**ended, "limits": [{"metric": "size_kb", "limit": 1}]}
+    assert "- **1 nothing to compare with**: size < 1 kB" in searches_summary(replace(results, searches=[alone]))
 
 
 def test_what_was_found_is_compared_with_our_best_recipe_by_hand_that_is_small_enough(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import product
 from statistics import fmean
 from typing import Any
 
-from pipeline.intervals import mean_interval
+from pipeline.intervals import difference, mean_interval
 from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report.markdown import markdown_table
 from pipeline.search.plan import merit
@@ -15,6 +15,8 @@ from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
 RUNGS = ("a ninth of the epochs", "a third", "all epochs")  # how long a trial was trained
+OUTCOMES = ("better", "worse", "no clear difference", "nothing to compare with")  # beside our best recipe by hand
+NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
 
@@ -38,10 +40,9 @@ def searches_table(results: Results) -> str:
     """Tabulate the searches in one line each: what was asked for, what it took, and what came of it."""
     lines = []
     for found in results.searches:
-        model = found["model"]
-        if not model:
+        if not found["model"]:
             continue
-        (best,) = [f for f in found["finalists"] if f["trial"] == model["trial"]]
+        best = _chosen(found)
         kept = "kept" if best["kept"] else "**missed**"
         lines.append(
             [
@@ -54,7 +55,7 @@ def searches_table(results: Results) -> str:
             ]
         )
     if not lines:
-        return "No search has been published yet.\n"
+        return NONE_PUBLISHED
     header = [
         "limits",
         "trials",
@@ -66,14 +67,53 @@ def searches_table(results: Results) -> str:
     return markdown_table(header, lines)
 
 
+def searches_summary(results: Results) -> str:
+    """Count the searches that kept their limits, and those that beat our best recipe by hand or not."""
+    ended = [found for found in results.searches if found["model"]]
+    if not ended:
+        return NONE_PUBLISHED
+    kept = sum(_chosen(found)["kept"] for found in ended)
+    compared: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
+    for found in ended:
+        outcome, sizes = _beside_ours(found, results)
+        compared[outcome].append(f"{asked(found)}{sizes}")
+    lines = [f"- **{len(own)} {outcome}**: {'; '.join(own)}" for outcome, own in compared.items() if own]
+    return (
+        f"Of {len(ended)} published searches, {kept} keep all their limits. The recipes found, beside our best"
+        " by hand that is small enough, over seeds on validation data, by Welch's test at 5 %:\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+def _beside_ours(found: Found, results: Results) -> tuple[str, str]:
+    """Judge the recipe that was found beside our best by hand; return one of OUTCOMES, and the bytes of both."""
+    ours, theirs = _our_best(found, results), _whole(list(_chosen(found)["runs"].values()))
+    better, worse, unclear, alone = OUTCOMES
+    if ours is None or min(len(theirs), len(ours[1])) < 2:
+        return alone, ""
+    change = difference(*([merit(run["validation"]) for run in side] for side in (theirs, ours[1])))
+    outcome = better if change.low > 0 else worse if change.high < 0 else unclear
+    return outcome, f" ({_mean_bytes(theirs)} bytes, ours {_mean_bytes(ours[1])})"
+
+
 def by_hand(found: Found, results: Results) -> str:
     """Name our best recipe by hand that is small enough, with its figures over seeds on the same validation data.
 
-    Nothing is said where no recipe is small enough, or where the search has a further class for other sounds.
+    Nothing is said where there is none to compare with.
+    """
+    ours = _our_best(found, results)
+    return f"{ours[0]}: {_over_seeds(found, ours[1])}" if ours else ""
+
+
+def _our_best(found: Found, results: Results) -> tuple[str, list[Trial]] | None:
+    """Return the name and the runs of our best recipe by hand that is small enough for a search's limit.
+
+    There is none to compare with where no recipe is small enough, or the search has a further class for other sounds.
     """
     choices = [t["choices"] for t in found["trials"] if t["choices"]]
     if any("other" in c for c in choices):
-        return ""
+        return None
     split = BY_SPEAKER if _by_speaker(found) else ""
     most = KB * size_limit(found)
     runs: dict[str, list[Trial]] = {}
@@ -82,21 +122,35 @@ def by_hand(found: Found, results: Results) -> str:
         if members and VERSIONS[name].task == found["task"] and all(t["bytes"] < most for t in members):
             runs[f"`{recipe}/{name}`"] = members
     if not runs:
-        return ""
+        return None
     best = max(runs, key=lambda title: fmean(merit(t["validation"]) for t in runs[title]))
-    return f"{best}: {_over_seeds(found, runs[best])}"
+    return best, runs[best]
+
+
+def _chosen(found: Found) -> Mapping[str, Any]:
+    """Return the finalist whose model was made."""
+    (chosen,) = [f for f in found["finalists"] if f["trial"] == found["model"]["trial"]]
+    return chosen
 
 
 def _over_seeds(found: Found, runs: Sequence[Mapping[str, Any]]) -> str:
     """Format the means of the task's metrics on validation data, with their 95 % intervals, and the mean size."""
-    whole = [run for run in runs if "error" not in run]
+    whole = _whole(runs)
     if not whole:
         return "failed"
     figures = [
         f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in whole]))}"
         for name in TASK_METRICS[found["task"]]
     ]
-    return f"{', '.join(figures)}, {fmean(r['bytes'] for r in whole):,.0f} bytes"
+    return f"{', '.join(figures)}, {_mean_bytes(whole)} bytes"
+
+
+def _whole(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [run for run in runs if "error" not in run]
+
+
+def _mean_bytes(runs: Sequence[Mapping[str, Any]]) -> str:
+    return f"{fmean(run['bytes'] for run in runs):,.0f}"
 
 
 def _core_minutes(found: Found) -> float:

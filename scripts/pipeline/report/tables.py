@@ -16,7 +16,7 @@ from pipeline.report.engine import engine_markdown
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import markdown_table
-from pipeline.report.searches import searches_markdown, searches_table
+from pipeline.report.searches import searches_markdown, searches_summary, searches_table
 from pipeline.report.versions import versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from pipeline.study.results import Results
@@ -296,6 +296,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bench": bench_markdown,
     "listening": listening_markdown,
     "searches": searches_markdown,
+    "search-summary": searches_summary,
     "search-results": searches_table,
     "engine": engine_markdown,
 }
