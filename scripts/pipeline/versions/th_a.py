@@ -20,14 +20,14 @@ VERSION = Version(
         ),
         "improved": Recipe(
             architecture="residual_mlp",  # what changes in an hour is small beside what stays
-            width=2,  # 32 units a layer: the error is what counts, and 2 kB are enough for it
-            learning_rate=0.01,
+            width=1.75,  # 28 units a layer; a search under 2 kB found nothing that errs less
+            learning_rate=0.0165,
             epochs=100,
             loss="mae",
             batch_size=1024,  # an epoch takes a tenth of a second
             schedule="cosine",
             normalise=False,  # the grid suits differences in °C and %
-            qat=QAT(step=0.15, bias_step=1 / 32, epochs=40),  # coarser ones cost accuracy
+            qat=QAT(step=0.111, bias_step=1 / 32, epochs=40, learning_rate=0.0283),  # coarser ones cost accuracy
             quantise=True,
             deflate_layout=True,
         ),
