@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import time
@@ -110,6 +111,18 @@ def log(minutes: list[int], temperature: float = 5.0) -> str:
     start = np.datetime64("2026-01-01T00:00", "m")
     times = [(start + m).astype(object).strftime("%d.%m.%Y %H:%M:%S") for m in minutes]
     return HEADER + "".join(f"{t},{temperature + i / 10},{80 - i}\n" for i, t in enumerate(times))
+
+
+def test_the_readme_shows_what_a_forecast_says(tmp_path: Path) -> None:
+    _, commands, shown = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[:3]
+    sensor_log = tmp_path / "sensor.csv"
+    written = re.search(r"printf .*?sensor\.csv", commands, re.DOTALL)
+    assert written is not None
+    subprocess.run(["bash", "-c", written[0].replace("/tmp/sensor.csv", str(sensor_log))], check=True)
+    first, last = shown.split("  …\n")
+    said = run("11_forecast.py", str(sensor_log)).stdout.decode()
+    assert said.startswith(first)
+    assert said.endswith(last)
 
 
 @pytest.mark.parametrize("name", ["report/th_a", "improved/th_a", "improved/th_b"])
