@@ -19,7 +19,7 @@ from pipeline.intervals import mean_interval
 from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe, Version
 from pipeline.report.search_charts import pareto, search_charts
-from pipeline.report.searches import by_hand, searches_markdown, searches_summary, searches_table
+from pipeline.report.searches import own_best, searches_markdown, searches_summary, searches_table
 from pipeline.search import finalists, journal, outcome
 from pipeline.search.driver import Driver
 from pipeline.search.limits import metrics_of
@@ -190,17 +190,17 @@ def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> No
     runs = [r for t in found["trials"] for r in t["rungs"]] + [
         r for f in found["finalists"] for r in f["runs"].values()
     ]
-    limits, trials, minutes, over_seeds, hand, model = (cell.strip() for cell in line.strip("|").split("|"))
+    limits, trials, minutes, over_seeds, ours, model = (cell.strip() for cell in line.strip("|").split("|"))
     assert (limits, trials) == ("size < 8 kB, accuracy > 94 %", "30")
     assert minutes == f"{sum(run['seconds'] for run in runs) / 60:.0f}"
     values = [run["validation"]["accuracy_pct"] for run in best["runs"].values()]
     assert over_seeds.startswith(f"{'kept' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
-    assert hand == by_hand(found, results)
+    assert ours == own_best(found, results)
     assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
 
 
 @pytest.mark.parametrize(("points_more", "outcome"), [(2.0, "better"), (0.0, "no clear difference"), (-2.0, "worse")])
-def test_the_summary_judges_what_was_found_beside_our_best_recipe_by_hand(
+def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
     tmp_path: Path, points_more: float, outcome: str
 ) -> None:
     results, found = read_results(PUBLISHED), searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
@@ -221,19 +221,19 @@ def test_the_summary_judges_what_was_found_beside_our_best_recipe_by_hand(
     assert "- **1 nothing to compare with**: size < 1 kB" in searches_summary(replace(results, searches=[alone]))
 
 
-def test_what_was_found_is_compared_with_our_best_recipe_by_hand_that_is_small_enough(tmp_path: Path) -> None:
+def test_what_was_found_is_compared_with_our_own_best_recipe_that_is_small_enough(tmp_path: Path) -> None:
     results = read_results(PUBLISHED)
     found = searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
     runs = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
-    said = by_hand(found, results)
+    said = own_best(found, results)
     assert said.startswith(f"`smallest/kws_a`: accuracy {fmean(t['validation']['accuracy_pct'] for t in runs):.2f} (")
     assert said in searches_markdown(replace(results, searches=[found]))
     assert "size < 2 kB, accuracy > 94 %, unknown speakers" in searches_markdown(replace(results, searches=[found]))
     larger = {**found, "limits": [{"metric": "size_kb", "limit": 24}]}
-    assert by_hand(larger, results).startswith("`improved/kws_")
-    assert by_hand({**found, "limits": [{"metric": "size_kb", "limit": 1}]}, results) == ""
+    assert own_best(larger, results).startswith("`improved/kws_")
+    assert own_best({**found, "limits": [{"metric": "size_kb", "limit": 1}]}, results) == ""
     other = [{**t, "choices": {**t["choices"], "other": 0.5}} for t in found["trials"]]
-    assert by_hand({**found, "trials": other}, results) == ""
+    assert own_best({**found, "trials": other}, results) == ""
 
 
 def test_the_line_of_progress(tmp_path: Path) -> None:

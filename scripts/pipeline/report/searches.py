@@ -15,7 +15,7 @@ from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
 RUNGS = ("a ninth of the epochs", "a third", "all epochs")  # how long a trial was trained
-OUTCOMES = ("better", "worse", "no clear difference", "nothing to compare with")  # beside our best recipe by hand
+OUTCOMES = ("better", "worse", "no clear difference", "nothing to compare with")  # beside our own best recipe
 NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
@@ -50,7 +50,7 @@ def searches_table(results: Results) -> str:
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
                 f"{kept}; {_over_seeds(found, list(best['runs'].values()))}",
-                by_hand(found, results) or "none to compare with",
+                own_best(found, results) or "none to compare with",
                 _model(found),
             ]
         )
@@ -61,14 +61,14 @@ def searches_table(results: Results) -> str:
         "trials",
         "minutes of one core",
         "the best recipe found, with five seeds, on validation data",
-        "our best recipe by hand, likewise",
+        "our own best recipe, likewise",
         "the model made by the recipe found, on test data",
     ]
     return markdown_table(header, lines)
 
 
 def searches_summary(results: Results) -> str:
-    """Count the searches that kept their limits, and those that beat our best recipe by hand or not."""
+    """Count the searches that kept their limits, and those that beat our own best recipe or not."""
     ended = [found for found in results.searches if found["model"]]
     if not ended:
         return NONE_PUBLISHED
@@ -79,16 +79,16 @@ def searches_summary(results: Results) -> str:
         compared[outcome].append(f"{asked(found)}{sizes}")
     lines = [f"- **{len(own)} {outcome}**: {'; '.join(own)}" for outcome, own in compared.items() if own]
     return (
-        f"Of {len(ended)} published searches, {kept} keep all their limits. The recipes found, beside our best"
-        " by hand that is small enough, over seeds on validation data, by Welch's test at 5 %:\n\n"
+        f"Of {len(ended)} published searches, {kept} keep all their limits. The recipes found, beside our own"
+        " best that is small enough, over seeds on validation data, by Welch's test at 5 %:\n\n"
         + "\n".join(lines)
         + "\n"
     )
 
 
 def _beside_ours(found: Found, results: Results) -> tuple[str, str]:
-    """Judge the recipe that was found beside our best by hand; return one of OUTCOMES, and the bytes of both."""
-    ours, theirs = _our_best(found, results), _whole(list(_chosen(found)["runs"].values()))
+    """Judge the recipe that was found beside our own best; return one of OUTCOMES, and the bytes of both."""
+    ours, theirs = _own_best_runs(found, results), _whole(list(_chosen(found)["runs"].values()))
     better, worse, unclear, alone = OUTCOMES
     if ours is None or min(len(theirs), len(ours[1])) < 2:
         return alone, ""
@@ -97,17 +97,17 @@ def _beside_ours(found: Found, results: Results) -> tuple[str, str]:
     return outcome, f" ({_mean_bytes(theirs)} bytes, ours {_mean_bytes(ours[1])})"
 
 
-def by_hand(found: Found, results: Results) -> str:
-    """Name our best recipe by hand that is small enough, with its figures over seeds on the same validation data.
+def own_best(found: Found, results: Results) -> str:
+    """Name our own best recipe that is small enough, with its figures over seeds on the same validation data.
 
     Nothing is said where there is none to compare with.
     """
-    ours = _our_best(found, results)
+    ours = _own_best_runs(found, results)
     return f"{ours[0]}: {_over_seeds(found, ours[1])}" if ours else ""
 
 
-def _our_best(found: Found, results: Results) -> tuple[str, list[Trial]] | None:
-    """Return the name and the runs of our best recipe by hand that is small enough for a search's limit.
+def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Trial]] | None:
+    """Return the name and the runs of our own best recipe that is small enough for a search's limit.
 
     There is none to compare with where no recipe is small enough, or the search has a further class for other sounds.
     """
@@ -210,8 +210,8 @@ def _finalists(found: Found, results: Results) -> str:
     if not lines:
         return "No finalist has been trained with all seeds yet.\n"
     titles = [f"{METRICS[n].title} {METRICS[n].limit(limits[n])}" if n in limits else METRICS[n].title for n in names]
-    hand = by_hand(found, results)
-    compared = f"\nOur best recipe by hand that is small enough, likewise: {hand}.\n" if hand else ""
+    own = own_best(found, results)
+    compared = f"\nOur own best recipe that is small enough, likewise: {own}.\n" if own else ""
     return markdown_table(["trial", *titles], lines) + compared
 
 
