@@ -2,7 +2,8 @@
 
 It takes the five versions by the report's recipes, of our own recipes the seeds that validation chooses, all studies,
 latencies, the bench and the listeners, and derives the table of versions, the claims and the examples from them.
-08_measure.py and 18_listening.py measure published models: copy these first. Searches can be published alone, too.
+08_measure.py and 18_listening.py measure published models: copy these first. What searches found can
+be copied alone.
 """
 
 from device.cli import parser, run
@@ -21,7 +22,7 @@ def main() -> None:
         "--only",
         type=cli.one_of(("models", "searches")),
         metavar="{models,searches}",
-        help="models, with the runs that they come from, or searches (default: everything)",
+        help="copy only the models and the runs that they come from, or only what searches found (default: everything)",
     )
     cli.add_sources(options)
     arguments = options.parse_args()

@@ -127,4 +127,9 @@ def latest(name: str, data: str) -> Card | None:
 
 def size_limit(search: Mapping[str, Any]) -> float:
     """Return the limit on size, in kB, that a search was given, or infinity."""
-    return min((limit["limit"] for limit in search["limits"] if limit["metric"] == "size_kb"), default=float("inf"))
+    return limits_of(search).get("size_kb", float("inf"))
+
+
+def limits_of(search: Mapping[str, Any]) -> dict[str, float]:
+    """Return the limits that a search was given, by metric."""
+    return {limit["metric"]: limit["limit"] for limit in search["limits"]}

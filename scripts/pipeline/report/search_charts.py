@@ -9,9 +9,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report import style
-from pipeline.report.searches import RUNGS, Found, asked, limits_of
+from pipeline.report.searches import RUNGS, Found, asked
 from pipeline.report.style import OTHERS, OURS, REPORT, WIDTH, Chart, join_sentence, legend
-from pipeline.store import size_limit
+from pipeline.store import limits_of, size_limit
 from pipeline.study.results import Results
 
 FINALIST = "tab:red"

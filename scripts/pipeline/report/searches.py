@@ -1,6 +1,6 @@
 """What `make search` found: each search told on the page, and in one line of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from statistics import fmean
 from typing import Any
@@ -9,7 +9,7 @@ from pipeline.intervals import difference, mean_interval
 from pipeline.metrics import KB, METRICS, TASK_METRICS
 from pipeline.report.markdown import markdown_table
 from pipeline.search.plan import merit
-from pipeline.store import size_limit
+from pipeline.store import limits_of, size_limit
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
@@ -49,8 +49,8 @@ def searches_table(results: Results) -> str:
                 asked(found),
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
-                f"{kept}; {_over_seeds(found, list(best['runs'].values()))}",
-                own_best(found, results) or "none to compare with",
+                f"{kept}; {_over_seeds(found, best['runs'].values())}",
+                own_best(found, results) or OUTCOMES[-1],
                 _model(found),
             ]
         )
@@ -75,8 +75,9 @@ def searches_summary(results: Results) -> str:
     kept = sum(_chosen(found)["kept"] for found in ended)
     compared: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
     for found in ended:
-        outcome, sizes = _beside_ours(found, results)
-        compared[outcome].append(f"{asked(found)}{sizes}")
+        runs, ours = _succeeded(_chosen(found)["runs"].values()), _own_best_runs(found, results)
+        sizes = f" ({_mean_bytes(runs)} bytes, ours {_mean_bytes(ours[1])})" if runs and ours else ""
+        compared[_beside(runs, ours[1] if ours else [])].append(f"{asked(found)}{sizes}")
     lines = [f"- **{len(own)} {outcome}**: {'; '.join(own)}" for outcome, own in compared.items() if own]
     return (
         f"Of {len(ended)} published searches, {kept} keep all their limits. The recipes found, beside our own"
@@ -86,15 +87,13 @@ def searches_summary(results: Results) -> str:
     )
 
 
-def _beside_ours(found: Found, results: Results) -> tuple[str, str]:
-    """Judge the recipe that was found beside our own best; return one of OUTCOMES, and the bytes of both."""
-    ours, theirs = _own_best_runs(found, results), _whole(list(_chosen(found)["runs"].values()))
+def _beside(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> str:
+    """Judge the runs of a recipe beside those of ours, on validation data; return one of OUTCOMES."""
     better, worse, unclear, alone = OUTCOMES
-    if ours is None or min(len(theirs), len(ours[1])) < 2:
-        return alone, ""
-    change = difference(*([merit(run["validation"]) for run in side] for side in (theirs, ours[1])))
-    outcome = better if change.low > 0 else worse if change.high < 0 else unclear
-    return outcome, f" ({_mean_bytes(theirs)} bytes, ours {_mean_bytes(ours[1])})"
+    if min(len(runs), len(ours)) < 2:
+        return alone
+    change = difference(*([merit(run["validation"]) for run in side] for side in (runs, ours)))
+    return better if change.low > 0 else worse if change.high < 0 else unclear
 
 
 def own_best(found: Found, results: Results) -> str:
@@ -133,19 +132,19 @@ def _chosen(found: Found) -> Mapping[str, Any]:
     return chosen
 
 
-def _over_seeds(found: Found, runs: Sequence[Mapping[str, Any]]) -> str:
+def _over_seeds(found: Found, runs: Iterable[Mapping[str, Any]]) -> str:
     """Format the means of the task's metrics on validation data, with their 95 % intervals, and the mean size."""
-    whole = _whole(runs)
-    if not whole:
+    succeeded = _succeeded(runs)
+    if not succeeded:
         return "failed"
     figures = [
-        f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in whole]))}"
+        f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in succeeded]))}"
         for name in TASK_METRICS[found["task"]]
     ]
-    return f"{', '.join(figures)}, {_mean_bytes(whole)} bytes"
+    return f"{', '.join(figures)}, {_mean_bytes(succeeded)} bytes"
 
 
-def _whole(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _succeeded(runs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [run for run in runs if "error" not in run]
 
 
@@ -173,11 +172,6 @@ def asked(found: Found) -> str:
     """Say what was asked for: the limits, and on which split if it is not the course's."""
     limits = [f"{METRICS[name].title} {METRICS[name].limit(limit)}" for name, limit in limits_of(found).items()]
     return ", ".join([*limits, *(["unknown speakers"] if _by_speaker(found) else [])])
-
-
-def limits_of(found: Found) -> dict[str, float]:
-    """Return the limits by metric."""
-    return {c["metric"]: c["limit"] for c in found["limits"]}
 
 
 def _by_speaker(found: Found) -> bool:

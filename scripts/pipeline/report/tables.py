@@ -219,13 +219,14 @@ def prototypes_markdown(results: Results) -> str:
         [
             row["task"].replace("_", " "),
             row["what"] + (f" ({row['seeds']} seeds)" if (row["seeds"] or 1) > 1 else ""),
+            row["unit"] or "–",
             side(row["with"]),
             side(row["without"]),
             verdicts.get(row["paid"], row["paid"]),
         ]
         for row in rows
     ]
-    return markdown_table(["", "tried", "with it", "without it", "verdict"], lines)
+    return markdown_table(["", "tried", "measured", "with it", "without it", "verdict"], lines)
 
 
 def _figures(metrics: list[str], values: dict[str, Any]) -> str:
