@@ -1,6 +1,6 @@
-"""From one second of sound to what a network sees: the course's STFT image and MFCC, in numpy.
+"""From one second of sound to what a network sees: the course's STFT image and MFCC, and mel bands, in numpy.
 
-Both equal their `tf.signal` counterparts to 1e-4 (see tests/test_frontend.py). Training uses this very code,
+All equal their `tf.signal` counterparts to 1e-4 (see tests/test_frontend.py). Training uses this very code,
 so a model is trained on what it will be given on the device.
 """
 
@@ -56,9 +56,27 @@ class Mfcc:
         return _frame_count(self), self.coefficients, 1
 
 
-FrontEnd = Stft | Mfcc
+@dataclass(frozen=True)
+class LogMel:
+    """Logarithms of mel bands: MFCC before the cosine transform, for networks that look for patterns over frequency.
+
+    (log(x + 1e-6) + 2) / 3 of each magnitude x brings speech around 0, as training is used to, and masked frames are 0.
+    """
+
+    frame: int = 640
+    step: int = 320
+    mel_bins: int = 40
+    low: float = 20.0
+    high: float = 7600.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return _frame_count(self), self.mel_bins, 1
+
+
+FrontEnd = Stft | Mfcc | LogMel
 Extract = Callable[[Audio], Features]
-FRONT_ENDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc}
+FRONT_ENDS: dict[str, type[FrontEnd]] = {"stft": Stft, "mfcc": Mfcc, "logmel": LogMel}
 
 
 def to_dict(front_end: FrontEnd) -> dict[str, Any]:
@@ -67,19 +85,19 @@ def to_dict(front_end: FrontEnd) -> dict[str, Any]:
 
 
 _SAMPLES = checks.whole(2, RATE)
+_MEL = {
+    "frame": _SAMPLES,
+    "step": checks.whole(1, RATE),
+    "mel_bins": checks.whole(1, MOST_ROWS),
+    "low": checks.number(0, RATE / 2),
+    "high": checks.number(0, RATE / 2),
+}
 _FIELDS = {
     "stft": checks.record(
         frame=_SAMPLES, step=checks.whole(1, RATE), height=checks.whole(1, MOST_ROWS), width=checks.whole(1, MOST_ROWS)
     ),
-    "mfcc": checks.record(
-        frame=_SAMPLES,
-        step=checks.whole(1, RATE),
-        mel_bins=checks.whole(1, MOST_ROWS),
-        low=checks.number(0, RATE / 2),
-        high=checks.number(0, RATE / 2),
-        coefficients=checks.whole(1, MOST_ROWS),
-        lifter=checks.whole(0, RATE),
-    ),
+    "mfcc": checks.record(**_MEL, coefficients=checks.whole(1, MOST_ROWS), lifter=checks.whole(0, RATE)),
+    "logmel": checks.record(**_MEL),
 }
 
 
@@ -99,9 +117,9 @@ def from_dict(fields: Any) -> FrontEnd:
         raise ValueError("front_end.step is longer than front_end.frame")
     if front_end.frame > MOST_OVERLAP * front_end.step:
         raise ValueError(f"front_end.frame is more than {MOST_OVERLAP} times front_end.step")
-    if isinstance(front_end, Mfcc):
-        if front_end.coefficients > front_end.mel_bins:
-            raise ValueError("front_end.coefficients are more than front_end.mel_bins")
+    if isinstance(front_end, Mfcc) and front_end.coefficients > front_end.mel_bins:
+        raise ValueError("front_end.coefficients are more than front_end.mel_bins")
+    if isinstance(front_end, Mfcc | LogMel):
         with np.errstate(divide="ignore", invalid="ignore"):  # where low is high, nearly
             filters = _triangles(front_end)
         if not (filters > 0).any(axis=0).all():
@@ -212,8 +230,15 @@ def _plan(p: FrontEnd) -> _Plan:
     if isinstance(p, Stft):  # tf.signal.stft, magnitude, tf.image.resize(bilinear)
         columns = np.ascontiguousarray(_bilinear(p.frame // 2 + 1, p.width).T)
         return _Plan(p.frame // 2 + 1, lambda magnitude: magnitude @ columns, _bilinear(_frame_count(p), p.height))
-    mel, dct = _mel_and_dct(p)  # tf.signal's stft, mel filters, log(x + 1e-6), mfccs_from_log_mel_spectrograms
-    return _Plan(len(mel), lambda magnitude: np.log(magnitude @ mel + np.float32(1e-6)) @ dct, None)
+    mel = _mel(p)
+
+    def log_mel(magnitude: Features) -> Features:  # tf.signal's stft and mel filters, log(x + 1e-6)
+        return np.asarray(np.log(magnitude @ mel + np.float32(1e-6)))
+
+    if isinstance(p, LogMel):
+        return _Plan(len(mel), lambda magnitude: (log_mel(magnitude) + np.float32(2)) / np.float32(3), None)
+    dct = _dct(p)  # tf.signal.mfccs_from_log_mel_spectrograms
+    return _Plan(len(mel), lambda magnitude: log_mel(magnitude) @ dct, None)
 
 
 def _frame_count(p: FrontEnd) -> int:
@@ -231,21 +256,22 @@ def _bilinear(size: int, out: int) -> Features:
     return weights
 
 
-def _mel_and_dct(p: Mfcc) -> tuple[Features, Features]:
-    """Return HTK mel triangles [bins up to `high`, mel_bins] and the DCT-II [mel_bins, coefficients].
-
-    The DCT is scaled by 1 / sqrt(2 mel_bins) (tf.signal.mfccs_from_log_mel_spectrograms).
-    """
+def _mel(p: Mfcc | LogMel) -> Features:
+    """Return HTK mel triangles [bins up to `high`, mel_bins]."""
     mel = _triangles(p)
-    mel = mel[: np.flatnonzero(mel.any(axis=1))[-1] + 1]
+    return mel[: np.flatnonzero(mel.any(axis=1))[-1] + 1].astype(np.float32)
+
+
+def _dct(p: Mfcc) -> Features:
+    """Return the DCT-II [mel_bins, coefficients] scaled by 1 / sqrt(2 mel_bins), as tf.signal's, and liftered."""
     angle = np.pi / p.mel_bins * (np.arange(p.mel_bins)[:, None] + 0.5) * np.arange(p.coefficients)
     dct = 2 * np.cos(angle) / np.sqrt(2 * p.mel_bins)
     if p.lifter:
         dct *= 1 + p.lifter / 2 * np.sin(np.pi * np.arange(p.coefficients) / p.lifter)
-    return mel.astype(np.float32), dct.astype(np.float32)
+    return dct.astype(np.float32)
 
 
-def _triangles(p: Mfcc) -> NDArray[np.float64]:
+def _triangles(p: Mfcc | LogMel) -> NDArray[np.float64]:
     """Return HTK mel triangles [bins, mel_bins]; one that no bin falls into is zero.
 
     mel(f) = 1127 ln(1 + f / 700); the DC bin belongs to no triangle (tf.signal.linear_to_mel_weight_matrix).

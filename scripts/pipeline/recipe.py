@@ -93,6 +93,8 @@ class Recipe:
         blocks: for "ds_tc_resnet", the number of blocks between one halving of time and the next.
         stride: of the first convolution of "ds_tc_resnet".
         kernel: frames that a depthwise filter of "ds_tc_resnet" sees.
+        stem: the filters of convolutions over time and frequency with which "ds_tc_resnet" begins; each halves the
+            frequencies. For LogMel: neighbouring cepstra are no neighbours in sound.
         normalise: for forecasters: z-score the inputs; otherwise the network takes °C and % as they are.
         label_smoothing: for spotters: this share of each label is spread over all words.
         dropout: before the last layer of "ds_tc_resnet".
@@ -125,6 +127,7 @@ class Recipe:
     other: float = 0.0
     by_speaker: bool = False
     kernel: int = 9
+    stem: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.other < 1 or (self.other and not self.augmentation):
@@ -133,7 +136,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON would give it back, without younger fields at their defaults, as on old cards."""
         fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
-        for name in ("other", "by_speaker", "kernel"):
+        for name in ("other", "by_speaker", "kernel", "stem"):
             if fields[name] == getattr(Recipe, name):
                 del fields[name]
         plain: dict[str, Any] = json.loads(json.dumps(fields))

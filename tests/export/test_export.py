@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.frontend import Mfcc, Stft
+from device.frontend import LogMel, Mfcc, Stft
 from device.runtime import Model
 from pipeline.export import convert, deflate, flatbuffer, quantise
 from pipeline.recipe import Recipe
@@ -154,7 +154,10 @@ def test_weights_on_no_grid_are_refused() -> None:
 ROUNDED = {
     "residual_mlp": (Recipe("residual_mlp", 1, 1e-3, 1, "mse"), (6, 2), (6, 2)),
     "ds_tc_resnet": (Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(1, 1)), (49, 10, 1), (8,)),
-}
+    "stem": (
+        Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", LogMel(), blocks=(1,), stem=(4, 6)), (49, 40, 1), (8,)
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ROUNDED)

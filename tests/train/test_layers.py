@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from device.frontend import Mfcc, Stft
+from device.frontend import LogMel, Mfcc, Stft
 from pipeline.recipe import Pruning, Recipe
 from pipeline.train import layers, loop, networks
 from pipeline.train.forecasting import _mean_squared_error
@@ -19,6 +19,9 @@ NETWORKS = {
     "ds_cnn, STFT": Recipe("ds_cnn", 0.05, 1e-3, 1, "cross_entropy", Stft()),
     "ds_tc_resnet": Recipe("ds_tc_resnet", 0.2, 1e-3, 1, "cross_entropy", Mfcc(coefficients=16), blocks=(2, 1, 1)),
     "ds_tc_resnet, stride 2": Recipe("ds_tc_resnet", 0.1, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(1,), stride=2),
+    "ds_tc_resnet, stem": Recipe(
+        "ds_tc_resnet", 0.1, 1e-3, 1, "cross_entropy", LogMel(mel_bins=20), blocks=(1,), stem=(4, 6)
+    ),
     "cnn": Recipe("spotting_cnn", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
     "mlp": Recipe("spotting_mlp", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
     "wide cnn": Recipe("spotting_cnn", 0.3, 1e-3, 1, "cross_entropy", Stft()),  # 38 x 9 inputs: products in two parts

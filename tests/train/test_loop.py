@@ -1,12 +1,13 @@
 """The training loop, against Keras and by its own promises; the networks' sizes by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from device.frontend import FrontEnd, Mfcc, Stft
+from device.frontend import FrontEnd, LogMel, Mfcc, Stft
 from pipeline.recipe import QAT, Pruning, Recipe
 from pipeline.train import loop, networks
 
@@ -159,8 +160,26 @@ def test_quantisation_aware_training_leaves_all_weights_on_their_grids_and_still
     assert error() < 0.8 * only_rounded
 
 
-def test_folding_changes_nothing() -> None:
-    recipe = Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(2, 1), stride=2, dropout=0.2)
+def test_a_stem_halves_the_frequencies() -> None:
+    recipe = Recipe("ds_tc_resnet", 0.5, 1e-3, 1, "cross_entropy", LogMel(), blocks=(1,), stem=(8, 12))
+    model = networks.build(recipe, (49, 40, 1), (8,))
+    convolutions = [layer for layer in model.layers if isinstance(layer, networks.L.Conv2D)]
+    assert [c.output_shape[1:] for c in convolutions[:3]] == [(47, 19, 8), (45, 9, 12), (45, 1, 32)]
+
+
+FOLDED = {
+    "ds_tc_resnet": Recipe(
+        "ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(2, 1), stride=2, dropout=0.2, qat=QAT(0.5, 1)
+    ),
+    "stem": Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", LogMel(mel_bins=10), blocks=(1,), stem=(3,)),
+    "ds_cnn": spotter(0.1, Mfcc()),
+    "cnn": replace(spotter(0.1, Mfcc()), architecture="spotting_cnn"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_folding_changes_nothing(name: str) -> None:
+    recipe = FOLDED[name]
     model = networks.build(recipe, (49, 10, 1), (8,))
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.uniform(0.1, 0.5, w.shape) for w in model.get_weights()])
@@ -169,3 +188,19 @@ def test_folding_changes_nothing() -> None:
     np.testing.assert_allclose(folded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     assert not [layer for layer in folded.layers if "norm" in layer.name or "dropout" in layer.name]
     assert folded.count_params() < model.count_params()
+
+
+@pytest.mark.parametrize("qat", [None, QAT(0.5, 1)])
+def test_folding_evens_depthwise_filters_for_a_grid(qat: QAT | None) -> None:
+    recipe = replace(FOLDED["ds_tc_resnet"], qat=qat)
+    model = networks.build(recipe, (49, 10, 1), (8,))
+    folded = networks.fold_batch_norm(model, recipe)
+    for before, after in zip(_depthwise(model), _depthwise(folded), strict=True):
+        if qat:
+            np.testing.assert_allclose((after**2).mean(axis=(0, 1, 3)), 1, rtol=1e-4)
+        else:
+            np.testing.assert_array_equal(after, before)
+
+
+def _depthwise(model: Any) -> list[Any]:
+    return [layer.get_weights()[0] for layer in model.layers if isinstance(layer, networks.L.DepthwiseConv2D)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from device import artifact
 from device.audio import RATE, resampler
-from device.frontend import FrontEnd, Stft, extractor
+from device.frontend import FrontEnd, LogMel, Stft, extractor
 from device.passes import MICROPHONE_RATE
 from device.probe import probe
 from device.runtime import Model, open_model
@@ -68,11 +68,12 @@ def eager(front_end: FrontEnd) -> Callable[[Any], Any]:
         return stft
     mel = tf.signal.linear_to_mel_weight_matrix(p.mel_bins, p.frame // 2 + 1, RATE, p.low, p.high)
 
-    def mfcc(clip: Any) -> Any:
-        log_mel = tf.math.log(tf.tensordot(tf.abs(tf.signal.stft(clip, p.frame, p.step, p.frame)), mel, 1) + 1e-6)
-        return tf.signal.mfccs_from_log_mel_spectrograms(log_mel)[..., : p.coefficients, None]
+    def log_mel(clip: Any) -> Any:
+        return tf.math.log(tf.tensordot(tf.abs(tf.signal.stft(clip, p.frame, p.step, p.frame)), mel, 1) + 1e-6)
 
-    return mfcc
+    if isinstance(p, LogMel):
+        return lambda clip: ((log_mel(clip) + 2) / 3)[..., None]
+    return lambda clip: tf.signal.mfccs_from_log_mel_spectrograms(log_mel(clip))[..., : p.coefficients, None]
 
 
 def seconds_each(function: Callable[[Any], Any], inputs: Any) -> float:

@@ -98,13 +98,14 @@ def _described(model: Any, recipe: Recipe, qat: bool) -> dict[str, Any]:
     """Describe a network and how it is trained for PyTorch (see peers.py)."""
     import tf_keras as keras
 
-    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
     augmentation = recipe.augmentation
     return {
         "architecture": recipe.architecture,
-        "filters": first.filters,
-        "stride": first.strides,
+        "filters": convolutions[-1].filters,
+        "stem": recipe.stem,
+        "stride": convolutions[len(recipe.stem)].strides,
         "blocks": recipe.blocks,
         "momentum": 1 - norm.momentum,  # PyTorch's is the share of the new moments
         "grid": recipe.qat.step if qat and recipe.qat else 0,

@@ -88,7 +88,7 @@ def _torch_network(nn: Any, network: dict[str, Any], columns: int) -> Any:
 
     def convolution(*arguments: Any, relu: bool = True, **options: Any) -> list[Any]:
         layers = [nn.Conv2d(*arguments, bias=folded, **options)]
-        layers += [] if folded else [nn.BatchNorm2d(filters, eps=1e-3, momentum=network["momentum"])]
+        layers += [] if folded else [nn.BatchNorm2d(arguments[1], eps=1e-3, momentum=network["momentum"])]
         return [*layers, nn.ReLU()] if relu else layers
 
     class Block(nn.Module):
@@ -105,7 +105,11 @@ def _torch_network(nn: Any, network: dict[str, Any], columns: int) -> Any:
         for _ in range(2):
             layers += [nn.Conv2d(filters, filters, 3, groups=filters, bias=False), *convolution(filters, filters, 1)]
     else:
-        layers = convolution(1, filters, (3, columns), stride=stride)
+        layers, channels = [], 1
+        for width in network["stem"]:
+            layers += convolution(channels, width, 3, stride=(1, 2))
+            channels, columns = width, (columns - 3) // 2 + 1
+        layers += convolution(channels, filters, (1 if network["stem"] else 3, columns), stride=stride)
         for group, blocks in enumerate(network["blocks"]):
             layers += [nn.MaxPool2d((2, 1), ceil_mode=True)] if group else []
             layers += [Block() for _ in range(blocks)]

@@ -52,9 +52,9 @@ class Problem:
 
 def fit(recipe: Recipe, problem: Problem, seed: int) -> keras.Model:
     """Build a recipe's network, train it, and continue with quantisation-aware training if the recipe says so."""
-    model = train(networks.build(recipe, problem.input_shape, problem.output_shape), recipe, problem, seed)
+    trained = train(networks.build(recipe, problem.input_shape, problem.output_shape), recipe, problem, seed)
+    model = networks.fold_batch_norm(trained, recipe)
     if recipe.qat:
-        model = networks.fold_batch_norm(model, recipe)
         train_qat(model, recipe.qat, recipe.batch_size, problem, seed)
     return model
 

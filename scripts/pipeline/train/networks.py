@@ -14,25 +14,26 @@ Layers = list[Any]
 Array = NDArray[np.float32]
 
 
-def build(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> keras.Model:
+def build(
+    recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], folded: bool = False
+) -> keras.Model:
     """Build the untrained network of a recipe.
+
+    Args:
+        folded: without batch normalisation and dropout, and with biases in their place.
 
     Raises:
         KeyError: an unknown architecture.
     """
     if recipe.architecture == "ds_tc_resnet":
-        return _ds_tc_resnet(recipe, input_shape, output_shape)
+        return _ds_tc_resnet(recipe, input_shape, output_shape, folded)
     if recipe.architecture == "residual_mlp":
         return _residual_mlp(recipe, input_shape, output_shape)
-    layers = {
-        "mlp": _mlp,
-        "cnn": _cnn,
-        "spotting_mlp": _spotting_mlp,
-        "spotting_cnn": _spotting_cnn,
-        "ds_cnn": _ds_cnn,
-        "linear": _linear,
-    }[recipe.architecture]
-    return keras.Sequential([keras.Input(input_shape), *layers(recipe, output_shape)])
+    if recipe.architecture in _NORMALISED:
+        layers = _NORMALISED[recipe.architecture](recipe, output_shape, folded)
+    else:
+        layers = _PLAIN[recipe.architecture](recipe, output_shape)
+    return keras.Sequential([keras.Input(input_shape), *layers])
 
 
 def _mlp(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
@@ -55,21 +56,21 @@ def _spotting_mlp(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
     return [L.Flatten(), *(L.Dense(int(256 * recipe.width), "relu") for _ in range(3)), L.Dense(output_shape[0])]
 
 
-def _spotting_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
+def _spotting_cnn(recipe: Recipe, output_shape: tuple[int, ...], folded: bool) -> Layers:
     """Return a CNN in the size that the course's groups published; the report does not give one."""
     filters = int(128 * recipe.width)
-    layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_batch_norm_relu()]
+    layers = _convolution(filters, 3, folded, strides=_stride(recipe))
     for _ in range(2):
-        layers += [L.Conv2D(filters, 3, use_bias=False), *_batch_norm_relu()]
+        layers += _convolution(filters, 3, folded)
     return [*layers, L.GlobalAveragePooling2D(), L.Dense(output_shape[0])]
 
 
-def _ds_cnn(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
+def _ds_cnn(recipe: Recipe, output_shape: tuple[int, ...], folded: bool) -> Layers:
     """Build the DS-CNN of Zhang et al. (arXiv:1711.07128) in the course's size: no bias before batch normalisation."""
     filters = int(256 * recipe.width)
-    layers = [L.Conv2D(filters, 3, strides=_stride(recipe), use_bias=False), *_batch_norm_relu()]
+    layers = _convolution(filters, 3, folded, strides=_stride(recipe))
     for _ in range(2):
-        layers += [L.DepthwiseConv2D(3, use_bias=False), L.Conv2D(filters, 1, use_bias=False), *_batch_norm_relu()]
+        layers += [L.DepthwiseConv2D(3, use_bias=False), *_convolution(filters, 1, folded)]
     return [*layers, L.GlobalAveragePooling2D(), L.Dense(output_shape[0])]
 
 
@@ -77,12 +78,17 @@ def _stride(recipe: Recipe) -> tuple[int, int]:
     return (2, 1) if isinstance(recipe.front_end, Mfcc) else (2, 2)  # ten coefficients are too few to skip any
 
 
-def _batch_norm_relu() -> Layers:
-    return [L.BatchNormalization(momentum=0.1), L.ReLU()]
+def _convolution(filters: int, size: int, folded: bool, **options: Any) -> Layers:
+    norm = [] if folded else [L.BatchNormalization(momentum=0.1)]
+    return [L.Conv2D(filters, size, use_bias=folded, **options), *norm, L.ReLU()]
 
 
 def _linear(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
     return [L.Flatten(), L.Dense(int(np.prod(output_shape)), use_bias=False), L.Reshape(output_shape)]
+
+
+_PLAIN = {"mlp": _mlp, "cnn": _cnn, "spotting_mlp": _spotting_mlp, "linear": _linear}
+_NORMALISED = {"spotting_cnn": _spotting_cnn, "ds_cnn": _ds_cnn}
 
 
 def _residual_mlp(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> keras.Model:
@@ -114,15 +120,13 @@ def _residual_mlp(recipe: Recipe, input_shape: tuple[int, ...], output_shape: tu
 
 
 def _ds_tc_resnet(
-    recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], folded: bool = False
+    recipe: Recipe, input_shape: tuple[int, ...], output_shape: tuple[int, ...], folded: bool
 ) -> keras.Model:
-    """Build a residual network of separable convolutions along time; coefficients are the first layer's channels.
+    """Build a residual network of separable convolutions along time; frequencies are the channels of the first.
 
     After Choi et al., "Temporal Convolution for Real-time Keyword Spotting" (arXiv:1904.03814), with the depthwise
-    convolutions of MatchboxNet (arXiv:2004.08531).
-
-    Args:
-        folded: without batch normalisation and dropout, and with biases in their place.
+    convolutions of MatchboxNet (arXiv:2004.08531). A stem lets patterns move over frequency before, as in BC-ResNet
+    (Kim et al., arXiv:2106.04140): the same sound lies higher in one voice than in another.
     """
     filters = int(64 * recipe.width)
 
@@ -133,8 +137,12 @@ def _ds_tc_resnet(
         return normalised(L.Conv2D(filters, 1, use_bias=folded)(x))
 
     spectrum = keras.Input(input_shape)
-    first = L.Conv2D(filters, (3, input_shape[1]), strides=(recipe.stride, 1), use_bias=folded)
-    x = L.ReLU()(normalised(first(spectrum)))
+    x = spectrum
+    for channels in recipe.stem:
+        x = L.ReLU()(normalised(L.Conv2D(channels, 3, strides=(1, 2), use_bias=folded)(x)))
+    frames = 1 if recipe.stem else 3  # a stem has seen its neighbours
+    first = L.Conv2D(filters, (frames, x.shape[2]), strides=(recipe.stride, 1), use_bias=folded)
+    x = L.ReLU()(normalised(first(x)))
     for group, blocks in enumerate(recipe.blocks):
         if group:
             x = L.MaxPool2D((2, 1), padding="same")(x)
@@ -148,23 +156,26 @@ def _ds_tc_resnet(
 
 
 def fold_batch_norm(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """Return a trained "ds_tc_resnet" with each batch normalisation folded into the convolution before it.
+    """Return a trained network with each batch normalisation folded into the convolution before it.
 
-    Each filter of a depthwise convolution gets a root mean square of 1, made up for in the pointwise one after it,
-    so that one grid fits all filters. Any other network is returned as it is.
+    The converter would fold them, too, but by the processor's own reciprocal root, so that files would differ.
+
+    If the weights go on a grid afterwards, each filter of a depthwise convolution gets a root mean square of 1, made up
+    for in the pointwise one after it, so that one grid fits all filters. A network without batch normalisation is
+    returned as it is.
     """
-    if recipe.architecture != "ds_tc_resnet":
+    norms = [layer for layer in model.layers if isinstance(layer, L.BatchNormalization)]
+    if not norms:
         return model
-    result = _ds_tc_resnet(recipe, model.input_shape[1:], model.output_shape[1:], folded=True)
-    norms = (layer for layer in model.layers if isinstance(layer, L.BatchNormalization))
+    result = build(recipe, model.input_shape[1:], model.output_shape[1:], folded=True)
     scale: Array = np.ones(1, np.float32)
     for source, target in zip(_weighted(model), _weighted(result), strict=True):
-        if isinstance(source, L.DepthwiseConv2D):
+        if isinstance(source, L.DepthwiseConv2D) and recipe.qat:
             kernel = source.get_weights()[0]
             scale = np.sqrt((kernel**2).mean(axis=(0, 1, 3))) + np.float32(1e-8)
             target.set_weights([kernel / scale[:, None]])
         elif isinstance(source, L.Conv2D):
-            norm = next(norms)
+            norm = norms.pop(0)
             gamma, beta, mean, variance = norm.get_weights()
             gain = gamma / np.sqrt(variance + norm.epsilon)
             target.set_weights([source.get_weights()[0] * scale[:, None] * gain, beta - mean * gain])
