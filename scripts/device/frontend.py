@@ -1,6 +1,6 @@
 """From one second of sound to what a network sees: the course's STFT image and MFCC, and mel bands, in numpy.
 
-All equal their `tf.signal` counterparts to 1e-4 (see tests/test_frontend.py). Training uses this very code,
+All equal their `tf.signal` counterparts to 1e-4 (see tests/device/test_frontend.py). Training uses this very code,
 so a model is trained on what it will be given on the device.
 """
 
@@ -58,9 +58,10 @@ class Mfcc:
 
 @dataclass(frozen=True)
 class LogMel:
-    """Logarithms of mel bands: MFCC before the cosine transform, for networks that look for patterns over frequency.
+    """Log-mel spectrogram: MFCC before the cosine transform (lengths in samples at 16 kHz, frequencies in Hz).
 
-    (log(x + 1e-6) + 2) / 3 of each magnitude x brings speech around 0, as training is used to, and masked frames are 0.
+    A band of magnitude x gives (log(x + 1e-6) + 2) / 3. The mean over the training clips is near 0, which is the value
+    of the frames that training masks.
     """
 
     frame: int = 640

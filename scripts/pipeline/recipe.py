@@ -93,8 +93,8 @@ class Recipe:
         blocks: for "ds_tc_resnet", the number of blocks between one halving of time and the next.
         stride: of the first convolution of "ds_tc_resnet".
         kernel: frames that a depthwise filter of "ds_tc_resnet" sees.
-        stem: the filters of convolutions over time and frequency with which "ds_tc_resnet" begins; each halves the
-            frequencies. For LogMel: neighbouring cepstra are no neighbours in sound.
+        stem: the filters of the 3 x 3 convolutions over time and frequency with which "ds_tc_resnet" begins; each
+            halves the number of bands. It is meant for LogMel: cepstral coefficients have no neighbours in frequency.
         normalise: for forecasters: z-score the inputs; otherwise the network takes °C and % as they are.
         label_smoothing: for spotters: this share of each label is spread over all words.
         dropout: before the last layer of "ds_tc_resnet".

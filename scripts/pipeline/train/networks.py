@@ -87,6 +87,7 @@ def _linear(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:
     return [L.Flatten(), L.Dense(int(np.prod(output_shape)), use_bias=False), L.Reshape(output_shape)]
 
 
+# layers of the sequential networks without batch normalisation, and of those with it
 _PLAIN = {"mlp": _mlp, "cnn": _cnn, "spotting_mlp": _spotting_mlp, "linear": _linear}
 _NORMALISED = {"spotting_cnn": _spotting_cnn, "ds_cnn": _ds_cnn}
 
@@ -125,8 +126,8 @@ def _ds_tc_resnet(
     """Build a residual network of separable convolutions along time; frequencies are the channels of the first.
 
     After Choi et al., "Temporal Convolution for Real-time Keyword Spotting" (arXiv:1904.03814), with the depthwise
-    convolutions of MatchboxNet (arXiv:2004.08531). A stem lets patterns move over frequency before, as in BC-ResNet
-    (Kim et al., arXiv:2106.04140): the same sound lies higher in one voice than in another.
+    convolutions of MatchboxNet (arXiv:2004.08531). With a stem, convolutions over time and frequency come first, as in
+    BC-ResNet (Kim et al., arXiv:2106.04140): the same sound lies at higher frequencies in one voice than in another.
     """
     filters = int(64 * recipe.width)
 
@@ -140,7 +141,7 @@ def _ds_tc_resnet(
     x = spectrum
     for channels in recipe.stem:
         x = L.ReLU()(normalised(L.Conv2D(channels, 3, strides=(1, 2), use_bias=folded)(x)))
-    frames = 1 if recipe.stem else 3  # a stem has seen its neighbours
+    frames = 1 if recipe.stem else 3  # a stem has looked at the frames before and after
     first = L.Conv2D(filters, (frames, x.shape[2]), strides=(recipe.stride, 1), use_bias=folded)
     x = L.ReLU()(normalised(first(x)))
     for group, blocks in enumerate(recipe.blocks):
@@ -158,7 +159,8 @@ def _ds_tc_resnet(
 def fold_batch_norm(model: keras.Model, recipe: Recipe) -> keras.Model:
     """Return a trained network with each batch normalisation folded into the convolution before it.
 
-    The converter would fold them, too, but by the processor's own reciprocal root, so that files would differ.
+    The converter would fold them, too, but by an approximate reciprocal root that each processor rounds in its own way:
+    the same weights would give other files on other processors.
 
     If the weights go on a grid afterwards, each filter of a depthwise convolution gets a root mean square of 1, made up
     for in the pointwise one after it, so that one grid fits all filters. A network without batch normalisation is
