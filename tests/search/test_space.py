@@ -12,7 +12,7 @@ from device.errors import UserError
 from device.frontend import from_dict, to_dict
 from pipeline.metrics import KB, Constraint
 from pipeline.search.plan import check_size, usual_name
-from pipeline.search.sizes import EXPECTED, gaussian_entropy, learn
+from pipeline.search.sizes import EXPECTED, gaussian_entropy, learn, terms
 from pipeline.search.space import MOST_KB, START, Choices, fitted, least_bytes, recipe_of, suggest
 
 TASKS = st.sampled_from([FORECASTING, SPOTTING])
@@ -81,11 +81,26 @@ def test_the_entropy_of_a_rounded_gaussian(step: float) -> None:
     assert entropy == pytest.approx(fine, abs=0.003) if step < 1 else entropy > 0
 
 
+@pytest.mark.parametrize("stem", [0, 8, 16])
+@pytest.mark.parametrize("other", [0.0, 0.5])
+def test_terms_count_the_weights_and_biases_of_the_network(stem: int, other: float) -> None:
+    from pipeline.train.networks import build
+
+    recipe = recipe_of(
+        fitted({**drawn(SPOTTING, 1, {"other": other}), "stem": stem, "coefficients": 20}, 9000, SIZES.at_most)
+    )
+    assert recipe.front_end
+    assert recipe.qat
+    network = build(recipe, recipe.front_end.shape, (9 if other else 8,), folded=True)
+    _, _, biases, packed = terms(recipe)
+    assert biases == sum(weight.shape[0] for weight in network.weights if weight.shape.rank == 1)
+    weights = sum(math.prod(weight.shape) for weight in network.weights if weight.shape.rank > 1)
+    assert packed == pytest.approx(weights * gaussian_entropy(recipe.qat.step) / 8)
+
+
 @given(takes=st.tuples(*(st.floats(0.9, 1.1) for _ in range(4))), seeds=st.sets(st.integers(0, 999), min_size=25))
 @settings(deadline=None, max_examples=20)
 def test_the_model_of_bytes_finds_what_each_term_takes(takes: tuple[float, ...], seeds: set[int]) -> None:
-    from pipeline.search.sizes import terms
-
     recipes = [recipe_of(fitted(drawn(SPOTTING, seed), 30_000, SIZES.at_most)) for seed in seeds]
     true = [sum(t * e * x for t, e, x in zip(takes, EXPECTED["ds_tc_resnet"], terms(r), strict=True)) for r in recipes]
     model = learn([(r, round(b)) for r, b in zip(recipes, true, strict=True)]).models["ds_tc_resnet"]

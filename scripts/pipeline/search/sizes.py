@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from device.frontend import Mfcc
 from pipeline.data.speech import LABELS
 from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
 from pipeline.recipe import QAT, Recipe
@@ -96,10 +95,17 @@ def terms(recipe: Recipe) -> tuple[float, ...]:
         units, inputs, outputs = int(16 * recipe.width), INPUT_STEPS * COLUMNS, OUTPUT_STEPS * COLUMNS
         weights, biases = units * (inputs + units + outputs), 2 * units + outputs
         return 1.0, float(biases), _packed(weights, recipe.qat)
-    assert isinstance(recipe.front_end, Mfcc)
+    assert recipe.front_end
     filters, blocks, labels = int(64 * recipe.width), sum(recipe.blocks), len(LABELS) + (recipe.other > 0)
-    weights = filters * (3 * recipe.front_end.coefficients + blocks * (recipe.kernel + filters) + labels)
-    return 1.0, float(blocks), float(filters * (blocks + 1) + labels), _packed(weights, recipe.qat)
+    frames, (_, rows, channels) = 1 if recipe.stem else 3, recipe.front_end.shape
+    weights = 0
+    for wider in recipe.stem:
+        weights += 9 * channels * wider
+        rows, channels = (rows - 1) // 2, wider
+    weights += filters * (frames * rows * channels + blocks * (recipe.kernel + filters) + labels)
+    biases = sum(recipe.stem) + filters * (blocks + 1) + labels
+    # a convolution of the stem is one operation, a block two
+    return 1.0, blocks + len(recipe.stem) / 2, float(biases), _packed(weights, recipe.qat)
 
 
 def _packed(weights: int, qat: QAT) -> float:

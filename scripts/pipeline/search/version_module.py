@@ -6,7 +6,6 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from device.artifact import SPOTTING
-from device.frontend import Mfcc
 from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe
 from pipeline.search.limits import format_limits
@@ -21,7 +20,8 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
     Args:
         told: where the recipe comes from.
     """
-    parts = sorted({type(part).__name__ for part in vars(recipe).values() if is_dataclass(part)} - {Mfcc.__name__})
+    front_end = type(recipe.front_end).__name__ if recipe.front_end else None
+    parts = sorted({type(part).__name__ for part in vars(recipe).values() if is_dataclass(part)} - {front_end})
     constant = "SPOTTING" if task == SPOTTING else "FORECASTING"
     each = [_source(limit) for limit in limits]
     constraints = "(\n        " + ",\n        ".join(each) + ",\n    )" if len(each) > 1 else f"({each[0]},)"
@@ -32,7 +32,7 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
         '"""',
         "",
         f"from device.artifact import {constant}",
-        *(["from device.frontend import Mfcc"] if recipe.front_end else []),
+        *([f"from device.frontend import {front_end}"] if front_end else []),
         "from pipeline.metrics import Constraint",
         f"from pipeline.recipe import {', '.join(sorted([*parts, 'Recipe', 'Version'], key=_import_order))}",
         "",
