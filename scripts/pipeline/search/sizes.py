@@ -84,7 +84,8 @@ def _learn(architecture: str, seen: Sequence[tuple[Recipe, int]]) -> BytesModel:
 def terms(recipe: Recipe) -> tuple[float, ...]:
     """Return what the bytes of a file depend on, by architecture.
 
-    Of networks on a grid: the structure (1), blocks ("ds_tc_resnet"), biases, and the entropy of all weights, in bytes.
+    Of networks on a grid: the structure (1), blocks ("ds_tc_resnet"; a convolution of its stem counts as half a block),
+    biases, and the entropy of all weights, in bytes.
     Of "linear": 1, how little its bytes cost it, and that times how fine its grid is.
     """
     if recipe.rate_distortion is not None:
@@ -104,7 +105,7 @@ def terms(recipe: Recipe) -> tuple[float, ...]:
         rows, channels = (rows - 1) // 2, wider
     weights += filters * (frames * rows * channels + blocks * (recipe.kernel + filters) + labels)
     biases = sum(recipe.stem) + filters * (blocks + 1) + labels
-    # a convolution of the stem is one operation, a block two
+    # a block has two convolutions
     return 1.0, blocks + len(recipe.stem) / 2, float(biases), _packed(weights, recipe.qat)
 
 

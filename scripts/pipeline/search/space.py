@@ -23,13 +23,13 @@ MOST_KB = 45.0  # of a file where no limit is on its size: the largest limit of 
 OTHER_SHARE = 0.5  # of an epoch, where other sounds are a class of their own, as in the "live" recipe
 
 # What is tried first: our published recipes, as wide as the limits allow, so that no search ends far below them.
-_SPOTTER: Choices = {
+_OUR_SPOTTER: Choices = {
     "architecture": "ds_tc_resnet", "share": 1.0, "high": 7600, "hop": 320, "groups": 3, "blocks": 6, "stride": 1,
     "kernel": 9, "learning_rate": 6e-3, "batch": 128, "smoothing": 0.1, "mixup": 0.2, "time_mask": 10, "dropout": 0.0,
     "grid": 0.5, "grid_rate": 0.02,
 }  # fmt: skip
 START: dict[str, tuple[Choices, ...]] = {
-    SPOTTING: ({**_SPOTTER, "stem": 8}, {**_SPOTTER, "stem": 0, "coefficients": 16}),
+    SPOTTING: ({**_OUR_SPOTTER, "stem": 8}, {**_OUR_SPOTTER, "stem": 0, "coefficients": 16}),
     FORECASTING: (
         {
             "architecture": "residual_mlp",
@@ -147,6 +147,9 @@ def recipe_of(choices: Mapping[str, Any]) -> Recipe:
 def _spotter(c: Mapping[str, Any]) -> Recipe:
     groups = min(c["groups"], c["blocks"])
     stem = c.get("stem", 0)  # trials of a search that began before there were stems have no such choice
+    bands = {"high": c["high"], "step": c["hop"]}
+    # a stem wants neighbouring bands, which the cosine transform mixes
+    front_end = LogMel(mel_bins=24, **bands) if stem else Mfcc(coefficients=c["coefficients"], lifter=30, **bands)
     return Recipe(
         architecture="ds_tc_resnet",
         width=c["width"] / 64,
@@ -154,10 +157,7 @@ def _spotter(c: Mapping[str, Any]) -> Recipe:
         stride=c["stride"],
         kernel=c["kernel"],
         stem=(stem, stem * 3 // 2) if stem else (),
-        # a stem wants neighbouring bands, which the cosine transform mixes
-        front_end=LogMel(mel_bins=24, high=c["high"], step=c["hop"])
-        if stem
-        else Mfcc(high=c["high"], coefficients=c["coefficients"], step=c["hop"], lifter=30),
+        front_end=front_end,
         learning_rate=c["learning_rate"],
         epochs=150,
         loss="cross_entropy",
