@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import TypeVar
 
 from device.errors import UserError
@@ -60,18 +63,51 @@ def add_number(
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a script; an error that the user can fix ends in one line and exit status 1, not in a traceback."""
+    """Run a script; an error that the user can fix ends in one line and exit status 1, not in a traceback.
+
+    So does Ctrl-C, with status 130, even where a library turns it into another error or drops it, as TensorFlow does
+    with some five in a hundred while it traces a function.
+    """
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal has no "°", a forecast is shown anyway
+    interrupted = _noted_interrupts()
+    try:
+        _run(main)
+    except BaseException as error:
+        if not (interrupted.is_set() or isinstance(error, KeyboardInterrupt)):
+            raise
+        print("\nstopped; nothing half-written was left, earlier results are kept", file=sys.stderr)
+        sys.exit(130)
+
+
+def _noted_interrupts() -> threading.Event:
+    """Return an event that Ctrl-C sets; see to it that none gets lost."""
+    interrupted = threading.Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+        """Interrupt once more, soon after: Python drops what some callbacks raise, those of weak references for one."""
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(ignored)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job of a shell ignores it
+        signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = interrupt_again
+    return interrupted
+
+
+def _run(main: Callable[[], None]) -> None:
     try:
         main()
         if sys.stdout is not None:
             sys.stdout.flush()
     except UserError as error:
         sys.exit(_line(str(error)))
-    except KeyboardInterrupt:
-        print("\nstopped; nothing half-written was left, earlier results are kept", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has had enough
         _forget_output()
         sys.exit(141)

@@ -1,0 +1,72 @@
+"""Ctrl-C, where a library makes something else of it: a script ends with one line and status 130 all the same."""
+
+import subprocess
+import sys
+
+import pytest
+from helpers import ROOT, clean_environment
+
+SCRIPT = """
+import os, signal, sys, time
+sys.path.insert(0, {scripts!r})
+from device.cli import run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+
+
+class Callback:
+    def __del__(self) -> None:  # Python drops what is raised in here
+        press()
+
+
+def becomes_an_error() -> None:
+    try:
+        press()
+    except KeyboardInterrupt:
+        raise SystemError("a built-in function returned a result with an exception set") from None
+
+
+def becomes_an_error_that_a_user_reads() -> None:
+    try:
+        press()
+    except KeyboardInterrupt:
+        raise FileNotFoundError(2, "No such file", "model.tflite") from None
+
+
+def is_dropped() -> None:
+    Callback()
+    time.sleep(20)
+
+
+def is_no_interrupt() -> None:
+    raise SystemError("a fault of the program")
+
+
+run({main})
+"""
+
+
+def ended(main: str) -> subprocess.CompletedProcess[str]:
+    """Run a script whose function `main` is named."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(scripts=str(ROOT / "scripts"), main=main)],
+        capture_output=True, text=True, env=clean_environment(), timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("main", ["press", "becomes_an_error", "becomes_an_error_that_a_user_reads", "is_dropped"])
+def test_ctrl_c_ends_a_script_in_one_line(main: str) -> None:
+    done = ended(main)
+    assert done.returncode == 130
+    assert done.stderr == "\nstopped; nothing half-written was left, earlier results are kept\n"
+
+
+def test_a_fault_of_the_program_is_no_ctrl_c() -> None:
+    done = ended("is_no_interrupt")
+    assert done.returncode == 1
+    assert "SystemError: a fault of the program" in done.stderr
