@@ -40,7 +40,7 @@ kws_c: setup ## likewise
 improved: setup ## our own recipes: smaller and better models under the same limits
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
 
-smallest: setup ## our smallest spotter above 90 %
+smallest: setup ## our most accurate spotter in less than 2,000 bytes
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
 
 live: setup ## a spotter that also knows "none of them", trained on other sounds (OTHER)

@@ -21,7 +21,7 @@ from pipeline.search.driver import Driver
 from pipeline.search.plan import Search
 from search.fakes import FakePool, a_search, fake_train
 
-MODEL = ROOT / "models" / "improved" / "kws_b.tflite.zlib"
+MODEL = ROOT / "models" / "improved" / "kws_a.tflite.zlib"
 LIMITS = (Constraint("size_kb", 8), Constraint("total_ms", 10_000))
 
 
@@ -29,7 +29,7 @@ LIMITS = (Constraint("size_kb", 8), Constraint("total_ms", 10_000))
 def _one_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that all recipes make here takes the features of only one of the front ends."""
     suggest = space.suggest
-    monkeypatch.setattr(space, "suggest", lambda *given: {**suggest(*given), "stem": 0, "coefficients": 16, "hop": 320})
+    monkeypatch.setattr(space, "suggest", lambda *given: {**suggest(*given), "stem": 8, "hop": 320})
 
 
 def train(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:
