@@ -74,7 +74,8 @@ def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tupl
     x, y, names = zip(*points, strict=True)
     axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
-        axis.annotate(name, (at_x, at_y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        above = 4 if not name.endswith("_b") else -10  # one recipe's *_a and *_b may lie close together
+        axis.annotate(name, (at_x, at_y), xytext=(4, above), textcoords="offset points", fontsize=7)
 
 
 def _label(axis: Axes, quality: str) -> None:

@@ -70,7 +70,7 @@ def suggest(trial: Trial, task: str, given: Mapping[str, Any]) -> Choices:
 def _suggest_spotter(trial: Trial) -> Choices:
     architecture = trial.suggest_categorical("architecture", ("ds_tc_resnet",))
     chosen: Choices = {"architecture": architecture, "share": trial.suggest_float("share", 0, 1)}
-    chosen["stem"] = trial.suggest_categorical("stem", (0, 8, 16))  # the filters of its first convolution; 0: no stem
+    chosen["stem"] = trial.suggest_categorical("stem", (0, 4, 8, 16))  # filters of its first convolution; 0: no stem
     if not chosen["stem"]:
         chosen["coefficients"] = trial.suggest_categorical("coefficients", (12, 16, 20))
     return {

@@ -97,5 +97,6 @@ def summary_lines(path: Path) -> list[str]:
             assert found is not None  # there is a trial of it
             text = METRICS[metric].interval(found.mean, found.low, found.high)
             size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
-            lines.append(f"{name}: {METRICS[metric].title} {text} over {found.seeds} seeds, {size}")
+            seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
+            lines.append(f"{name}: {METRICS[metric].title} {text} over {seeds}, {size}")
     return [*lines, f"in full: {path.relative_to(files.ROOT)}"]
