@@ -74,11 +74,12 @@ def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tupl
     x, y, names = zip(*points, strict=True)
     axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
-        above = 4 if not name.endswith("_b") else -10  # one recipe's *_a and *_b may lie close together
-        axis.annotate(name, (at_x, at_y), xytext=(4, above), textcoords="offset points", fontsize=7)
+        side, align = (-4, "right") if name == "kws_a" else (4, "left")  # its point may lie close to that of kws_b
+        axis.annotate(name, (at_x, at_y), xytext=(side, 4), textcoords="offset points", fontsize=7, ha=align)
 
 
 def _label(axis: Axes, quality: str) -> None:
+    axis.margins(x=0.08)  # room for a label beside the leftmost point
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
