@@ -116,7 +116,7 @@ test: ## set up, check style and types, run the tests
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm and openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests
