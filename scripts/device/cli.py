@@ -66,7 +66,7 @@ def run(main: Callable[[], None]) -> None:
     """Run a script; an error that the user can fix ends in one line and exit status 1, not in a traceback.
 
     So does Ctrl-C, with status 130, even where a library turns it into another error or drops it, as TensorFlow does
-    with some five in a hundred while it traces a function.
+    now and then while it traces a function.
     """
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal has no "°", a forecast is shown anyway
