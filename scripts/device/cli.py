@@ -70,7 +70,7 @@ def run(main: Callable[[], None]) -> None:
     """
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal has no "°", a forecast is shown anyway
-    interrupted = _noted_interrupts()
+    interrupted = _note_interrupts()
     try:
         _run(main)
     except BaseException as error:
@@ -80,8 +80,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def _noted_interrupts() -> threading.Event:
-    """Return an event that Ctrl-C sets; see to it that none gets lost."""
+def _note_interrupts() -> threading.Event:
+    """Return an event that Ctrl-C sets from now on; let no Ctrl-C get lost."""
     interrupted = threading.Event()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -102,6 +102,7 @@ def _noted_interrupts() -> threading.Event:
 
 
 def _run(main: Callable[[], None]) -> None:
+    """Run a script; end it in one line at an error that the user can fix."""
     try:
         main()
         if sys.stdout is not None:

@@ -81,7 +81,7 @@ def test_the_entropy_of_a_rounded_gaussian(step: float) -> None:
     assert entropy == pytest.approx(fine, abs=0.003) if step < 1 else entropy > 0
 
 
-@pytest.mark.parametrize("stem", [0, 4, 16])
+@pytest.mark.parametrize("stem", [0, 4, 8, 16])
 @pytest.mark.parametrize("other", [0.0, 0.5])
 def test_terms_count_the_weights_and_biases_of_the_network(stem: int, other: float) -> None:
     from pipeline.train.networks import build
