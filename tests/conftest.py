@@ -13,6 +13,11 @@ from pipeline import files
 from pipeline.data.sources import Sources
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive holds the time it was made, and all workers must find the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data/ in place of the project's."""
