@@ -72,6 +72,16 @@ def test_a_task_that_fails_says_why_in_one_line_and_the_others_go_on(pool: Pool)
     assert (found["good"].value, found["good"].error) == (9, None)
 
 
+def test_a_task_leaves_no_temporary_files(pool: Pool, tmp_path: Path) -> None:
+    told = {end: tmp_path / end for end in ("well", "killed")}
+    for end, path in told.items():
+        pool.submit(end, tasks.leave_behind, path, end)
+    found = all_of(pool)
+    assert found["well"].error is None
+    assert "out of memory?" in str(found["killed"].error)
+    assert not any(Path(path.read_text()).exists() for path in told.values())
+
+
 def test_a_task_is_stopped(pool: Pool, tmp_path: Path) -> None:
     pool.submit("long", tasks.note, tmp_path / "long", tmp_path / "never")
     pool.submit("short", tasks.square, 2)

@@ -1,7 +1,8 @@
 """A process of its own for each task of a Ray worker, by forking it: in milliseconds, with all that it has in memory.
 
 So a value that Ray shares is not copied, and TensorFlow is imported once for all tasks of a worker. The forked process
-must leave Ray alone, whose threads it has not; it ends without cleaning up after the worker.
+must leave Ray alone, whose threads it has not; it ends without cleaning up after the worker, so its temporary files
+(TensorFlow makes some for each training) are removed by the worker.
 """
 
 import ctypes
@@ -9,6 +10,7 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -30,10 +32,20 @@ def in_fork(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str | N
     Raises:
         LostError: the fork gave no answer.
     """
+    with tempfile.TemporaryDirectory(prefix="task-") as folder:
+        value, error, trained = _forked(folder, function, arguments)
+    if trained and "tensorflow" not in sys.modules:
+        import_tensorflow()  # for the tasks that follow
+    return value, error
+
+
+def _forked(folder: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, str | None, bool]:
+    """Return what `_answer` sends from a fork whose temporary files are in `folder`."""
     reader, writer = Pipe(duplex=False)
     parent = os.getpid()
     child = os.fork()
     if child == 0:
+        tempfile.tempdir = folder
         try:
             _answer(parent, writer, function, arguments)
         finally:
@@ -41,13 +53,11 @@ def in_fork(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str | N
     writer.close()
     with reader:
         try:
-            value, error, trained = pickle.loads(reader.recv_bytes())  # noqa: S301 # the fork's own
+            answer: tuple[Any, str | None, bool] = pickle.loads(reader.recv_bytes())  # noqa: S301 # the fork's own
         except EOFError:
             raise LostError(end_of(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))) from None
     os.waitpid(child, 0)
-    if trained and "tensorflow" not in sys.modules:
-        import_tensorflow()  # for the tasks that follow
-    return value, error
+    return answer
 
 
 def _answer(parent: int, writer: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.engine.pool import ONE_THREAD, Done, end_of
@@ -51,7 +52,7 @@ class OneByOne:
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {}
-        self._running: tuple[str, subprocess.Popen[bytes], Connection] | None = None
+        self._running: tuple[str, subprocess.Popen[bytes], Connection, TemporaryDirectory[str]] | None = None
         self._shared: list[Shared] = []
 
     def __enter__(self) -> "OneByOne":
@@ -75,7 +76,7 @@ class OneByOne:
             self._running = self._start(next(iter(self._waiting)))
         if self._running is None or not wait([self._running[2]], timeout):
             return []
-        key, process, connection = self._running
+        key, process, connection, _ = self._running
         try:
             value, error = connection.recv()
         except EOFError:
@@ -88,24 +89,26 @@ class OneByOne:
         if self._running and self._running[0] == key:
             self._stop()
 
-    def _start(self, key: str) -> tuple[str, subprocess.Popen[bytes], Connection]:
+    def _start(self, key: str) -> tuple[str, subprocess.Popen[bytes], Connection, TemporaryDirectory[str]]:
         task = self._waiting.pop(key)
         connection, other = Pipe()
         descriptors = [other.fileno(), *(a.memory for a in task[1] if isinstance(a, Shared))]
         path = os.pathsep.join(filter(None, sys.path))  # as here
+        folder = TemporaryDirectory(prefix="task-")  # the process is killed, and leaves its temporary files
         with other:
             process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.engine.child", str(other.fileno())],
                 stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True,  # Ctrl-C is not for it
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": folder.name},
             )  # fmt: skip
         connection.send(task)
-        return key, process, connection
+        return key, process, connection, folder
 
     def _stop(self) -> None:
         if self._running:
-            _, process, connection = self._running
+            _, process, connection, folder = self._running
             process.kill()
             process.wait()
             connection.close()
+            folder.cleanup()
             self._running = None
