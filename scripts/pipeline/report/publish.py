@@ -25,6 +25,8 @@ from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, V
 def publish_models() -> None:
     """Publish this machine's runs: the report's recipes at SEED, the chosen seeds of our recipes, all studies.
 
+    Thresholds that were measured before are named on the cards.
+
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and SEED.
     """
@@ -32,6 +34,8 @@ def publish_models() -> None:
     for name in VERSIONS:
         _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
     publish_studies()
+    if LOCAL.listening_path.exists():
+        publish_listening()  # a copied card has no thresholds
 
 
 def check_versions() -> None:
@@ -78,7 +82,6 @@ def publish(sources: Sources) -> None:
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
     _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     publish_searches()
-    publish_listening()
     results = read_results(PUBLISHED)
     write_rows(results)
     write_claims(results)
