@@ -76,27 +76,16 @@ def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None
     assert json.loads((made / "th_b.json").read_text())["file"] == json.loads(before)["file"]  # a seed repeats itself
 
 
-@pytest.mark.parametrize(
-    ("script", "recipe", "most_bytes"),
-    [
-        ("04_th_b.py", "improved", 3000),
-        ("05_kws_a.py", "live", 10_000),  # it has no stem, the training of which XLA compiles for minutes
-    ],
-)
-def test_our_own_recipes_lie_apart_from_the_reports(
-    made: Path, run: Run, script: str, recipe: str, most_bytes: int
-) -> None:
-    name = script[3:-3]
-    before = (made / f"{name}.json").read_text()
-    done = run(script, *SYNTHETIC, "--recipe", recipe)
+def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run) -> None:
+    """Of a forecaster: XLA would compile the training of a spotter's stem for minutes; see test_words.py."""
+    before = (made / "th_b.json").read_text()
+    done = run("04_th_b.py", *SYNTHETIC, "--recipe", "improved")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (made / f"{name}.json").read_text() == before
-    card, _ = artifact.load(made.parent / recipe, name)
-    assert card.content["made_from"]["recipe_name"] == recipe
-    assert card.content["file"]["compressed_bytes"] < most_bytes
+    assert (made / "th_b.json").read_text() == before
+    card, _ = artifact.load(made.parent / "improved", "th_b")
+    assert card.content["made_from"]["recipe_name"] == "improved"
+    assert card.content["file"]["compressed_bytes"] < 3000
     assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
-    if name == "kws_a":
-        assert card.content["test"]["accuracy_pct"] > 30  # chance is 12.5
 
 
 def test_a_study_over_seeds_resumes(made: Path, run: Run, project: Path) -> None:

@@ -34,6 +34,8 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert card.labels == ("hum", "whistle", "_other_")
     assert "made from the training clips" in card.content["made_from"]["other_sounds"]["description"]
     assert card.content["test"]["accuracy_pct"] >= 75
+    assert card.content["file"]["compressed_bytes"] < 10_000
+    assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
     assert (project / "results" / "local" / "words.json").exists()
     command = done.stdout.split("listen with: ")[1].split()
     sound = np.random.default_rng(1).normal(0, 0.001, 64_000)

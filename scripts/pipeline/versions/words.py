@@ -18,8 +18,8 @@ def words_version(clips: int) -> Version:
     batch = 64
     recipe = Recipe(
         architecture="ds_tc_resnet",
-        width=0.625,  # as live/kws_a
-        blocks=(2, 2, 2),
+        width=0.625,  # 40 filters
+        blocks=(2, 2, 2),  # without a stem, whose training takes XLA some two minutes to compile
         front_end=Mfcc(high=7600, coefficients=16, lifter=30),
         learning_rate=6e-3,
         epochs=_between(LEAST_EPOCHS, STEPS * batch // samples, MOST_EPOCHS),
