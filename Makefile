@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 DATA ?= auto
-SEED ?= 22
 RECIPE ?= report
 SEEDS ?= 5
 MINUTES ?= 3
@@ -128,7 +127,7 @@ portable: ## test that a seed gives the same models on other processors, emulate
 
 fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
 	@$(PYTHON) scripts/00_setup.py --tests
-	@PYTHONPATH=scripts:tests $(RUN) -m fuzz --minutes $(MINUTES) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=scripts:tests $(RUN) -m fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
@@ -141,7 +140,7 @@ clean: ## remove what runs on this machine made; keeps downloads, .venv and all 
 help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo
 	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
-	@echo; echo "variables: DATA=auto|real|synthetic  SEED=22  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
+	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           JOBS=2 (models at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"

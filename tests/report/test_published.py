@@ -12,13 +12,16 @@ from helpers import ROOT
 
 from device import artifact
 from pipeline.build import evaluate
-from pipeline.data.sources import Sources
+from pipeline.data.sources import Sources, load_data
+from pipeline.engine.pool import open_pool
 from pipeline.export.costs import costs
+from pipeline.search.trial import train
 from pipeline.store import PUBLISHED
 from pipeline.study.trials import chosen
 from pipeline.train.task import prepare_for
 from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
+from pipeline.versions.main import published_seed
 
 ALL = [path for folder in (*RECIPES, SEARCHED) for path in sorted((ROOT / "models" / folder).glob("*.tflite.zlib"))]
 
@@ -36,6 +39,17 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
             assert found[key] == value, key
         else:  # the last printed digit may differ between processors
             assert found[key] == pytest.approx(value, abs=1e-4), key
+
+
+@pytest.mark.parametrize(("recipe", "name"), [("report", "th_a"), ("improved", "th_b")])  # spotters take minutes
+def test_a_published_file_is_made_again(recipe: str, name: str, real_data: Sources) -> None:
+    version = VERSIONS[name]
+    with open_pool(1) as pool:
+        data = pool.share(load_data(version.task, version.recipes[recipe], real_data))
+        pool.submit(name, train, version.recipes[recipe], published_seed(version, recipe), data)
+        (done,) = pool.wait()
+    assert done.error is None
+    assert done.value[1] == (PUBLISHED.models / recipe / f"{name}.tflite.zlib").read_bytes()
 
 
 @pytest.mark.parametrize("name", VERSIONS)

@@ -16,7 +16,8 @@ from device.artifact import FORECASTING, SPOTTING
 from device.errors import UserError
 from pipeline import files
 from pipeline.metrics import METRICS, Constraint
-from pipeline.versions.catalogue import VERSIONS
+from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.main import published_seed
 
 SCRIPTS = {path.stem[3:]: path.name for path in sorted((ROOT / "scripts").glob("0[3-7]_*.py"))}
 
@@ -86,6 +87,17 @@ def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run) -> Non
     assert card.content["made_from"]["recipe_name"] == "improved"
     assert card.content["file"]["compressed_bytes"] < 3000
     assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
+
+
+def test_without_a_seed_the_published_model_is_made_again() -> None:
+    seeds = {}
+    for path in (ROOT / "models").glob("*/*.json"):
+        if path.parent.name in RECIPES:
+            seeds[path.parent.name, path.stem] = json.loads(path.read_text())["made_from"]["seed"]
+    assert {key: published_seed(VERSIONS[key[1]], key[0]) for key in seeds} == seeds
+    assert len(set(seeds.values())) > 1
+    assert ("live", "th_a") not in seeds
+    assert published_seed(VERSIONS["th_a"], "live") == seeds["report", "th_a"]
 
 
 def test_a_study_over_seeds_resumes(made: Path, run: Run, project: Path) -> None:

@@ -13,6 +13,7 @@ from pipeline.cli import add_sources, one_of, sources
 from pipeline.metrics import METRICS
 from pipeline.recipe import Version
 from pipeline.reference import SEED
+from pipeline.store import PUBLISHED
 
 EXAMPLES = """\
   python scripts/{script}
@@ -33,15 +34,27 @@ def version_main(version: Version, doc: str | None) -> None:
             metavar="{" + ",".join(version.recipes) + "}",
             help="which of the version's recipes (default: $RECIPE, or report)",
         )
-        seed = os.environ.get("SEED") or SEED
-        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), seed, f"$SEED, or {SEED}")
+        default = "$SEED, or that of the published model"
+        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), os.environ.get("SEED") or None, default)
         add_sources(options)
         arguments = options.parse_args()
-        made_with = f"make {version.name} RECIPE={arguments.recipe} SEED={arguments.seed}"
-        path = build(version, arguments.recipe, arguments.seed, sources(arguments), made_with)
+        recipe = arguments.recipe
+        seed = arguments.seed if arguments.seed is not None else published_seed(version, recipe)
+        made_with = f"make {version.name} RECIPE={recipe} SEED={seed}"
+        path = build(version, recipe, seed, sources(arguments), made_with)
         print("\n".join(card_lines(path)))
 
     run(main)
+
+
+def published_seed(version: Version, recipe: str) -> int:
+    """Return the seed of a recipe's published model, so that the same file is made; SEED if none is published.
+
+    Raises:
+        UserError: the published model does not match its card.
+    """
+    card = PUBLISHED.card(recipe, version.name)
+    return int(card.content["made_from"]["seed"]) if card else SEED
 
 
 def card_lines(path: Path) -> list[str]:
