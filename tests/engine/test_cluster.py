@@ -65,7 +65,10 @@ def test_a_machine_that_is_lost_costs_nothing(cluster: Any, tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")  # nothing of what Ray has to say
 
 
-def test_a_cluster_that_does_not_answer() -> None:
+def test_a_cluster_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = "ray._private.services"  # find no Ray that runs beside this test
+    monkeypatch.setattr(f"{services}._find_address_from_flag", lambda _: set())
+    monkeypatch.setattr(f"{services}.find_bootstrap_address", lambda _: None)
     for address in ("127.0.0.1:1", "nowhere.invalid:6379", "nonsense", "auto"):
         with pytest.raises(UserError, match="no Ray cluster answers"):
             open_pool(None, address)
