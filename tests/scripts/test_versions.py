@@ -78,7 +78,7 @@ def test_nothing_is_made_twice_and_another_seed_is(made: Path, run: Run) -> None
 
 
 def test_our_own_recipes_lie_apart_from_the_reports(made: Path, run: Run) -> None:
-    """Of a forecaster: XLA would compile the training of a spotter's stem for minutes; see test_words.py."""
+    """A forecaster stands for all: XLA compiles a spotter's stem for minutes. test_words.py trains one without."""
     before = (made / "th_b.json").read_text()
     done = run("04_th_b.py", *SYNTHETIC, "--recipe", "improved")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -45,6 +45,16 @@ class Shared:
         return pickle.loads(self.pickled, buffers=parts)  # noqa: S301 # this program's own
 
 
+@dataclass(frozen=True)
+class _Running:
+    """The task that runs: its process, the connection to it, and the folder of its temporary files."""
+
+    key: str
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    folder: TemporaryDirectory[str]
+
+
 class OneByOne:
     """A pool of one; see pipeline.engine.pool.Pool. What a task prints is seen."""
 
@@ -52,7 +62,7 @@ class OneByOne:
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {}
-        self._running: tuple[str, subprocess.Popen[bytes], Connection, TemporaryDirectory[str]] | None = None
+        self._running: _Running | None = None
         self._shared: list[Shared] = []
 
     def __enter__(self) -> "OneByOne":
@@ -74,22 +84,22 @@ class OneByOne:
     def wait(self, timeout: float | None = None) -> list[Done]:
         if self._running is None and self._waiting:
             self._running = self._start(next(iter(self._waiting)))
-        if self._running is None or not wait([self._running[2]], timeout):
+        task = self._running
+        if task is None or not wait([task.connection], timeout):
             return []
-        key, process, connection, _ = self._running
         try:
-            value, error = connection.recv()
+            value, error = task.connection.recv()
         except EOFError:
-            value, error = None, end_of(process.wait())
+            value, error = None, end_of(task.process.wait())
         self._stop()
-        return [Done(key, value, error)]
+        return [Done(task.key, value, error)]
 
     def cancel(self, key: str) -> None:
         self._waiting.pop(key, None)
-        if self._running and self._running[0] == key:
+        if self._running and self._running.key == key:
             self._stop()
 
-    def _start(self, key: str) -> tuple[str, subprocess.Popen[bytes], Connection, TemporaryDirectory[str]]:
+    def _start(self, key: str) -> _Running:
         task = self._waiting.pop(key)
         connection, other = Pipe()
         descriptors = [other.fileno(), *(a.memory for a in task[1] if isinstance(a, Shared))]
@@ -102,13 +112,12 @@ class OneByOne:
                 env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": folder.name},
             )  # fmt: skip
         connection.send(task)
-        return key, process, connection, folder
+        return _Running(key, process, connection, folder)
 
     def _stop(self) -> None:
         if self._running:
-            _, process, connection, folder = self._running
-            process.kill()
-            process.wait()
-            connection.close()
-            folder.cleanup()
+            self._running.process.kill()
+            self._running.process.wait()
+            self._running.connection.close()
+            self._running.folder.cleanup()
             self._running = None
