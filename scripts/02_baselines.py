@@ -6,6 +6,8 @@
   features      kws_a on STFT
   quantisation  kws_a and kws_c without the quantisation of weights, kws_b with it
 
+Beside the forecasters it measures two forecasts that need no network: the last reading repeated, and least squares.
+
 A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
 own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
 For the five versions themselves with several seeds, see 14_seeds.py.
@@ -15,7 +17,9 @@ from pipeline import cli  # first: it says how numpy computes
 
 # isort: split
 from device.cli import add_number, parser, run
+from pipeline import files
 from pipeline.study import runs, trials
+from pipeline.study.naive import write_naive_forecasts
 from pipeline.versions.baselines import STUDIES
 
 EXAMPLES = """\
@@ -44,6 +48,10 @@ def main() -> None:
     if not chosen:
         options.error("no study has such versions and seeds")
     failures = []
+    if any(name == "forecasters" for name, _, _ in chosen):
+        cli.import_tensorflow()
+        store = write_naive_forecasts(cli.sources(arguments))
+        print(f"forecasts that need no network: {store.naive_path.relative_to(files.ROOT)}")
     for name, members, seeds in chosen:
         path, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
         print("\n".join(trials.summary_lines(path)))

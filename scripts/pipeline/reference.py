@@ -16,10 +16,16 @@ def load_reference() -> dict[str, Any]:
     return content
 
 
-def reported() -> dict[str, Any]:
-    """Return the report's own figures, by version and metric."""
-    figures: dict[str, Any] = load_reference()["report"]["versions"]
+def reported(name: str) -> dict[str, Any]:
+    """Return the report's own figures of a version, by metric; none of a version that the report does not have."""
+    figures: dict[str, Any] = load_reference()["report"]["versions"].get(name, {})
     return figures
+
+
+def authors_file(name: str) -> dict[str, Any]:
+    """Return our measurement of the file that the report's authors published of a version; empty if there is none."""
+    peers = [peer for task in ("forecasting", "keyword_spotting") for peer in load_reference()["peers"][task]]
+    return next((peer for peer in peers if peer.get("version") == name), {})
 
 
 def row_name(network: str, technique: str) -> str:

@@ -49,6 +49,15 @@ class ResultStore:
         return _read_json(self.bench_path)
 
     @property
+    def naive_path(self) -> Path:
+        """The errors of forecasts that need no network, a result of `make baselines`."""
+        return self.runs / "naive.json"
+
+    def naive(self) -> dict[str, Any]:
+        """Return the errors of forecasts that need no network, empty if there are none."""
+        return _read_json(self.naive_path)
+
+    @property
     def listening_path(self) -> Path:
         """The result of `make listening`."""
         return self.runs / "listening.json"

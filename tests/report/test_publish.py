@@ -43,6 +43,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
         (local.latency / name).write_text(json.dumps(content))
     local.bench_path.write_text('{"speed": {}, "training": {}}')
     local.engine_path.write_text("{}")
+    local.naive_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
     entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}
     local.listening_path.write_text(json.dumps({"code": "c", "models": {sha256: entry, "unknown": {}}}))
@@ -134,6 +135,7 @@ def test_thresholds_are_added_to_the_published_cards(
         (f"results/local/latency/{host.EMULATED_RESULT}", "run make emulated first"),
         ("results/local/runs/bench.json", "run make bench first"),
         ("results/local/runs/engine.json", "run make engine first"),
+        ("results/local/runs/naive.json", "run make baselines first"),
         ("results/local/runs/listening.json", "run make listening first"),
     ],
 )

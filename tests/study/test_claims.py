@@ -127,7 +127,7 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
     content = {"device": {"kind": kind}, "protocol": {}, "models": models}
     (store.latency / "device.json").write_text(json.dumps(content))
     assert claims.latency(read_results(store)).verdict == verdict
-    assert f"{reported()['kws_b']['inference_ms']:.2f} ms" in claims.latency(read_results(store)).claim
+    assert f"{reported('kws_b')['inference_ms']:.2f} ms" in claims.latency(read_results(store)).claim
 
 
 def verdict_of_th_a(met: int, runs: int) -> str:

@@ -10,6 +10,7 @@ from device.artifact import FORECASTING, SPOTTING
 from pipeline.metrics import KB, METRICS
 from pipeline.reference import load_reference, reported
 from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
+from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.study.trials import summary
 from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
@@ -26,21 +27,20 @@ def frontiers(results: Results) -> dict[str, str]:
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     """Draw error against bytes: the report, others, ours."""
-    report = reported()
     peers = load_reference()["peers"][FORECASTING]
     names = FORECASTERS
-    _scatter(axis, "the report", "s", REPORT, [(report[n]["size_kb"] * KB, report[n][metric], n) for n in names])
+    _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
     _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
     _own(axis, names, metric, results)
+    if naive := results.naive_forecasts():
+        axis.axhline(naive[LAST_READING][metric], color="grey", linestyle=":", label=LAST_READING)
     _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
 
 
 def spotter_frontier(axis: Axes, results: Results) -> None:
     """Draw accuracy against bytes: the report, others, the literature, ours."""
-    report = reported()
     names = SPOTTERS
-    points = [(report[n]["size_kb"] * KB, report[n]["accuracy_pct"], n) for n in names]
-    _scatter(axis, "the report", "s", REPORT, points)
+    _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
     peers = load_reference()["peers"]
     for title, marker, colour, key in (
         ("others, same task", "x", OTHERS, SPOTTING),
@@ -52,6 +52,10 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     _own(axis, names, "accuracy_pct", results)
     axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":")
     _label(axis, "accuracy on test, %")
+
+
+def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str]]:
+    return [(reported(n)["size_kb"] * KB, reported(n)[metric], n) for n in names if reported(n)]
 
 
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:

@@ -43,7 +43,6 @@ def pi_markdown(results: Results) -> str:
     The estimate assumes that all instructions last as long as those of the report's kws_b, which took 0.60 ms on a
     Raspberry Pi 4.
     """
-    report = reported()
     cards = {name: card for name in VERSIONS if (card := results.card("report", name)) and card.front_end}
     calibration = results.counted(cards["kws_b"].sha256) if "kws_b" in cards else None
     lines = []
@@ -54,14 +53,14 @@ def pi_markdown(results: Results) -> str:
         for metric, part in (("inference_ms", "inference"), ("total_ms", "total")):
             estimate = "–"
             if counts and calibration:
-                ms = report["kws_b"]["inference_ms"] * counts[part] / calibration["inference"]
+                ms = reported("kws_b")["inference_ms"] * counts[part] / calibration["inference"]
                 estimate = f"{ms:.2f}"
             lines.append(
                 [
                     f"`{name}`",
                     METRICS[metric].title,
                     f"< {limits[metric]:g} ms" if metric in limits else "–",
-                    f"{report[name][metric]:.2f}" if metric in report[name] else "–",
+                    f"{reported(name)[metric]:.2f}" if metric in reported(name) else "–",
                     f"{counts[part]:,}" if counts else "–",
                     estimate,
                     f"{timed[1][metric]['mean']:.2f}" if timed and timed[0] == host.PI else "open",

@@ -65,6 +65,7 @@ def publish(sources: Sources) -> None:
         (LOCAL.latency / host.EMULATED_RESULT, "make emulated"),
         (LOCAL.bench_path, "make bench"),
         (LOCAL.engine_path, "make engine"),
+        (LOCAL.naive_path, "make baselines"),
         (LOCAL.listening_path, "make listening"),
     ):
         if not path.exists():
@@ -81,6 +82,7 @@ def publish(sources: Sources) -> None:
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
     _copy(LOCAL.engine_path, PUBLISHED.engine_path)
+    _copy(LOCAL.naive_path, PUBLISHED.naive_path)
     publish_searches()
     results = read_results(PUBLISHED)
     write_rows(results)

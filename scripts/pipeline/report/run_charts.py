@@ -34,8 +34,9 @@ def frontier_charts(results: Results) -> list[Chart]:
 def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
     shown, parts = METRICS[metric], []
     for name in names:
-        theirs = reported()[name]
-        parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {theirs['size_kb'] * metrics.KB:,.0f} bytes")
+        if theirs := reported(name):
+            size = theirs["size_kb"] * metrics.KB
+            parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {size:,.0f} bytes")
         for recipe in COMPARED_RECIPES:
             if card := results.card(recipe, name):
                 size = card.content["file"]["compressed_bytes"]
@@ -48,7 +49,7 @@ def budget_chart(results: Results) -> Chart:
     """Draw each figure as a share of its limit."""
     rows: list[Row] = []
     for name in VERSIONS:
-        figures = {"the report": reported()[name]}
+        figures = {"the report": reported(name)}
         for recipe in ("report", "improved"):
             if card := results.card(recipe, name):
                 figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
@@ -111,8 +112,9 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
     shown = METRICS[metric]
     places = np.arange(len(limits))
     axis.hlines(list(limits.values()), places - 0.4, places + 0.4, color="grey", linestyle=":", label="limit")
-    theirs = [reported()[name][metric] for name in limits]
-    axis.hlines(theirs, places - 0.4, places + 0.4, color=REPORT, label="the report")
+    theirs = [(place, reported(name)[metric]) for place, name in zip(places, limits, strict=True) if reported(name)]
+    for number, (place, value) in enumerate(theirs):
+        axis.hlines(value, place - 0.4, place + 0.4, color=REPORT, label="" if number else "the report")
     # a run that failed altogether is named at the edge: it would flatten all others
     top = np.inf if shown.more_is_better else 1.25 * max(limits.values())
     for offset, side, colour, label in zip((-0.17, 0.17), sides, (OURS, IMPROVED), ("report", "improved"), strict=True):

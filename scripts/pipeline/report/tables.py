@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from device.artifact import SPOTTING
+from device.artifact import FORECASTING, SPOTTING
 from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
 from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
@@ -15,8 +15,9 @@ from pipeline.reference import load_reference, reported, row_name
 from pipeline.report.engine import engine_markdown
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.listening import listening_markdown
-from pipeline.report.markdown import markdown_table
+from pipeline.report.markdown import literal, markdown_table
 from pipeline.report.searches import searches_markdown, searches_summary, searches_table
+from pipeline.report.sentences import headline, naive
 from pipeline.report.versions import versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from pipeline.study.results import Results
@@ -63,7 +64,10 @@ def _claims(results: Results) -> list[dict[str, str]]:
 
 def models_markdown(results: Results) -> str:
     """Tabulate all published models: what they are, how well they do, and what they cost."""
-    lines = []
+    lines = [
+        [f"*{name}*", "none", ", ".join(_naive_figures(figures)), *["–"] * 4]
+        for name, figures in results.naive_forecasts().items()
+    ]
     for recipe, name in product(RECIPES, VERSIONS):
         card = results.card(recipe, name)
         if card:
@@ -85,6 +89,11 @@ def models_markdown(results: Results) -> str:
     )
 
 
+def _naive_figures(figures: dict[str, Any]) -> list[str]:
+    """Format the errors of a forecast that needs no network, with their intervals."""
+    return [METRICS[m].interval(figures[m], *figures[m + "_95"]) for m in TASK_METRICS[FORECASTING]]
+
+
 def seeds_markdown(results: Results) -> str:
     """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the constraints."""
     lines = []
@@ -97,7 +106,7 @@ def seeds_markdown(results: Results) -> str:
         for constraint in constraints:
             metric = constraint.metric
             seen, shown = metric_values(own, metric), METRICS[metric]
-            theirs = reported()[name][metric]
+            theirs = reported(name).get(metric)
             met = sum(meets(trial, [constraint]) for trial in own)
             lines.append(
                 [
@@ -105,16 +114,26 @@ def seeds_markdown(results: Results) -> str:
                     f"{shown.title}, {shown.unit}",
                     f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
                     f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
-                    f"{theirs:g}",
-                    f"{sum(Constraint(metric, theirs).met_by(value) for value in seen)} of {len(seen)}",
-                    format_p(prediction_p_value(seen, theirs)),
+                    *(["–"] * 3 if theirs is None else _beside_report(metric, seen, theirs)),
                     f"{shown.limit(constraint.limit)}: {format_share(met, len(own))}",
                 ]
             )
         met = sum(meets(trial, constraints) for trial in own)
         lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        for metric in TASK_METRICS[FORECASTING]:
+            shown = METRICS[metric]
+            lines.append(
+                [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
+            )
     header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
     return markdown_table([*header, "p of a run as far off", "constraint met by (95 %)"], lines)
+
+
+def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
+    """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
+    better = sum(Constraint(metric, theirs).met_by(value) for value in seen)
+    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
 
 
 def study_markdown(results: Results, network: str) -> str:
@@ -132,6 +151,9 @@ def study_markdown(results: Results, network: str) -> str:
         converted = np.mean([trial["converted_bytes"] for trial in own]) / KB
         cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
         lines.append(cells)
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
+        lines.append([f"*{name}*", "", t, "", rh, *[""] * 3])
     header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
     return markdown_table([*header, "ours, not slimmed"], lines)
 
@@ -184,7 +206,7 @@ def improved_markdown(results: Results) -> str:
             card = results.card(recipe, name)
             if card is None or not any(t["version"] == name for t in trials):
                 continue
-            report = reported()[name]
+            report = reported(name)
             metrics = [m for m in card.content["test"] if m in METRICS]
             means = [summary(trials, name, metric) for metric in metrics]
             ours = [METRICS[m].interval(s.mean, s.low, s.high) for m, s in zip(metrics, means, strict=True) if s]
@@ -193,13 +215,17 @@ def improved_markdown(results: Results) -> str:
             lines.append(
                 [
                     f"`{recipe}/{name}`",
-                    f"{_figures(metrics, report)} in {report['size_kb'] * 1024:,.0f} B",
+                    f"{_figures(metrics, report)} in {report['size_kb'] * KB:,.0f} B" if report else "–",
                     _best_peer(name, metrics),
                     f"{', '.join(ours)} in {first.bytes_least:,} to {first.bytes_most:,} B, {first.seeds} seeds",
                     f"{_figures(metrics, card.content['test'])} in {size:,} B, seed {seed}",
                 ]
             )
-    return markdown_table(["", "report", "smallest of others", "ours, mean over seeds (95 %)", "published file"], lines)
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        lines.append([f"*{name}*", "", "", ", ".join(_naive_figures(figures)), ""])
+    return markdown_table(
+        ["", "report", "smallest of others", "ours, mean over seeds (95 %)", "our published file"], lines
+    )
 
 
 def prototypes_markdown(results: Results) -> str:
@@ -242,12 +268,11 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     if not fit:
         return "–"
     best = min(fit, key=lambda p: p["bytes"])
-    return f"{_figures([*metrics, *timed], best)} in {best['bytes']:,} B"
+    return f"[{_figures([*metrics, *timed], best)} in {best['bytes']:,} B]({best['source']})"
 
 
 def bytes_markdown(results: Results) -> str:
     """Tabulate the bytes of the published files at each stage, in both kinds of kB."""
-    report = reported()
     lines = []
     for name in VERSIONS:
         card = results.card("report", name)
@@ -256,7 +281,7 @@ def bytes_markdown(results: Results) -> str:
             final = size["compressed_bytes"]
             stages = [size[k] for k in ("converted_bytes", "slimmed_bytes", "converted_compressed_bytes")]
             lines.append(
-                [f"`{name}`", f"{report[name]['size_kb']:.2f}"]
+                [f"`{name}`", f"{reported(name)['size_kb']:.2f}" if reported(name) else "–"]
                 + [f"{b:,}" for b in (*stages, final)]
                 + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
             )
@@ -271,15 +296,17 @@ def provenance_markdown(results: Results) -> str:
         card = results.card("report", name)
         if card:
             made = card.content["made_from"]
-            data = f"{made['data']['source']}: {made['data']['description']}; {made['data']['split']}"
-            how = f"`{card.content['made_with']}`"
+            data = literal("{source}: {description}; {split}".format(**made["data"]))
+            how = literal(card.content["made_with"])
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     return markdown_table(["version", "data", "made with", "took"], lines)
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
+    "headline": headline,
     "versions": versions_markdown,
+    "naive": naive,
     "models": models_markdown,
     "verdicts": verdicts_markdown,
     "claims": claims_markdown,

@@ -10,9 +10,10 @@ from typing import Any
 
 from pipeline import files
 from pipeline.measure import host
-from pipeline.metrics import METRICS, Constraint
-from pipeline.reference import reported
+from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.reference import authors_file, reported
 from pipeline.report.markdown import markdown_table
+from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import VERSIONS
 
@@ -29,33 +30,46 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One constraint of one version beside its figures."""
+    """One limit of one version beside its figures.
+
+    Attributes:
+        report: the report's own figure.
+        authors_file: our measurement of the file that its authors published of this version.
+        naive: the error of repeating the last reading.
+    """
 
     version: str
     metric: str
     constraint: str
     report: float | None
+    authors_file: float | None
+    naive: float | None
     published: Figure | None
     here: Figure | None
     here_is_synthetic: bool
 
 
 def rows(results: Results) -> list[Row]:
-    """Return one row for each constraint of each version that was published, or built on this machine."""
+    """Return one row for each limit of each version that was published, or built on this machine."""
     published, here = (results.beside, results) if results.beside else (results, None)
+    naive = published.naive_forecasts().get(LAST_READING, {})
     table = []
     for name, version in VERSIONS.items():
         local = here.card("report", name) if here else None
         if not (local or published.card("report", name)):
             continue
+        theirs = authors_file(name)
+        theirs = {**theirs, "size_kb": theirs["bytes"] / KB} if theirs else {}
         for constraint in version.constraints:
-            metric = METRICS[constraint.metric]
+            metric = constraint.metric
             table.append(
                 Row(
                     version=name,
-                    metric=constraint.metric,
-                    constraint=metric.limit(constraint.limit),
-                    report=reported()[name].get(constraint.metric),
+                    metric=metric,
+                    constraint=METRICS[metric].limit(constraint.limit),
+                    report=reported(name).get(metric),
+                    authors_file=theirs.get(metric),
+                    naive=naive.get(metric),
                     published=_figure(published, name, constraint),
                     here=_figure(here, name, constraint) if here else None,
                     here_is_synthetic=local is not None and local.content["made_from"]["data"]["source"] == "synthetic",
@@ -65,6 +79,7 @@ def rows(results: Results) -> list[Row]:
 
 
 def _figure(results: Results, name: str, constraint: Constraint) -> Figure | None:
+    """Return a figure of the report's recipe; sizes are of the file as converted, since the report's were."""
     card = results.card("report", name)
     if card is None:
         return None
@@ -75,21 +90,27 @@ def _figure(results: Results, name: str, constraint: Constraint) -> Figure | Non
             return None
         kind, value = timed[0], timed[1][metric]["mean"]
         return Figure(value, None, None, constraint.met_by(value) if kind == host.PI else None)
+    if metric == "size_kb":
+        value = card.content["file"]["converted_compressed_bytes"] / KB
+        return Figure(value, None, None, constraint.met_by(value))
     value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
     low, high = card.content["test"].get(metric + "_95", (None, None))
     return Figure(value, low, high, constraint.met_by(value))
 
 
 def versions_markdown(results: Results) -> str:
-    """Tabulate the five versions: the report, the published run, this machine's run, the constraints."""
-    header = ["version", "", "limit", "report", "published run"] + (["this machine's run"] if results.beside else [])
+    """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
+    header = ["version", "", "limit", "report", "authors' file", "last reading", "published run"]
+    header += ["this machine's run"] if results.beside else []
     lines = []
     for row in rows(results):
+        digits = METRICS[row.metric].digits
         cells = [
             f"`{row.version}`",
             METRICS[row.metric].title,
             row.constraint,
             "" if row.report is None else f"{row.report:g}",
+            *("" if value is None else f"{value:.{digits}f}" for value in (row.authors_file, row.naive)),
             _cell(row.published, row.metric),
         ]
         if results.beside:

@@ -130,7 +130,7 @@ def no_single_technique(trials: Sequence[Trial]) -> Claim:
 def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
     """Judge whether runs meet the constraints without latency, and how likely the report's figures are among them."""
     constraints = VERSIONS[name].offline_constraints
-    theirs = reported()[name]
+    theirs = reported(name)
     text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in constraints)
     own = trials_of(trials, name)
     if len(own) < 2:
@@ -258,8 +258,8 @@ def cheap_features(results: Results) -> Claim:
 
 def latency(results: Results) -> Claim:
     """Judge the latency constraints on a Raspberry Pi, if one was measured."""
-    theirs = reported()
-    text = f"kws_b infers in {theirs['kws_b']['inference_ms']:.2f} ms, kws_c takes {theirs['kws_c']['total_ms']:.2f} ms"
+    inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
+    text = f"kws_b infers in {inference:.2f} ms, kws_c takes {total:.2f} ms"
     parts, met = [], []
     for name in ("kws_b", "kws_c"):
         card = results.card("report", name)

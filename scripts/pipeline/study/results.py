@@ -25,6 +25,7 @@ class Results:
         latencies: one result per device, by file name.
         bench: the result of `make bench`, or empty.
         listening: the result of `make listening`, or empty.
+        naive: the errors of forecasts that need no network, or empty.
         searches: the results of `make search`.
         derived: the derived results, by file name: claims.json, examples.json.
         beside: the published results, for a store of this machine.
@@ -36,6 +37,7 @@ class Results:
     latencies: Mapping[str, dict[str, Any]]
     bench: Mapping[str, Any]
     listening: Mapping[str, Any]
+    naive: Mapping[str, Any]
     searches: Sequence[Mapping[str, Any]]
     derived: Mapping[str, Any]
     beside: "Results | None" = None
@@ -47,6 +49,11 @@ class Results:
     def trials(self, study: str) -> list[Trial]:
         """Return the runs of a study; none if there are none."""
         return self.runs.get(study, [])
+
+    def naive_forecasts(self) -> dict[str, dict[str, Any]]:
+        """Return the test figures of each forecast that needs no network, by its name; none if there are none."""
+        found: dict[str, dict[str, Any]] = self.naive.get("forecasts", {})
+        return found
 
     def timed(self, sha256: str) -> tuple[str, dict[str, Any]] | None:
         """Return the kind of device and the latency of a model, a Raspberry Pi's first.
@@ -78,6 +85,7 @@ def read_results(store: ResultStore) -> Results:
         {path.name: read_latency(path) for path in sorted(store.latency.glob("*.json"))},
         store.bench(),
         store.listening(),
+        store.naive(),
         store.searches(),
         {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.derived.glob("*.json"))},
     )

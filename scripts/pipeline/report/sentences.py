@@ -1,0 +1,61 @@
+"""Sentences of the README whose figures come from results."""
+
+from device.artifact import FORECASTING, SPOTTING, Card
+from pipeline.metrics import KB, METRICS, TASK_METRICS
+from pipeline.study.naive import LAST_READING, LEAST_SQUARES
+from pipeline.study.results import Results
+from pipeline.versions.catalogue import FORECASTERS, RECIPES, VERSIONS
+
+
+def headline(results: Results) -> str:
+    """Name the smallest published forecaster and spotter that meet the limits of all versions of their task."""
+    found = [card for task in (FORECASTING, SPOTTING) if (card := _smallest(results, task))]
+    if len(found) < 2:
+        return "No forecaster and spotter meet the limits of all five versions yet.\n"
+    forecaster, spotter = (
+        f"[{what}](models/{card.content['made_from']['recipe_name']}/{card.name}.json) of"
+        f" {card.content['file']['compressed_bytes']:,} bytes"
+        for what, card in zip(("a forecaster", "a spotter"), found, strict=True)
+    )
+    return f"Two files, {forecaster} and {spotter}, meet every limit on size, error and accuracy of all five.\n"
+
+
+def _smallest(results: Results, task: str) -> Card | None:
+    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_constraints]
+    cards = [card for recipe in RECIPES for name in VERSIONS if (card := results.card(recipe, name))]
+
+    def meets(card: Card) -> bool:
+        values = {**card.content["test"], "size_kb": card.content["file"]["compressed_bytes"] / KB}
+        return all(limit.met_by(values[limit.metric]) for limit in limits)
+
+    own = [card for card in cards if card.task == task and meets(card)]
+    return min(own, key=lambda card: int(card.content["file"]["compressed_bytes"]), default=None)
+
+
+def naive(results: Results) -> str:
+    """Say which limits need no network, and which forecasters do worse than no change."""
+    forecasts = results.naive_forecasts()
+    if not forecasts:
+        return "Forecasts that need no network are not measured yet: make baselines.\n"
+    met = {name: _limits_met(figures) for name, figures in forecasts.items()}
+    last, line = (
+        " and ".join(f"{figures[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in TASK_METRICS[FORECASTING])
+        for figures in (forecasts[LAST_READING], forecasts[LEAST_SQUARES])
+    )
+    every = sum(VERSIONS[name].limit(m) is not None for name in FORECASTERS for m in TASK_METRICS[FORECASTING])
+    worse = [
+        f"`report/{name}` ({card.content['test'][m]:.{METRICS[m].digits}f} {METRICS[m].unit})"
+        for name in FORECASTERS
+        for m in TASK_METRICS[FORECASTING]
+        if (card := results.card("report", name)) and card.content["test"][m] > forecasts[LAST_READING][m]
+    ]
+    text = (
+        f"Without any network, repeating the last reading has errors of {last} and meets {met[LAST_READING]} of the"
+        f" {every} limits on error; least squares on the same six readings has {line} and meets {met[LEAST_SQUARES]}."
+    )
+    return text + (f" Worse than no change: {', '.join(worse)}.\n" if worse else "\n")
+
+
+def _limits_met(figures: dict[str, float]) -> int:
+    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].constraints if limit.metric in figures]
+    return sum(limit.met_by(figures[limit.metric]) for limit in limits)
