@@ -1,7 +1,9 @@
 """The page of results: in step, self-contained, told in words as well; and as a real browser shows it."""
 
 import functools
+import html
 import http.server
+import json
 import re
 import shutil
 import subprocess
@@ -58,7 +60,8 @@ def test_needs_no_other_file(elements: Elements) -> None:
     for tag, attributes in elements:
         for name in ("src", "href", "xlink:href", "data"):
             target = attributes.get(name) or "#"
-            assert target.startswith(("#", "data:image/png;base64,")), (tag, target[:80])
+            if not (tag == "a" and target.startswith("https://github.com/")):  # where a figure of others comes from
+                assert target.startswith(("#", "data:image/png;base64,")), (tag, target[:80])
     assert "@import" not in PAGE.read_text(encoding="utf-8")
 
 
@@ -93,10 +96,34 @@ def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_dat
     assert len(found) == 3
 
 
-def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
+def test_a_page_of_nothing_says_so_once_and_leaves_the_rest_out(tmp_path: Path) -> None:
     empty = page.page(read_results(ResultStore(tmp_path, tmp_path)))
-    assert "No result yet" in empty
-    assert "No claim has been judged yet" in empty
+    assert empty.count("No claim has been judged yet") == 1
+    assert "<h2" in empty
+    for title in ("Seeds", "Searches", "In the real world", "Bytes"):
+        assert f">{title}</h2>" not in empty
+        assert f">{title}</h2>" in PAGE.read_text(encoding="utf-8")
+    assert "charts:" not in empty
+
+
+def test_a_name_from_outside_brings_no_markup_and_no_cell(tmp_path: Path) -> None:
+    """A user's file may be called anything, and its name stands on cards."""
+    evil = "a|b<img src=x onerror=alert(1)>[c](javascript:alert(2))`.csv"
+    store = ResultStore(tmp_path / "models", tmp_path / "results")
+    shutil.copytree(ROOT / "models" / "report", store.models / "report")
+    path = store.models / "report" / "th_b.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["made_from"]["data"]["description"] = evil
+    card["made_with"] = f"make th_b JENA='{evil}'"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    shown = page.page(read_results(store))
+    reader = Reader()
+    reader.feed(shown)
+    assert not [tag for tag, _ in reader.elements if tag == "img"]
+    assert not [a for _, a in reader.elements if "onerror" in a or "javascript" in (a.get("href") or "")]
+    (row,) = re.findall("<tr>(?:(?!</tr>).)*javascript.*?</tr>", shown, re.DOTALL)
+    assert row.count("<td>") == 4
+    assert html.unescape(row).count(evil) == 2
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -20,38 +20,52 @@ from pipeline.study.results import Results
 TITLE = "Five small models under hard budgets: is the report reproduced?"
 TEXT, FRAME = (Path(__file__).with_name(name) for name in ("page.md", "page.html"))
 SYNTHETIC_NOTICE = '<p class="synthetic">SYNTHETIC DATA: these figures say nothing about the report.</p>'
-ABSENT = "*No result yet:* see `make help` *for the command that makes it.*\n"
+MARK = re.compile("<!-- (table|charts): (.*) -->")
 
 
 def page(results: Results) -> str:
-    """Return the page of all results of a store.
+    """Return the page of all results of a store; sections of which there is no result yet are left out.
 
     Raises:
         UserError: a result is damaged.
     """
-    tables = {name: table(results) for name, table in TABLES.items()}
-    drawn, numbers = {name: draw(results) for name, draw in CHARTS.items()}, count()
+    tables = {name: _table(table(results)) for name, table in TABLES.items()}
+    charts = {name: draw(results) for name, draw in CHARTS.items()}
+    there = {("table", name) for name, text in tables.items() if text}
+    there |= {("charts", name) for name, drawn in charts.items() if drawn}
 
-    def filled(match: re.Match[str]) -> str:
-        text = re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", tables[match[1]])  # the page links to no other file
-        return text if "| --- |" not in text or text.count("\n") > 2 else ABSENT
+    def section(text: str) -> str:
+        marks = MARK.findall(text)
+        if marks and not there.intersection(marks):
+            return ""
+        return MARK.sub(lambda m: tables[m[2]] if m[1] == "table" else f"charts:{m[2]}", text)
 
-    text = re.sub("<!-- table: (.*) -->", filled, TEXT.read_text(encoding="utf-8"))
+    text = "".join(map(section, re.split("^(?=## )", TEXT.read_text(encoding="utf-8"), flags=re.MULTILINE)))
     converter = Markdown(extensions=["tables", "toc"])
+    converter.preprocessors.deregister("html_block")  # nothing in a result can bring markup of its own
+    converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
     body = body.replace("<table>", '<div class="wide" tabindex="0" role="region" aria-label="table"><table>')
     body = body.replace("</table>", "</table></div>").replace("<th>", '<th scope="col">')
+    numbers = count()
 
     def figures(match: re.Match[str]) -> str:
-        found = "\n".join(_figure(chart, next(numbers)) for chart in drawn[match[1]])
+        found = "\n".join(_figure(chart, next(numbers)) for chart in charts[match[1]])
         return f'<div class="charts">\n{found}\n</div>'
 
     return Template(FRAME.read_text(encoding="utf-8")).substitute(
         title=html.escape(TITLE),
         notice=SYNTHETIC_NOTICE if results.store == SYNTHETIC else "",
         contents=converter.toc,
-        body=re.sub("<!-- charts: (.*) -->", figures, body),
+        body=re.sub("<p>charts:(.*)</p>", figures, body),
     )
+
+
+def _table(text: str) -> str:
+    """Return a table for the page, which links to no other file; nothing of one without a line."""
+    if "| --- |" in text and text.count("\n") <= 2:
+        return ""
+    return re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", text)
 
 
 def _figure(chart: Chart, number: int) -> str:
