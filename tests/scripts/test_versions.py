@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,28 @@ def test_the_report_marks_synthetic_data_and_leaves_what_is_published(made: Path
     assert not (project / "results" / "derived").exists()
     assert {p: p.read_bytes() for p in (project / "models" / "report").iterdir()} == published
     assert (project / "README.md").read_bytes() == readme
+
+
+def test_a_sixth_version_is_in_the_table_and_on_the_page(project: Path, tmp_path: Path) -> None:
+    """As CONTRIBUTING.md says: a module, the catalogue, a script. The report has no figures of it."""
+    root = tmp_path / "project"
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns("synthetic"))
+    shutil.copytree(project / "data" / "synthetic", root / "data" / "synthetic")
+    pipeline = root / "scripts" / "pipeline" / "versions"
+    (pipeline / "th_c.py").write_text((pipeline / "th_b.py").read_text().replace('"th_b"', '"th_c"'))
+    catalogue = (pipeline / "catalogue.py").read_text()
+    catalogue = catalogue.replace("kws_c, th_a, th_b", "kws_c, th_a, th_b, th_c")
+    (pipeline / "catalogue.py").write_text(catalogue.replace("kws_c.VERSION", "kws_c.VERSION, th_c.VERSION"))
+    script = (root / "scripts" / SCRIPTS["th_b"]).read_text()
+    (root / "scripts" / "21_th_c.py").write_text(script.replace("versions.th_b", "versions.th_c"))
+    for command in (("21_th_c.py", *SYNTHETIC), ("09_results.py", *SYNTHETIC)):
+        done = subprocess.run(
+            [sys.executable, str(root / "scripts" / command[0]), *command[1:]],
+            capture_output=True, text=True, env=clean_environment(), timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.count("`th_c`") == 3
+    assert "th_c" in (root / "results" / "synthetic" / "page" / "index.html").read_text()
 
 
 def test_synthetic_models_are_not_published(made: Path, run: Run) -> None:
