@@ -62,8 +62,9 @@ def page(results: Results) -> str:
 
 
 def _table(text: str) -> str:
-    """Return a table for the page, which links to no other file; nothing of one without a line."""
-    if "| --- |" in text and text.count("\n") <= 2:
+    """Return a table for the page, which links to no other file; nothing where it has no line of results."""
+    lines = text.splitlines()
+    if not any(line.startswith(("| ", "- ")) for line in lines) or lines[-1].startswith("| --- "):
         return ""
     return re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", text)
 
