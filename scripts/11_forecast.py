@@ -1,14 +1,13 @@
-"""Forecast the next hour from a sensor log: a CSV with the columns Date Time, T (degC) and rh (%).
+"""Forecast the next hour from a sensor log: a CSV with columns for time, temperature and relative humidity.
 
 Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. Beside each value stands the
 mean absolute error that the model showed at this step. Gaps, and values that are missing or that no sensor can mean,
 are said on standard error and never filled in.
 """
 
-import io
 import json
+import os
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,8 @@ from pathlib import Path
 from device import artifact
 from device.cli import parser, run
 from device.errors import UserError
-from device.forecast import LONGEST_LINE, Forecast, Forecaster, Notice, readings
+from device.forecast import Forecast, Forecaster
+from device.log import BETWEEN, WAITING, Log, Notice, Tally, lines
 from device.runtime import try_out
 
 EXAMPLES = """\
@@ -24,7 +24,6 @@ EXAMPLES = """\
   python scripts/11_forecast.py sensor.csv --follow
   tail -n +1 -f sensor.csv | python scripts/11_forecast.py - --follow --json"""
 MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
-PATIENCE = 1.0  # seconds between looks at a growing file
 
 
 def main() -> None:
@@ -40,45 +39,38 @@ def main() -> None:
     try_out(content, card.name)
     forecaster = Forecaster(card, content)
     last: Forecast | None = None
-    notice = Notice("the log holds no reading")
-    left_out: list[Notice] = []
-    for item in readings(lines(arguments.log, arguments.follow), arguments.log):
-        if isinstance(item, Notice) and not arguments.follow:
-            last, notice = None, item
-            left_out.append(item)
-            continue
-        for said in (item,) if isinstance(item, Notice) else forecaster.read(item):
+    why, tally = "the log holds no reading", Tally()
+    log = Log(_lines(arguments.log, arguments.follow), arguments.log)
+    for row in log:
+        for said in forecaster.read(row):
             if isinstance(said, Notice):
-                last, notice = None, said
-                print(said.text, file=sys.stderr, flush=True)
+                if said.ends:
+                    last, why = None, said.text
+                if arguments.follow and not (said.kind == BETWEEN and BETWEEN in tally.first):
+                    print(said.text, file=sys.stderr, flush=True)
+                if said.kind != WAITING:
+                    tally.add(said)
             elif arguments.follow:
                 show(said, arguments.json)
             else:
                 last = said
-    if left_out:
-        print(f"rows that hold no reading: {len(left_out):,}, the first: {left_out[0].text}", file=sys.stderr)
-    if last is not None:
-        show(last, arguments.json)
-    elif not arguments.follow:
-        raise UserError(f"{arguments.log}: no forecast for its end: {notice.text}")
+    if log.cut:
+        print(log.cut, file=sys.stderr)
+    if arguments.follow:
+        return
+    for line in tally.lines():
+        print(line, file=sys.stderr)
+    log.check()
+    if last is None:
+        raise UserError(f"{arguments.log}: no forecast for its end: {why}")
+    show(last, arguments.json)
 
 
-def lines(log: str, follow: bool) -> Iterator[str]:
-    """Yield lines of the log, of one that is too long a part that is too long; with `follow`, wait for more."""
+def _lines(log: str, follow: bool) -> Iterator[str]:
+    """Yield the lines of a file, or of standard input; with `follow`, wait for more of a file."""
     try:
-        with sys.stdin.buffer if log == "-" else Path(log).open("rb") as stream:
-            file = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-            part = ""
-            while True:
-                more = file.readline(LONGEST_LINE)
-                part = (part + more)[: LONGEST_LINE + 1]
-                if more.endswith(("\n", "\r")) or (part and not more and not follow):
-                    yield part
-                    part = ""
-                elif not more:
-                    if log == "-" or not follow:
-                        return
-                    time.sleep(PATIENCE)
+        with os.fdopen(0, "rb") if log == "-" else Path(log).open("rb") as stream:
+            yield from lines(stream, wait=follow and log != "-")
     except OSError as error:
         raise UserError(f"{log}: can't be read ({error.strerror}): correct the path") from None
 

@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas
 from helpers import ROOT
 
 import device.forecast
@@ -20,7 +19,7 @@ from fuzz.child import SECONDS, finding, run_script
 from pipeline import files
 from pipeline.data import kept, synthetic, weather_csv
 
-assert pandas and device.forecast and device.listen and weather_csv  # for the children, which need not import them then
+assert device.forecast and device.listen and weather_csv  # for the children, which need not import them then
 FINDINGS = ROOT / "tests" / "fuzz" / "findings"
 EXAMPLES = """\
   make fuzz MINUTES=30 SEED=7

@@ -1,18 +1,19 @@
-"""Read and check the Jena readings from a CSV, plain or in a container."""
+"""Read and check weather readings from a CSV, plain or in a container: with the reader of sensor logs."""
 
 import gzip
 import io
 import lzma
 import re
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.sensor import COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, TIME_EXAMPLE, TIME_FORMAT
+from device.log import BETWEEN, Log, Notice, Raster, Reading, Tally, lines
+from device.sensor import A_RATIO, CADENCE
 from pipeline.data.identity import Identity, digest_arrays
 from pipeline.data.weather import SPLITS, Weather
 
@@ -22,109 +23,111 @@ LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB
 OFFICIAL_ROWS = 420_551
 OFFICIAL_TRAIN_MEAN = (9.107597, 75.904076)
 
+_Row = tuple[int, Reading, str]  # the line's number, the reading, its split
+
 
 def read_weather(path: Path, user: bool) -> Weather:
-    """Read and check a CSV, plain or in gz, xz or zip.
+    """Read and check a CSV, plain or in gz, xz or zip; what is left out, as gaps, is said.
 
     Args:
         user: the file is the user's own, not the official one or a mirror's.
 
     Raises:
-        UserError: unreadable, columns or all readings missing, text in a number column, times unsorted or duplicated.
+        UserError: unreadable, columns or all readings missing, a wrong unit, times unsorted or duplicated.
     """
-    table = _without_gaps(_table(path), path)
-    temperature, humidity = (_numbers(table[c], path) for c in COLUMNS)
-    values = np.stack([temperature, np.minimum(humidity, SATURATED)], axis=1).astype(np.float32)
-    time = _times(table[TIME], path)
-    official = (
-        len(table) == OFFICIAL_ROWS
-        and SPLIT not in table
-        and np.allclose(values[: int(0.7 * len(values))].mean(axis=0, dtype=float), OFFICIAL_TRAIN_MEAN, atol=1e-3)
-    )
-    if not official:  # the official file itself goes back in time in places; there a step back counts as a gap
-        _check_order(table[TIME], time, path)
-        if path.name.startswith("jena_climate_2009_2016"):
-            raise UserError(
-                f"{path}: {len(table)} rows that are not the official {OFFICIAL_ROWS}: "
-                "remove it and run again, or give it as JENA= if it is your own"
-            )
-    if SPLIT in table:
-        names = table[SPLIT].map({name: i for i, name in enumerate(SPLITS)})
-        if names.isna().any():
-            row = names.index[names.isna()][0]
-            raise UserError(
-                f"{path}: row {row + 2}: split is {_short(table[SPLIT][row])}: write train, validation or test"
-            )
-        split, rule = names.to_numpy(np.int8), "the file's split column"
+    content = _inflate(path)
+    if content.count(b"\n") == OFFICIAL_ROWS:  # the official file's last line is whole, but has no end
+        content += b"\n"
+    log, tally = Log(lines(io.BufferedReader(io.BytesIO(content))), str(path)), Tally()
+    split_place = log.names.index(SPLIT) if SPLIT in log.names else None
+    rows: list[_Row] = []
+    for row in log:
+        if isinstance(row, Reading):
+            rows.append((log.row, row, "" if split_place is None else log.cells[split_place]))
+        else:
+            tally.add(row)
+    official = split_place is None and _is_official(rows)
+    if official:  # it goes back in time in places, which counts as a gap
+        times = [reading.utc for _, reading, _ in rows]
     else:
-        n = len(table)
+        rows, times = _ten_minutes_apart(rows, tally, path)
+    for line in (*tally.lines(), *filter(None, [log.cut])):
+        print(f"{path}: {line}")
+    log.check()
+    if not rows:
+        raise UserError(f"{path}: no readings: give a file that has some")
+    values = _values(rows)
+    if values[:, 1].max() <= 1:
+        raise UserError(f"{path}: {A_RATIO}")
+    if not official and path.name.startswith("jena_climate_2009_2016"):
+        raise UserError(
+            f"{path}: {len(rows)} rows that are not the official {OFFICIAL_ROWS}: "
+            "remove it and run again, or give it as JENA= if it is your own"
+        )
+    if split_place is None:
+        n = len(rows)
         split = np.repeat(np.arange(3, dtype=np.int8), [int(0.7 * n), int(0.9 * n) - int(0.7 * n), n - int(0.9 * n)])
         rule = "70/20/10 by row"
+    else:
+        split, rule = _split(rows, path), "the file's split column"
+    time = np.array(times, "datetime64[m]")
     source = "official" if official else "local"
     description = f"{path.name}, {len(values):,} rows" + (" (the user's own)" if user else "")
-    digest = digest_arrays(time.astype("datetime64[m]").astype(np.int64), values, split)
-    return Weather(time, values, split, Identity(source, description, digest, rule))
+    return Weather(
+        time, values, split, Identity(source, description, digest_arrays(time.astype(np.int64), values, split), rule)
+    )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """Return the columns that count, as text; the index tells the lines of the file.
-
-    Raises:
-        UserError: no CSV, a column is missing, or a cell goes over several lines.
-    """
-    wanted = (TIME, *COLUMNS, SPLIT)
-    content = _inflate(path)
-    try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            dtype=str,
-            index_col=False,  # not even where rows have more cells than the header
-            usecols=lambda name: name.strip() in wanted,
-            encoding_errors="replace",  # other columns may hold anything
-            skipinitialspace=True,
-            skip_blank_lines=False,  # so that lines keep their numbers
-        )
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a readable CSV ({str(error).splitlines()[0]}): check or replace it") from None
-    table = table.rename(columns=str.strip)
-    missing = [c for c in (TIME, *COLUMNS) if c not in table]
-    if missing:
-        raise UserError(
-            f"{path}: column {', '.join(map(repr, missing))} is missing: name the columns as the Jena file does"
-        )
-    if len(table) + 1 < len(content.splitlines()):  # stray quotes make one cell of all that is between them
-        raise UserError(f"{path}: a quoted cell goes over several lines: take out the quotes or the line breaks")
-    return table.loc[:, ~table.columns.duplicated()].dropna(how="all")
+def _is_official(rows: list[_Row]) -> bool:
+    if len(rows) != OFFICIAL_ROWS:
+        return False
+    return np.allclose(_values(rows[: int(0.7 * len(rows))]).mean(axis=0, dtype=float), OFFICIAL_TRAIN_MEAN, atol=1e-3)
 
 
-def _without_gaps(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Leave out rows whose readings are missing or impossible, and say so.
+def _values(rows: list[_Row]) -> NDArray[np.float32]:
+    return np.array([(reading.temperature, reading.humidity) for _, reading, _ in rows], np.float32)
+
+
+def _ten_minutes_apart(rows: list[_Row], tally: Tally, path: Path) -> tuple[list[_Row], list[datetime]]:
+    """Return the rows that stand ten minutes apart, and times that are exactly so within each row of them.
 
     Raises:
-        UserError: no row is left.
+        UserError: a row is not after the one before; one that is there twice in all its values is taken once.
     """
-    good = table[TIME].notna()
-    for name, (low, high) in zip(COLUMNS, RANGES, strict=True):
-        good &= pd.to_numeric(table[name], errors="coerce").between(low, high) | _is_text(table[name])
-    bad = table[~good]
-    if len(bad):
-        first = ", ".join(f"{name} is {_short(bad[name].fillna('').iloc[0])}" for name in (TIME, *COLUMNS))
-        print(
-            f"{path}: rows without a reading ({RANGES_TEXT}) are left out, as gaps: {len(bad):,}, "
-            f"the first is row {bad.index[0] + 2}: {first}"
-        )
-    if not good.any():
-        raise UserError(f"{path}: no readings: give a file that has some")
-    return table[good]
+    raster, last = Raster(), Reading(datetime.min, 0, 0)
+    used: list[_Row] = []
+    times: list[datetime] = []
+    for number, reading, split in rows:
+        utc = reading.utc
+        if utc <= last.utc:
+            if reading == last:
+                continue
+            kind = "twice" if utc == last.utc else "out of order"
+            raise UserError(
+                f"{path}: row {number}: the time {reading.time} comes {kind}: sort the file by time, each time once"
+            )
+        last, place = reading, raster.place(utc)
+        if place == "between":
+            tally.add(Notice(f"row {number}, {reading.time}", BETWEEN))
+            continue
+        used.append((number, reading, split))
+        if place == "next":
+            times.append(times[-1] + CADENCE)
+        else:  # after a clock that was too slow for hours, there must be a gap nevertheless
+            times.append(max(utc, times[-1] + 2 * CADENCE) if times else utc)
+    return used, times
 
 
-def _is_text(column: "pd.Series[str]") -> "pd.Series[bool]":
-    """Tell which values are neither missing nor numbers."""
-    return column.notna() & pd.to_numeric(column, errors="coerce").isna()
+def _split(rows: list[_Row], path: Path) -> NDArray[np.int8]:
+    """Return each row's index into SPLITS.
 
-
-def _short(cell: object) -> str:
-    return repr(str(cell)[:40])
+    Raises:
+        UserError: it has another name, or none.
+    """
+    for number, _, name in rows:
+        if name not in SPLITS:
+            raise UserError(f"{path}: row {number}: split is {name[:40]!r}: write train, validation or test")
+    return np.array([SPLITS.index(name) for _, _, name in rows], np.int8)
 
 
 def _inflate(path: Path) -> bytes:
@@ -156,33 +159,3 @@ def _inflate(path: Path) -> bytes:
     if len(content) > LARGEST_CSV:
         raise UserError(f"{path}: more than {LARGEST_CSV >> 20} MiB of CSV: this is not a weather file")
     return content
-
-
-def _numbers(column: "pd.Series[str]", path: Path) -> NDArray[np.float64]:
-    text = _is_text(column)
-    if text.any():
-        row = column.index[text][0]
-        raise UserError(
-            f"{path}: row {row + 2}, column {column.name!r}: {_short(column[row])} is not a number: correct or empty it"
-        )
-    return pd.to_numeric(column).to_numpy(np.float64)
-
-
-def _times(column: "pd.Series[str]", path: Path) -> NDArray[np.datetime64]:
-    times = pd.to_datetime(column, format=TIME_FORMAT, errors="coerce")
-    if times.isna().any():
-        row = times.index[times.isna()][0]
-        raise UserError(
-            f"{path}: row {row + 2}: {_short(column[row])} is not a time of the form {TIME_EXAMPLE}: correct it"
-        )
-    return times.to_numpy("datetime64[m]")
-
-
-def _check_order(column: "pd.Series[str]", time: NDArray[np.datetime64], path: Path) -> None:
-    wrong = np.flatnonzero(np.diff(time) <= np.timedelta64(0, "m"))
-    if len(wrong):
-        row = column.index[wrong[0] + 1]
-        kind = "twice" if time[wrong[0] + 1] == time[wrong[0]] else "out of order"
-        raise UserError(
-            f"{path}: row {row + 2}: the time {column[row]} comes {kind}: sort the file by time, each time once"
-        )
