@@ -3,10 +3,9 @@
 All figures come from results/reference/, the cards and the latency results; none is written here.
 """
 
-import csv
-import io
 from dataclasses import asdict, dataclass
-from typing import Any
+
+import pandas as pd
 
 from pipeline import files
 from pipeline.measure import host
@@ -136,19 +135,5 @@ def write_rows(results: Results) -> None:
     folder = results.store.derived
     made_with = "make results" if results.beside else "make publish"
     files.write_json(folder / "versions.json", {"made_with": made_with, "rows": records})
-    flat = [_flat(record) for record in records]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, flat[0] if flat else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    files.write_text(folder / "versions.csv", text.getvalue())
-
-
-def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in record.items():
-        if key in ("published", "here"):
-            flat |= {f"{key}_{f}": value[f] if value else None for f in ("value", "low", "high", "met")}
-        else:
-            flat[key] = value
-    return flat
+    table = pd.json_normalize(records, sep="_")  # a figure becomes a column for each of its parts
+    files.write_text(folder / "versions.csv", table.to_csv(index=False, lineterminator="\n"))
