@@ -45,8 +45,8 @@ def main() -> None:
         options.error("no study has such versions and seeds")
     failures = []
     for name, members, seeds in chosen:
-        path, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
-        print("\n".join(trials.summary_lines(path)))
+        paths, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
+        print("\n".join(line for path in paths for line in trials.summary_lines(path)))
         failures += failed
     runs.report_failures(failures)
 

@@ -33,6 +33,11 @@ class Identity:
         return self.source == SYNTHETIC
 
     @property
+    def name(self) -> str:
+        """The name of the file or folder that it came from."""
+        return self.description.partition(", ")[0].removesuffix(" (the user's own)")
+
+    @property
     def own(self) -> bool:
         return self.source == OWN
 
