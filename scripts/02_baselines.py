@@ -53,8 +53,8 @@ def main() -> None:
         store = write_naive_forecasts(cli.sources(arguments))
         print(f"forecasts that need no network: {store.naive_path.relative_to(files.ROOT)}")
     for name, members, seeds in chosen:
-        path, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
-        print("\n".join(trials.summary_lines(path)))
+        paths, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
+        print("\n".join(line for path in paths for line in trials.summary_lines(path)))
         failures += failed
     runs.report_failures(failures)
 

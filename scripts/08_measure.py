@@ -50,7 +50,8 @@ def main() -> None:
     else:
         paths = model_files()
         if arguments.versions:
-            made = [latest_path(name, arguments.data) for name in VERSIONS]
+            own = cli.sources(arguments).own
+            made = [latest_path(name, arguments.data, own(v.task) is not None) for name, v in VERSIONS.items()]
             paths = [path for path in made if path]
         path = measure_here(paths)
     result = read_latency(path)

@@ -1,8 +1,9 @@
 """Set this machine's run beside the report and the published run: a table, and a page with all results.
 
 Writes versions.json, versions.csv and claims.json to results/local/derived and the page to results/local/page (under
-results/synthetic where the data were synthetic). What was not made on this machine is missing on that page; the
-published page, with everything, is results/page/index.html.
+results/own where this machine's run is on your own data, JENA or SPEECH; under results/synthetic where the data were
+synthetic). What was not made on this machine is missing on that page; the published page, with everything, is
+results/page/index.html.
 """
 
 from device.cli import parser, run
@@ -15,14 +16,14 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    cli.add_data(options)
+    cli.add_sources(options)
     arguments = options.parse_args()
     # these imports take seconds, and --help should not
     from pipeline.report.local import write_local
     from pipeline.report.versions import rows, versions_markdown
     from pipeline.study.results import read_local
 
-    results = read_local(arguments.data)
+    results = read_local(cli.sources(arguments))
     path = write_local(results)
     if any(row.here_is_synthetic for row in rows(results)):
         print("*** SYNTHETIC DATA: this machine's figures marked so say nothing about the report. ***\n")

@@ -4,7 +4,8 @@ A study is one of the recipes (report, improved, smallest, live), or a recipe fo
 speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
 
 A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
-own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
+own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl
+(models/own and results/own if the data are your own). Runs on other data, by another recipe or code are not gathered.
 """
 
 from dataclasses import replace
@@ -43,8 +44,8 @@ def main() -> None:
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
     seeds = range(1, arguments.seeds + 1)
-    path, failed = runs.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
-    print("\n".join(trials.summary_lines(path)))
+    paths, failed = runs.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
+    print("\n".join(line for path in paths for line in trials.summary_lines(path)))
     runs.report_failures(failed)
 
 

@@ -10,6 +10,7 @@ from device import artifact
 from device.artifact import Card
 from pipeline import files
 from pipeline.data.identity import Identity
+from pipeline.recipe import Version
 
 
 @dataclass(frozen=True)
@@ -109,29 +110,86 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 PUBLISHED = ResultStore(files.MODELS, files.RESULTS)
 LOCAL = ResultStore(files.MODELS / "local", files.RESULTS / "local")
+OWN = ResultStore(files.MODELS / "own", files.RESULTS / "own")
 SYNTHETIC = ResultStore(files.MODELS / "synthetic", files.RESULTS / "synthetic")
+NO_VERDICT = "SYNTHETIC DATA: these figures say nothing about the report"
 
 
-def store_of(identity: Identity) -> ResultStore:
-    """Return where this machine keeps what it makes from data."""
-    return SYNTHETIC if identity.synthetic else LOCAL
+def store_of(*identities: Identity) -> ResultStore:
+    """Return where this machine keeps what it makes from data: what is made from the user's own lies apart."""
+    if any(identity.synthetic for identity in identities):
+        return SYNTHETIC
+    return OWN if any(identity.own for identity in identities) else LOCAL
 
 
-def latest_path(name: str, data: str) -> Path | None:
-    """Return the file of this machine's run of a version by the report's recipe, on the data that DATA asks for."""
+def latest_path(name: str, data: str, own: bool = False) -> Path | None:
+    """Return the file of this machine's run of a version by the report's recipe, on the data that DATA asks for.
+
+    Args:
+        own: the run on the user's own data.
+    """
     stores = {"auto": (LOCAL, SYNTHETIC), "real": (LOCAL,), "synthetic": (SYNTHETIC,)}[data]
-    paths = (store.models / "report" / f"{name}.tflite.zlib" for store in stores)
+    paths = (store.models / "report" / f"{name}.tflite.zlib" for store in ((OWN,) if own else stores))
     return next((path for path in paths if path.exists()), None)
 
 
-def latest(name: str, data: str) -> Card | None:
+def latest(name: str, data: str, own: bool = False) -> Card | None:
     """Return the card of `latest_path`.
 
     Raises:
         UserError: the model does not match its card.
     """
-    path = latest_path(name, data)
+    path = latest_path(name, data, own)
     return artifact.load_file(path)[0] if path else None
+
+
+def differences(card: Card, published: Card | None, version: Version) -> list[str]:
+    """Say how a model of this machine differs from the published one, and from what today's recipe would make.
+
+    Args:
+        published: the card of the published model by the same recipe, if there is one.
+        version: of the model, as it is today.
+
+    Returns:
+        Words such as "seed 7", "recipe changed: width", "own data (my_station.csv)"; none if it is the published file,
+        byte for byte, and still what the recipe says.
+    """
+    made = card.content["made_from"]
+    theirs = published.content["made_from"] if published else {}
+    today = version.recipes.get(made["recipe_name"])
+    recipes = [theirs["recipe"]] if published else []
+    recipes += [today.to_dict()] if today else []
+    changed = dict.fromkeys(field for recipe in recipes for field in _unequal(made["recipe"], recipe))
+    found = [f"recipe changed: {', '.join(changed)}"] if changed else []
+    if published and card.sha256 == published.sha256:
+        return found
+    if published and made["seed"] != theirs["seed"]:
+        found.append(f"seed {made['seed']}")
+    for key, what in (("data", "data"), ("other_sounds", "sounds")):
+        if key in made:
+            found += _data_differences(what, made[key], theirs.get(key))
+    if published and (packages := _unequal(made["tools"], theirs["tools"])):
+        found.append(f"other versions of {', '.join(packages)}")
+    if published and not found:
+        return ["other bytes than the published file: made by other code, or on another processor"]
+    return found
+
+
+def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the names whose values differ."""
+    return [name for name in {**one, **other} if one.get(name) != other.get(name)]
+
+
+def _data_differences(what: str, made: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> list[str]:
+    """Say how data differ from those of the published run, if there is one, both as cards have them."""
+    identity = Identity(**made)
+    if theirs and identity.digest == theirs["digest"]:
+        return [] if identity.split == theirs["split"] else [f"split of the {what}: {identity.split}"]
+    if identity.synthetic:
+        return [f"synthetic {what}"]
+    if identity.own:
+        return [f"own {what} ({identity.name})"]
+    return [f"other {what} than the published run ({identity.name})"] if theirs else []
 
 
 def size_limit(search: Mapping[str, Any]) -> float:

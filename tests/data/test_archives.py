@@ -13,7 +13,6 @@ import pytest
 from helpers import wav_bytes, zip_bytes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_speech import never
 
 from device.errors import UserError
 from pipeline.data.archive import LARGEST_CLIP
@@ -49,7 +48,7 @@ def outcome(content: bytes) -> Speech | str:
         path.parent.mkdir()
         path.write_bytes(content)
         try:
-            return read_speech(path, never, user=True)
+            return read_speech(path, user=True)
         except UserError as error:
             line = str(error)
             assert line.startswith(str(path)) and "\n" not in line and len(line) < 500

@@ -139,7 +139,7 @@ def test_own_words_do_not_touch_the_kept_speech(
     path = archive(tmp_path / "own.zip", {**TWO, **NOISE})
     some = Sources("synthetic", speech=path, own_words=True)
     first = load_speech(some)
-    assert sorted(p.name for p in (data_folder / "real").iterdir()) == ["own_other_sounds.npz", "own_speech.npz"]
+    assert sorted(p.name for p in (data_folder / "own" / "words").iterdir()) == ["other_sounds.npz", "speech.npz"]
     monkeypatch.setattr(sources, "read_own_words", None)  # kept
     again = load_speech(some)
     assert again.identity == first.identity

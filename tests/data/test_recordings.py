@@ -10,7 +10,7 @@ import soundfile
 from helpers import zip_bytes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_speech import CLIPS, never
+from test_speech import CLIPS
 
 from device.errors import UserError
 from pipeline.data.recording import decode
@@ -93,9 +93,9 @@ def lay(folder: Path, clips: dict[str, bytes]) -> Path:
 
 def test_mixed_formats_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
     clips = {**CLIPS, "go/a.flac": encoded("flac"), "up/b.OGG": encoded("ogg"), "yes/c.mp3": encoded("mp3", 0.5)}
-    folder = read_speech(lay(tmp_path / "own", clips), never, user=True)
+    folder = read_speech(lay(tmp_path / "own", clips), user=True)
     (tmp_path / "own.zip").write_bytes(zip_bytes(clips))
-    archive = read_speech(tmp_path / "own.zip", never, user=True)
+    archive = read_speech(tmp_path / "own.zip", user=True)
     assert folder.name.tolist() == archive.name.tolist() == sorted(clips)
     np.testing.assert_array_equal(folder.audio, archive.audio)
     assert folder.identity.digest == archive.identity.digest
@@ -107,7 +107,7 @@ def test_what_is_left_out_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     (folder / "up" / "gone.wav").symlink_to("/no/such/file.wav")
     (folder / "up" / "folder.wav").mkdir()
     os.mkfifo(folder / "up" / "pipe.wav")
-    assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
+    assert len(read_speech(folder, user=True).name) == len(CLIPS)
     assert "files that are not .wav, .flac, .ogg, .mp3 are left out: 4, first go/notes.txt" in capsys.readouterr().out
 
 
@@ -115,26 +115,26 @@ def test_two_recordings_of_one_name_are_not_taken_for_one(tmp_path: Path) -> Non
     clip = CLIPS["go/00000001_nohash_0.wav"]
     folder = lay(tmp_path / "own", {**CLIPS, "anna/go/1.wav": clip, "ben/go/1.wav": clip})
     with pytest.raises(UserError, match=r"there are two go/1.wav: give each recording of a word a name of its own"):
-        read_speech(folder, never, user=True)
+        read_speech(folder, user=True)
 
 
 def test_the_folder_around_the_recordings_is_no_word(tmp_path: Path) -> None:
     folder = lay(tmp_path / "go", {**CLIPS, "loose.wav": b"not one of the clips"})
-    assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
+    assert len(read_speech(folder, user=True).name) == len(CLIPS)
 
 
 def test_a_folder_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
     folder = lay(tmp_path / "own", CLIPS)
     (folder / "back").symlink_to(folder)
     with pytest.raises(UserError, match="there are two"):
-        read_speech(folder, never, user=True)
+        read_speech(folder, user=True)
 
 
 def test_a_linked_folder_of_a_word_is_read(tmp_path: Path) -> None:
     folder = lay(tmp_path / "own", CLIPS)
     (folder / "go").rename(tmp_path / "elsewhere")
     (folder / "go").symlink_to(tmp_path / "elsewhere")
-    assert len(read_speech(folder, never, user=True).name) == len(CLIPS)
+    assert len(read_speech(folder, user=True).name) == len(CLIPS)
 
 
 def test_a_renamed_recording_is_seen(tmp_path: Path, data_folder: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(
     monkeypatch.setattr(runs, "SYNTHETIC", there)
     good = VERSIONS["th_b"]
     bad = replace(good, name="bad", recipes={"improved": replace(good.recipes["improved"], architecture="nonsense")})
-    path, failed = runs.run("some", (bad, good), "improved", [1], Sources(data="synthetic"), jobs=1)
+    (path,), failed = runs.run("some", (bad, good), "improved", [1], Sources(data="synthetic"), jobs=1)
     assert [json.loads(line)["version"] for line in path.read_text().splitlines()] == ["th_b"]
     (line,) = failed
     assert line.startswith("some: bad, seed 1: ")

@@ -34,6 +34,7 @@ def made(project: Path) -> Path:
         assert done.returncode == 0, done.stderr[-3000:]
         assert f"*** SYNTHETIC {'weather' if VERSIONS[name].task == FORECASTING else 'speech'}" in done.stdout
         assert "SYNTHETIC DATA" in done.stdout
+        assert " asked\n" in done.stdout and not re.search(r"\bmet\b|MISSED", done.stdout)
     return project / "models" / "synthetic" / "report"
 
 
@@ -46,9 +47,8 @@ def test_each_version_makes_a_model_that_its_card_describes(made: Path, name: st
     assert card["parity"]["value"] <= card["parity"]["allowed"]
     for result in card["results"]:
         latency = METRICS[result["metric"]].is_latency
-        assert (result["met"] is None) == latency
-        if not latency:
-            assert result["met"] == Constraint(result["metric"], result["limit"]).met_by(result["value"])
+        assert (result["value"] is None) == latency
+        assert result["met"] is None  # of synthetic data
     if VERSIONS[name].task == SPOTTING:
         confusion = card["test"]["confusion"]
         assert sum(map(sum, confusion)) == card["test"]["clips"]
@@ -106,6 +106,7 @@ def test_a_study_over_seeds_resumes(made: Path, run: Run, project: Path) -> None
     assert run(*command, "--seeds", "1").returncode == 0
     again = run(*command, "--seeds", "2")
     assert "1 of 2 runs are up to date" in again.stdout
+    assert "SYNTHETIC DATA" in again.stdout
     assert "over 2 seeds" in again.stdout
     lines = (project / "results" / "synthetic" / "runs" / "improved.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [1, 2]

@@ -30,13 +30,13 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert "hum, whistle:" in done.stdout
     assert "40 of them cut to a second" in done.stdout
     assert "of 8 test clips right: " in done.stdout
-    card = artifact.load(project / "models" / "local" / NAME, NAME)[0]
+    card = artifact.load(project / "models" / "own" / NAME, NAME)[0]
     assert card.labels == ("hum", "whistle", "_other_")
     assert "made from the training clips" in card.content["made_from"]["other_sounds"]["description"]
     assert card.content["test"]["accuracy_pct"] >= 75
     assert card.content["file"]["compressed_bytes"] < 10_000
     assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
-    assert (project / "results" / "local" / "words.json").exists()
+    assert (project / "results" / "own" / "words.json").exists()
     command = done.stdout.split("listen with: ")[1].split()
     sound = np.random.default_rng(1).normal(0, 0.001, 64_000)
     sound[30_000:36_000] += 0.3 * np.sin(2 * np.pi * 3000 * np.arange(6000) / 16_000)
@@ -47,7 +47,7 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
 
 
 def test_its_file_is_evaluated_on_the_same_words(recordings: Path, project: Path, run: Run) -> None:
-    model = project / "models" / "local" / NAME / f"{NAME}.tflite.zlib"
+    model = project / "models" / "own" / NAME / f"{NAME}.tflite.zlib"
     if not model.exists():
         pytest.skip("its model was not made")
     done = run("12_evaluate.py", str(model), "--speech", str(recordings), "--json")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SYNTHETIC = "synthetic"
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Identity:
     """Identity of a data set, kept on every card made from it.
 
     Attributes:
-        source: "official", "local" or "synthetic"; of other sounds also "mirror" or "made".
+        source: "official", "local" (a mirror's), "own" (the user's, unless the content is the official one) or
+            "synthetic"; of other sounds also "mirror" or "made".
         description: for a person.
         digest: SHA-256 of the content, whatever container it came in.
         split: the rule that split it.
@@ -29,6 +31,15 @@ class Identity:
     @property
     def synthetic(self) -> bool:
         return self.source == SYNTHETIC
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder that it came from."""
+        return self.description.partition(", ")[0].removesuffix(" (the user's own)")
+
+    @property
+    def own(self) -> bool:
+        return self.source == OWN
 
 
 def digest_arrays(*arrays: NDArray[Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,10 +19,10 @@ from pipeline.data.weather import Weather
 DataSet = TypeVar("DataSet", Weather, Speech, OtherSounds)
 
 
-def kept_path(kind: type[DataSet], folder: str, before: str = "") -> Path:
+def kept_path(kind: type[DataSet], folder: str) -> Path:
     """Return where the arrays of a data set are kept: OtherSounds in data/FOLDER/other_sounds.npz."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
-    return files.DATA / folder / f"{before}{name}.npz"
+    return files.DATA / folder / f"{name}.npz"
 
 
 def stamp(path: Path | None, own: bool) -> dict[str, Any]:
@@ -63,8 +64,26 @@ def load(kind: type[DataSet], path: Path) -> DataSet:
         UserError: damaged.
     """
     with _open(path) as arrays:
-        # speech that was kept before there were other words has no field of them
-        content = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays}
+        return _content(kind, arrays)
+
+
+def load_if(kind: type[DataSet], path: Path, fits: Callable[[dict[str, Any]], bool]) -> DataSet | None:
+    """Load a data set if it is kept and the stamp of its source fits.
+
+    Stamp and arrays are of one file, though another run may put a new one in its place meanwhile.
+
+    Raises:
+        UserError: damaged.
+    """
+    if not path.exists():
+        return None
+    with _open(path) as arrays:
+        return _content(kind, arrays) if fits(json.loads(str(arrays["origin"]))) else None
+
+
+def _content(kind: type[DataSet], arrays: Any) -> DataSet:
+    # speech that was kept before there were other words has no field of them
+    content = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays}
     content["identity"] = Identity(**json.loads(str(content["identity"])))
     return kind(**content)
 

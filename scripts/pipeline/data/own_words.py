@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from device.audio import RATE, Audio, fit
 from device.errors import UserError
 from pipeline.data.archive import LARGEST_RECORDING, recordings
-from pipeline.data.identity import Identity, digest_arrays
+from pipeline.data.identity import OWN, Identity, digest_arrays
 from pipeline.data.other_sounds import LONGEST, MOST_SECONDS, NOISE_FOLDER, OtherSounds, from_sounds, int16
 from pipeline.data.recording import decode
 from pipeline.data.speech import MOST_CLIPS, OTHER, SPLITS, Speech, split_clips
@@ -65,7 +65,7 @@ def read_own_words(path: Path) -> OwnWords:
     if cut:
         what += f", {cut:,} of them cut to a second around the loudest part"
     digest = digest_arrays(audio, label, np.array(names))
-    speech = Speech(audio, label, split, np.array(names), Identity("local", what, digest, rule), np.array(words))
+    speech = Speech(audio, label, split, np.array(names), Identity(OWN, what, digest, rule), np.array(words))
     return OwnWords(speech, from_sounds(others, "local", f"{path.name} (the user's own)"))
 
 

@@ -1,5 +1,6 @@
 """Load the data: real where available, synthetic otherwise; both are kept as arrays under data/."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,8 @@ from device.errors import UserError
 from pipeline import files
 from pipeline.data import other_sounds, speech, synthetic
 from pipeline.data.fetch import DownloadableFile, UnreachableError, fetch, in_mirror
-from pipeline.data.identity import Identity
-from pipeline.data.kept import DataSet, kept_path, load, read_origin, save, stamp
+from pipeline.data.identity import OWN, Identity
+from pipeline.data.kept import DataSet, kept_path, load, load_if, read_origin, save, stamp
 from pipeline.data.made_sounds import make_other_sounds
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.own_words import OwnWords, read_own_words
@@ -48,6 +49,15 @@ class Sources:
     other: Path | None = None
     own_words: bool = False
 
+    def own(self, task: str) -> Path | None:
+        """Return the user's own data for a task, in place of the official ones, if they are named."""
+        return self.jena if task == FORECASTING else self.speech
+
+    def variables(self, task: str) -> str:
+        """Return the variables that name the user's own data for a task, as a shell takes them: " JENA=own.csv"."""
+        named = {"JENA": self.jena} if task == FORECASTING else {"SPEECH": self.speech, "OTHER": self.other}
+        return "".join(f" {name}={shlex.quote(str(path))}" for name, path in named.items() if path)
+
 
 @dataclass(frozen=True)
 class DataSets:
@@ -65,6 +75,11 @@ class DataSets:
     def identity(self) -> Identity:
         return self.main.identity
 
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """Of all data sets."""
+        return (self.identity, self.other.identity) if self.other else (self.identity,)
+
 
 def load_data(task: str, recipe: Recipe, sources: Sources) -> DataSets:
     """Load what a model of a task is made from by a recipe: in the recipe's split, with other sounds if it takes some.
@@ -75,14 +90,17 @@ def load_data(task: str, recipe: Recipe, sources: Sources) -> DataSets:
     if task == FORECASTING:
         return DataSets(load_weather(sources))
     clips = load_speech(replace(sources, by_speaker=sources.by_speaker or recipe.by_speaker))
-    return DataSets(clips, load_other_sounds(sources) if recipe.other else None)
+    if not recipe.other:
+        return DataSets(clips)
+    other = load_other_sounds(sources)
+    return DataSets(clips, _as_own(other) if other.identity.source == "local" else other)
 
 
 def load_weather(sources: Sources) -> Weather:
     """Load the weather readings.
 
     Raises:
-        UserError: bad data, or none where DATA=real.
+        UserError: bad data; or none where real or own data were asked for.
     """
 
     def read(path: Path) -> Weather:
@@ -97,26 +115,46 @@ def load_speech(sources: Sources) -> Speech:
     """Load the spoken words.
 
     Raises:
-        UserError: bad data, or none where DATA=real.
+        UserError: bad data; or none where real or own data were asked for.
     """
     if sources.own_words:
         return _own_words(sources).speech
 
-    def lists() -> speech.Lists | None:
-        try:
-            return tuple(
-                speech.read_list(fetch(remote, sources.mirror, files.DATA / "downloads"), digest)
-                for remote, digest in speech.LISTS.items()
-            )
-        except UnreachableError as error:
-            print(f"the course's split is not available ({error}): speakers are split by their hash instead")
-            return None
-
     def read(path: Path) -> Speech:
-        return speech.read_speech(path, lists, user=sources.speech is not None)
+        return speech.read_speech(path, user=sources.speech is not None)
 
     clips = _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, synthetic.make_speech)
-    return speech.by_speaker(clips) if sources.by_speaker else clips
+    if sources.by_speaker:
+        return speech.by_speaker(clips)
+    if clips.identity.source != "official" or clips.identity.split == speech.BY_LISTS:  # which older caches have
+        return clips
+    try:
+        return speech.by_lists(clips, _course_lists(sources.mirror))
+    except UnreachableError as error:
+        print(
+            f"*** The clips are split by speaker, not by the course's lists ({error}). Figures do not compare with the"
+            f" report's: put {', '.join(remote.name for remote in speech.LISTS)} into DATA_MIRROR=folder. ***",
+            flush=True,
+        )
+        return clips
+
+
+def _course_lists(mirror: Path | None) -> speech.Lists:
+    """Return the course's split, and keep its lists among the downloads: the mirror may not be there the next time.
+
+    Raises:
+        UnreachableError: they are not to be had.
+        UserError: a list is not the course's.
+    """
+    downloads = files.DATA / "downloads"
+    lists = []
+    for remote, digest in speech.LISTS.items():
+        path, kept = fetch(remote, mirror, downloads), downloads / remote.name
+        lists.append(speech.read_list(path, digest))
+        if not kept.exists():
+            with files.atomic_write(kept) as partial:
+                partial.write_bytes(path.read_bytes())
+    return tuple(lists)
 
 
 def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSounds:
@@ -149,13 +187,15 @@ def _own_words(sources: Sources) -> OwnWords:
     path = sources.speech
     if path is None or not path.exists():
         raise UserError(f"{path or 'SPEECH'}: no such file or folder: name your recordings: SPEECH=folder-or-archive")
-    clips, other = kept_path(Speech, "real", "own_"), kept_path(OtherSounds, "real", "own_")
+    clips, other = kept_path(Speech, "own/words"), kept_path(OtherSounds, "own/words")
     origin = stamp(path, True)
-    if read_origin(clips) != origin or read_origin(other) != origin:
-        own = read_own_words(path)
-        save(own.speech, clips, origin)
-        save(own.other, other, origin)
-    return OwnWords(load(Speech, clips), load(OtherSounds, other))
+    said, sounds = load_if(Speech, clips, origin.__eq__), load_if(OtherSounds, other, origin.__eq__)
+    if said is not None and sounds is not None:
+        return OwnWords(said, sounds)
+    own = read_own_words(path)
+    save(own.speech, clips, origin)
+    save(own.other, other, origin)
+    return own
 
 
 def _made_other_sounds(clips: Speech) -> OtherSounds:
@@ -195,29 +235,66 @@ def _obtain(
     read: Callable[[Path], DataSet],
     make: Callable[[], DataSet],
 ) -> DataSet:
-    """Load the kept arrays, or make them from the best available source."""
-    name = kind.__name__.lower()
-    real, generated = kept_path(kind, "real"), kept_path(kind, "synthetic")
-    if own is not None and not own.exists():
-        raise UserError(f"{own}: no such file or folder: correct the path ({variable})")
+    """Load the kept arrays, or make them from the best available source.
+
+    Synthetic data stand in for real ones only where nothing else was ever named.
+
+    Raises:
+        UserError: bad data; or none where real or own data were asked for.
+    """
+    if own is not None:
+        return _obtain_own(kind, variable, own, sources.data, read)
+    name, generated = kind.__name__.lower(), kept_path(kind, "synthetic")
     if sources.data != "synthetic":
-        origin = stamp(own or in_mirror(remote, sources.mirror), own is not None)
-        kept = read_origin(real)
-        if kept is not None and (kept == origin if origin["path"] else not kept["own"]):
-            return load(kind, real)
-        if sources.data == "real" or origin["path"] or sources.ask_again or not generated.exists():
+        real, found = kept_path(kind, "real"), in_mirror(remote, sources.mirror)
+        origin = stamp(found, False)
+        value = load_if(kind, real, lambda kept: kept == origin if found else not kept["own"])
+        if value is not None:
+            return value
+        used = read_origin(kept_path(kind, "own"))
+        needed = sources.data == "real" or sources.mirror is not None or used is not None
+        remedy = f"get {remote.urls[0]} and name the folder that has it (DATA_MIRROR=folder)"
+        if needed or sources.ask_again or not generated.exists():
             try:
-                value = read(own or fetch(remote, sources.mirror, files.DATA / "downloads"))
+                value = read(fetch(remote, sources.mirror, files.DATA / "downloads"))
                 save(value, real, origin)
                 return value
             except UnreachableError as error:
-                remedy = f"set DATA_MIRROR=folder or {variable}=file, or run with DATA=synthetic"
-                if sources.data == "real":
-                    raise UserError(f"{error}: {remedy}") from None
-                print(f"{error}")
+                if needed:
+                    empty = f"{sources.mirror} has none of {', '.join(remote.mirror_names)}, and "
+                    again = f"{used['path']}, as before" if used else "file"
+                    raise UserError(
+                        f"{empty if sources.mirror else ''}{error}: {remedy}, or your own data ({variable}={again}), or"
+                        " run with DATA=synthetic"
+                    ) from None
+                print(error)
+        print(f"No real {name} at hand: {remedy}, then run make data")
     if not generated.exists():
         save(make(), generated, stamp(None, False))
     print(
         f"*** SYNTHETIC {name}: generated, not real. Figures made from it say nothing about the report. ***", flush=True
     )
     return load(kind, generated)
+
+
+def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read: Callable[[Path], DataSet]) -> DataSet:
+    """Load the user's own data, which are kept beside the real ones."""
+    if data == "synthetic":
+        raise UserError(f"{variable}={path} and DATA=synthetic: name one of them")
+    try:
+        origin = stamp(path, True) if path.exists() else None
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}): correct that ({variable})") from None
+    if origin is None:
+        raise UserError(f"{path}: no such file or folder: correct the path ({variable})")
+    kept = kept_path(kind, "own")
+    value = load_if(kind, kept, origin.__eq__)
+    if value is None:
+        value = read(path)
+        value = value if value.identity.source == "official" else _as_own(value)
+        save(value, kept, origin)
+    return value
+
+
+def _as_own(value: DataSet) -> DataSet:
+    return replace(value, identity=replace(value.identity, source=OWN))

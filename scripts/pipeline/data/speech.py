@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from pipeline.progress import progress_bar
 
 LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 OTHER = "_other_"  # the label of everything else; labels that begin with "_" are no words
-BY_SPEAKER = "speaker hash 80/10/10"  # the split in which no speaker is twice, as identities name it
+# the splits, as identities name them: the course's, and the one in which no speaker is twice
+BY_LISTS, BY_SPEAKER = "the course's lists", "speaker hash 80/10/10"
 SPLITS = ("train", "validation", "test")
 MOST_CLIPS = 200_000
 
@@ -89,11 +90,10 @@ class Speech:
 Lists = tuple[frozenset[str], ...]
 
 
-def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Speech:
-    """Read clips `<word>/<file>` from a folder, a zip or a tar archive.
+def read_speech(path: Path, user: bool) -> Speech:
+    """Read clips `<word>/<file>` from a folder, a zip or a tar archive, split by speaker.
 
     Args:
-        lists: returns the course's split as names per split, or None if unavailable; called for official content.
         user: the clips are the user's own, not the official ones or a mirror's.
 
     Raises:
@@ -119,7 +119,7 @@ def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Sp
             f"{path}: not the official Mini Speech Commands: remove it and run again, or give it as SPEECH="
         )
     names = sorted(clips)
-    split, rule = split_clips(names, lists() if official else None)
+    split, rule = split_clips(names, None)
     description = f"{path.name}, {len(names):,} clips" + (" (the user's own)" if user else "")
     return Speech(
         np.stack([clips[name] for name in names]),
@@ -133,15 +133,18 @@ def read_speech(path: Path, lists: Callable[[], Lists | None], user: bool) -> Sp
 def split_clips(names: list[str], lists: Lists | None) -> tuple[NDArray[np.int8], str]:
     """Split clips: by the course's lists if they name exactly these clips; return also the rule's name."""
     if lists is not None and frozenset().union(*lists) == frozenset(names):
-        return np.array(
-            [next(i for i, part in enumerate(lists) if n in part) for n in names], np.int8
-        ), "the course's lists"
+        return np.array([next(i for i, part in enumerate(lists) if n in part) for n in names], np.int8), BY_LISTS
     return np.array([_hash_split(name) for name in names], np.int8), BY_SPEAKER
 
 
 def by_speaker(speech: Speech) -> Speech:
     """Return the same clips, split so that no speaker is in two splits."""
-    split, rule = split_clips(list(speech.name), None)
+    return by_lists(speech, None)
+
+
+def by_lists(speech: Speech, lists: Lists | None) -> Speech:
+    """Return the same clips, split as `split_clips` does."""
+    split, rule = split_clips(list(speech.name), lists)
     return replace(speech, split=split, identity=replace(speech.identity, split=rule))
 
 
@@ -157,9 +160,13 @@ def read_list(path: Path, digest: str) -> frozenset[str]:
     """Read clip names `<word>/<file>` of one of the course's lists, whatever its line ends and slashes.
 
     Raises:
-        UserError: the content is not the course's.
+        UserError: unreadable, or the content is not the course's.
     """
-    text = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\\", b"/")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}): correct that and run again") from None
+    text = content.replace(b"\r\n", b"\n").replace(b"\\", b"/")
     if hashlib.sha256(text).hexdigest() != digest:
         raise UserError(f"{path}: not the course's list (checksum differs): remove it and run again")
     return frozenset("/".join(line.split("/")[-2:]) for line in text.decode("ascii").split())

@@ -31,7 +31,7 @@ def model_files() -> list[Path]:
     """
     found = [
         path
-        for folder in (*RECIPES, QUANTISATION_STUDY, "local/*", f"local/{QUANTISATION_STUDY}/*", "synthetic/*")
+        for folder in (*RECIPES, QUANTISATION_STUDY, "local/*", f"local/{QUANTISATION_STUDY}/*", "own/*", "synthetic/*")
         for path in sorted(files.MODELS.glob(f"{folder}/*.tflite.zlib"))
     ]
     if not found:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from device.artifact import Card
+from pipeline.data.identity import Identity
+from pipeline.data.sources import Sources
 from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
 from pipeline.reference import SEED
-from pipeline.store import LOCAL, PUBLISHED, SYNTHETIC, ResultStore, latest
+from pipeline.store import LOCAL, PUBLISHED, ResultStore, latest, store_of
 from pipeline.study.trials import Trial
 from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
@@ -91,18 +93,22 @@ def read_results(store: ResultStore) -> Results:
     )
 
 
-def read_local(data: str) -> Results:
+def read_local(sources: Sources) -> Results:
     """Read this machine's results, the published ones beside them.
 
     Args:
-        data: which data this machine's five versions were built from: "auto", "real" or "synthetic".
+        sources: which data this machine's five versions were built from.
 
     Raises:
         UserError: as in `read_results`.
     """
-    latest_cards = {("report", name): card for name in VERSIONS if (card := latest(name, data))}
-    synthetic = any(card.content["made_from"]["data"]["source"] == "synthetic" for card in latest_cards.values())
-    results = read_results(SYNTHETIC if synthetic else LOCAL)
+    latest_cards = {
+        ("report", name): card
+        for name, version in VERSIONS.items()
+        if (card := latest(name, sources.data, sources.own(version.task) is not None))
+    }
+    store = store_of(*(Identity(**card.content["made_from"]["data"]) for card in latest_cards.values()))
+    results = read_results(store)
     latencies = {path.name: read_latency(path) for path in sorted(LOCAL.latency.glob("*.json"))}  # whatever the data
     return replace(
         results, cards={**results.cards, **latest_cards}, latencies=latencies, beside=read_results(PUBLISHED)

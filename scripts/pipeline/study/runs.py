@@ -1,12 +1,12 @@
 """Build several versions with several seeds: a study. Its result file has one JSON line per run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from device.artifact import read_card
+from device.artifact import Card, read_card
 from device.errors import UserError
 from pipeline import files
 from pipeline.build import Plan, plan, produce, write
@@ -14,7 +14,7 @@ from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.engine.pool import as_ended, open_pool
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe, Version
-from pipeline.store import LOCAL, SYNTHETIC
+from pipeline.store import LOCAL, OWN, SYNTHETIC
 from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import VERSIONS
 
@@ -23,7 +23,7 @@ SEEDS = (1, 10_000)  # the fewest and the most that a study can have
 
 def run(
     study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources, jobs: int
-) -> tuple[Path, list[str]]:
+) -> tuple[list[Path], list[str]]:
     """Build each version with each seed, except those that are up to date.
 
     Several calls may run side by side, each for its own versions.
@@ -32,7 +32,7 @@ def run(
         jobs: how many at once; see pipeline.engine.pool.
 
     Returns:
-        The path of the result, and a line for each run that failed.
+        The paths of the results, one for each kind of data (real, own, synthetic), and a line for each run that failed.
 
     Raises:
         UserError: bad data, or a pool that can't be had.
@@ -43,13 +43,13 @@ def run(
     data = {kind: load_data(one.task, recipes[one.name], sources) for kind, one in one_of_each.items()}
     plans = {
         f"{version.name}, seed {seed}": plan(
-            version, recipe, seed, data[kinds[version.name]], made_with(study, version.name, seed), study
+            version, recipe, seed, data[kinds[version.name]], made_with(study, version, seed, sources), study
         )
         for seed, version in product(seeds, versions)
     }
     stale = {key: planned for key, planned in plans.items() if not planned.is_up_to_date()}
     print(f"{study}: {len(plans) - len(stale)} of {len(plans)} runs are up to date", flush=True)
-    folder = next(iter(plans.values())).folder.parent
+    made_from = {planned.version.name: planned.made_from for planned in plans.values()}
     failed = []
     if stale:
         with open_pool(jobs) as pool:
@@ -62,8 +62,9 @@ def run(
                     failed.append(f"{study}: {done.key}: {done.error}")
                 else:
                     write(stale[done.key], *done.value)
-                    write_trials(folder)
-    return write_trials(folder), failed
+                    write_trials(stale[done.key].folder.parent, made_from)
+    folders = dict.fromkeys(planned.folder.parent for planned in plans.values())
+    return [write_trials(folder, made_from) for folder in folders], failed
 
 
 def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
@@ -86,26 +87,38 @@ def report_failures(failed: Sequence[str]) -> None:
         raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
 
 
-def made_with(study: str, version: str, seed: int) -> str:
+def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
     """Return the command that builds a run of a study again."""
     script = "02_baselines.py" if study in STUDIES else "14_seeds.py"
-    return f"python scripts/{script} {study} --seeds {seed} --versions {version}"
+    command = f"python scripts/{script} {study} --seeds {seed} --versions {version.name}"
+    return f"{sources.variables(version.task)} {command}".strip()
 
 
-def write_trials(folder: Path) -> Path:
-    """Gather the cards of all runs in models/local/STUDY; return the path of the result, with one JSON line per run."""
-    trials = [trial_of_card(path) for path in sorted(folder.glob("seed-*/*.json"))]
+def write_trials(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Gather the cards of a study's runs in models/local/STUDY; return the path of the result, one JSON line per run.
+
+    Of a version, only those runs are gathered that differ in nothing but their seed: a mean over other data, recipes or
+    code would be of nothing. Others stay where they are.
+
+    Args:
+        made_from: what the versions of a call are made from. Of other versions, the run with the first seed decides.
+    """
+    cards = [read_card(path) for path in folder.glob("seed-*/*.json")]
+    cards.sort(key=lambda card: card.content["made_from"]["seed"])
+    first = {card.name: card.content["made_from"] for card in reversed(cards)}
+    asked = {name: {**made, "seed": None} for name, made in {**first, **made_from}.items()}
+    trials = [trial_of_card(card) for card in cards if {**card.content["made_from"], "seed": None} == asked[card.name]]
     order = {name: place for place, name in enumerate(VERSIONS)}
     trials.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
-    store = SYNTHETIC if folder.parent == SYNTHETIC.models else LOCAL
+    store = next(store for store in (LOCAL, OWN, SYNTHETIC) if store.models == folder.parent)
     path = store.trials_path(folder.name)
     files.write_text(path, "".join(json.dumps(t) + "\n" for t in trials))
     return path
 
 
-def trial_of_card(card_path: Path) -> dict[str, Any]:
+def trial_of_card(of: Card) -> dict[str, Any]:
     """Return what a study keeps of a card."""
-    card = read_card(card_path).content
+    card = of.content
     made = card["made_from"]
     return {
         "version": card["name"],

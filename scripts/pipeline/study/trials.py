@@ -8,6 +8,7 @@ from typing import Any
 from pipeline import files
 from pipeline.intervals import mean_interval, wilson
 from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.store import NO_VERDICT, SYNTHETIC
 
 Trial = dict[str, Any]
 BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
@@ -89,7 +90,7 @@ def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summ
 
 def summary_lines(path: Path) -> list[str]:
     """Format a study for a terminal: one line per version and metric."""
-    lines = []
+    lines = [NO_VERDICT] if SYNTHETIC.results in path.parents else []
     trials = files.read_json_lines(path)
     for name in dict.fromkeys(t["version"] for t in trials):
         for metric in next((t["test"] for t in trials if t["version"] == name), ()):

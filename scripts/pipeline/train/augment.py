@@ -80,8 +80,8 @@ def _features(
         extract = extractor(front_end)
         features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
         with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
-            for copy in features:
-                rng = np.random.default_rng([count, progress.n])
+            for number, copy in enumerate(features):
+                rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
                 noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
                 for row, clip in zip(copy, clips(rng), strict=True):
                     row[...] = extract(augment_clip(clip, augmentation, noises, rng))

@@ -10,10 +10,11 @@ from device.cli import add_number, parser, run
 from pipeline import files
 from pipeline.build import build
 from pipeline.cli import add_sources, one_of, sources
+from pipeline.data.identity import Identity
 from pipeline.metrics import METRICS
 from pipeline.recipe import Version
 from pipeline.reference import SEED
-from pipeline.store import PUBLISHED
+from pipeline.store import NO_VERDICT, PUBLISHED
 
 EXAMPLES = """\
   python scripts/{script}
@@ -40,8 +41,9 @@ def version_main(version: Version, doc: str | None) -> None:
         arguments = options.parse_args()
         recipe = arguments.recipe
         seed = arguments.seed if arguments.seed is not None else published_seed(version, recipe)
-        made_with = f"make {version.name} RECIPE={recipe} SEED={seed}"
-        path = build(version, recipe, seed, sources(arguments), made_with)
+        given = sources(arguments)
+        made_with = f"make {version.name} RECIPE={recipe} SEED={seed}{given.variables(version.task)}"
+        path = build(version, recipe, seed, given, made_with)
         print("\n".join(card_lines(path)))
 
     run(main)
@@ -60,23 +62,23 @@ def published_seed(version: Version, recipe: str) -> int:
 def card_lines(path: Path) -> list[str]:
     """Format a card for a terminal: its bytes, and one line per constraint."""
     content = read_card(path).content
-    synthetic = content["made_from"]["data"]["source"] == "synthetic"
+    synthetic = Identity(**content["made_from"]["data"]).synthetic
     size = content["file"]
-    lines = [
-        ("SYNTHETIC DATA: these figures say nothing about the report\n" if synthetic else "")
-        + f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
-        f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}"
+    return [
+        *([NO_VERDICT] if synthetic else []),
+        f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
+        f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}",
+        *(f"  {verdict(result, content['test'], synthetic)}" for result in content["results"]),
     ]
-    return lines + [f"  {verdict(result, content['test'])}" for result in content["results"]]
 
 
-def verdict(result: dict[str, Any], test: dict[str, Any]) -> str:
-    """Format one constraint: value, interval, limit, and whether it is met."""
+def verdict(result: dict[str, Any], test: dict[str, Any], synthetic: bool) -> str:
+    """Format one constraint: value, interval, limit, and whether it is met, which no synthetic data can tell."""
     metric = METRICS[result["metric"]]
     limit = metric.limit(result["limit"])
     if result["value"] is None:
         return f"{metric.title}: {limit} asked; not measured yet (make measure)"
     interval = test.get(result["metric"] + "_95")
     spread = f" (95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f})" if interval else ""
-    met = "met" if result["met"] else "MISSED"
-    return f"{metric.title}: {result['value']:.{metric.digits}f} {metric.unit}{spread}; {limit} asked: {met}"
+    met = "" if synthetic else ": met" if result["met"] else ": MISSED"
+    return f"{metric.title}: {result['value']:.{metric.digits}f} {metric.unit}{spread}; {limit} asked{met}"
