@@ -1,4 +1,4 @@
-"""TODO."""
+"""Intervals and p-values against SciPy, printed tables, formulas done by hand, and what they promise of samples."""
 
 import numpy as np
 import pytest

@@ -193,10 +193,15 @@ def read_model(path: Path) -> bytes:
     Raises:
         UserError: missing, cut, too large when inflated, or not TFLite.
     """
-    return decode_model(_read(path), str(path))
+    return decode_model(read_bytes(path), str(path))
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read a model file as it is, up to a byte more than one may have.
+
+    Raises:
+        UserError: missing, or it can't be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_MODEL + 1)
@@ -211,7 +216,9 @@ def decode_model(data: bytes, name: str) -> bytes:
         try:
             data = inflater.decompress(data, LARGEST_MODEL)
         except zlib.error:
-            raise UserError(f"{name}: neither TFLite nor a zlib stream: fetch or make it again") from None
+            raise UserError(
+                f"{name}: neither TFLite nor a zlib stream of it: convert it to TFLite, or fetch it again"
+            ) from None
         if inflater.unconsumed_tail:
             raise UserError(f"{name}: more than {LARGEST_MODEL >> 20} MiB when inflated: this is no model for a Pi")
         if not inflater.eof:
@@ -245,7 +252,7 @@ def load(folder: Path, name: str) -> tuple[Card, bytes]:
         UserError: either is bad, or the card belongs to another file.
     """
     card, path = read_card(folder / f"{name}.json"), folder / f"{name}.tflite.zlib"
-    data = _read(path)
+    data = read_bytes(path)
     if hashlib.sha256(data).hexdigest() != card.sha256:
         raise UserError(f"{path}: its card {name}.json describes another file (SHA-256 differs): make both again")
     return card, decode_model(data, str(path))

@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,20 +38,14 @@ class Model:
             with held_stderr() as notices:
                 self._interpreter = Interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
-            (self._input,) = self._interpreter.get_input_details()
-            (self._output,) = self._interpreter.get_output_details()
-            for tensor in (self._input, self._output):
-                if len(tensor["shape"]) < 2 or tensor["shape"][0] != 1 or min(tensor["shape"]) < 1:
-                    raise ValueError(f"a tensor of shape {tuple(map(int, tensor['shape']))} is no batch of 1")
-                kind = np.dtype(tensor["dtype"])
-                if kind != np.float32 and not (kind.kind in "iu" and 0 < tensor["quantization"][0] < math.inf):
-                    raise ValueError(f"a tensor of {kind} is neither float32 nor quantised")
+            inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError) as error:
             reason = next(iter(str(error).splitlines()), "it gives no reason")
             raise UserError(f"{name}: the TFLite runtime refuses it ({reason})") from None
         for line in notices:
             if not line.startswith("INFO:"):  # it says with each model that it uses XNNPACK
                 print(line, file=sys.stderr)
+        self._input, self._output = _only(inputs, name, "input"), _only(outputs, name, "output")
         self.name = name
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         self.output_shape = tuple(int(n) for n in self._output["shape"][1:])
@@ -96,22 +91,53 @@ class Model:
     def predict(self, inputs: Array, each: Callable[[], object] = lambda: None) -> Array:
         """Compute outputs [n, *output_shape] for inputs [n, *input_shape]; call `each` after every one.
 
+        Inputs of another shape are laid out as the model takes them, where that is plain (see lay_out).
+
         Raises:
-            UserError: the model takes inputs of another shape, or puts out what is no number.
+            UserError: the model takes other inputs, or puts out what is no number.
         """
-        if inputs.shape[1:] != self.input_shape:
+        laid_out = lay_out(inputs, self.input_shape)
+        if laid_out is None:
             raise UserError(
-                f"{self.name}: takes inputs of shape {self.input_shape}, not {inputs.shape[1:]}: "
-                "name the task and the front end that it was trained with"
+                f"{self.name}: takes inputs of shape {self.input_shape}, not {inputs.shape[1:]}: it is of another task,"
+                " or was trained on other features: name those"
             )
         outputs = np.empty((len(inputs), *self.output_shape), np.float32)
-        for i, x in enumerate(inputs):
+        for i, x in enumerate(laid_out):
             self.set(x)
             self.invoke()
             outputs[i] = self.get()
             each()
         check_finite(outputs, self.name)
         return outputs
+
+
+def _only(tensors: list[dict[str, Any]], name: str, what: str) -> dict[str, Any]:
+    """Return the one input or output of a model, if Model can speak to it, or raise UserError."""
+    if len(tensors) != 1:
+        shapes = " and ".join(str(tuple(map(int, tensor["shape"][1:]))) for tensor in tensors)
+        raise UserError(f"{name}: it has {len(tensors)} {what}s, {shapes}; one is needed: join them in the model")
+    (tensor,) = tensors
+    shape, kind = tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"])
+    if len(shape) < 2 or shape[0] != 1 or min(shape) < 1:
+        raise UserError(f"{name}: its {what} of shape {shape} is no batch of 1: convert the model with such a batch")
+    if kind != np.float32 and not (kind.kind in "iu" and 0 < tensor["quantization"][0] < math.inf):
+        raise UserError(f"{name}: its {what} is {kind}, neither float32 nor quantised: convert the model with either")
+    return tensor
+
+
+def lay_out(values: Array, shape: tuple[int, ...]) -> Array | None:
+    """Lay out values [n, …] as [n, *shape] where that is plain; return None where it is not.
+
+    Sides of 1 say nothing; numbers in a row are read row by row; (2, 6) is turned into (6, 2). But (3, 4) is no (6, 2).
+    """
+    given, wanted = (tuple(side for side in sides if side > 1) for sides in (values.shape[1:], shape))
+    if given != wanted:
+        if len(given) == 2 and given == wanted[::-1]:
+            values = values.reshape(len(values), *given).swapaxes(1, 2)
+        elif min(len(given), len(wanted)) > 1 or math.prod(given) != math.prod(wanted):
+            return None
+    return values.reshape(len(values), *shape)
 
 
 def check_finite(outputs: Array, name: str) -> None:

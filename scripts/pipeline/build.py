@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device import artifact
 from device.errors import UserError
@@ -244,6 +245,15 @@ def evaluate(name: str, content: bytes, task: "Task") -> dict[str, Any]:
     Raises:
         UserError: the file does not fit the task.
     """
+    return task.metrics(outputs_on_test(name, content, task), "test")
+
+
+def outputs_on_test(name: str, content: bytes, task: "Task") -> NDArray[np.float32]:
+    """Compute the outputs [n, *output_shape] of a TFLite file for the task's test split.
+
+    Raises:
+        UserError: the file does not fit the task.
+    """
     inputs = task.inputs("test")
     with progress_bar(None, f"testing {name}", "inputs", len(inputs)) as progress:
-        return task.metrics(Model(content, name).predict(inputs, progress.update), "test")
+        return Model(content, name).predict(inputs, progress.update)

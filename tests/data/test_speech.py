@@ -1,4 +1,4 @@
-"""TODO."""
+"""Mini Speech Commands from any container, its split, what is refused, and when kept data are read again."""
 
 import gzip
 import io

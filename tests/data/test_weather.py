@@ -1,4 +1,4 @@
-"""TODO."""
+"""Weather CSVs from any container, the windows in them, gaps and bad values, and a forecaster's errors by hand."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""TODO."""
+"""WAV clips of any width and rate against SciPy: read, mixed, resampled, fitted to a second, or refused."""
 
 import io
 from typing import Any

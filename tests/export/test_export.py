@@ -3,6 +3,7 @@
 import zlib
 from typing import Any
 
+import keras as keras_3
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -82,6 +83,31 @@ def test_conversion_is_keras(models: dict[Any, Any], name: str) -> None:
     x = inputs(models[name])
     expected = models[name].predict(x, verbose=0)
     np.testing.assert_allclose(Model(convert.convert(models[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_keras_3_model_is_refused() -> None:
+    """Its weights would not reach the file, whose outputs are no numbers."""
+    layers = keras_3.layers
+    model = keras_3.Sequential([layers.Input((6, 2)), layers.Flatten(), layers.Dense(32), layers.Dense(12)])
+    for other in (model, layers.Dense(3), lambda x: x, None):
+        with pytest.raises(UserError, match="is no tf_keras model") as caught:
+            convert.convert(other)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["zeros", "nan"])
+def test_a_file_without_the_weights_is_refused(
+    models: dict[Any, Any], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied = networks.build(*RECIPES["th_a"])
+    emptied.set_weights([np.full_like(weights, 0 if what == "zeros" else np.nan) for weights in emptied.get_weights()])
+    function = tf.function(lambda x: emptied(x, training=False))
+    content = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function(tf.TensorSpec((1, 6, 2), tf.float32))], emptied
+    ).convert()
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "convert", lambda self: content)
+    with pytest.raises(UserError, match="puts out"):
+        convert.convert(models["th_a"])
 
 
 @EACH

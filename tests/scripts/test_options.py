@@ -54,6 +54,8 @@ def test_no_option_takes_a_number_without_a_range() -> None:
         ("10_listen.py", "--loudness", ("-0.1",)),
         ("12_evaluate.py", "--std", ("0,1", "1,nan", "1", "1,2,3")),
         ("12_evaluate.py", "--mean", ("inf,1",)),
+        ("12_evaluate.py", "--front-end", ("mel", "mfcc:bands=3", "mfcc:mel_bins", "mfcc:mel_bins=nan", "stft:step=0")),
+        ("12_evaluate.py", "--labels", ("", "yes,,no", "yes,no, ")),
         ("14_seeds.py", "--seeds", ("0", "1.5", "9" * 5000)),
         ("02_baselines.py", "--seeds", ("0",)),
         ("04_th_b.py", "--seed", ("-1", "4294967296")),

@@ -162,16 +162,26 @@ def test_synthetic_models_are_not_published(made: Path, run: Run) -> None:
 def test_any_model_is_evaluated(made: Path, run: Run) -> None:
     own = run("12_evaluate.py", str(made / "kws_a.tflite.zlib"), *SYNTHETIC, "--json")
     card = artifact.load(made, "kws_a")[0].content
-    assert json.loads(own.stdout.splitlines()[-1])["correct"] == card["test"]["correct"]
+    assert "*** SYNTHETIC speech" in own.stderr
+    found = json.loads(own.stdout)  # which has nothing else
+    assert (found["correct"], found["remarks"]) == (card["test"]["correct"], [])
     plain = made.parent / "anyone.tflite"
     plain.write_bytes(artifact.load(made, "kws_a")[1])
-    labels = ("--labels", ",".join(card["labels"]))
+    labels = ("--labels", ", ".join(card["labels"]))
     theirs = run(
         "12_evaluate.py", str(plain), "--task", "keyword_spotting", "--front-end", "mfcc", *labels, *SYNTHETIC, "--json"
     )
-    assert json.loads(theirs.stdout.splitlines()[-1])["confusion"] == card["test"]["confusion"]
+    assert json.loads(theirs.stdout)["confusion"] == card["test"]["confusion"]
+    silent = run("12_evaluate.py", str(plain), "--task", "keyword_spotting", *SYNTHETIC)
+    (assumed,) = [line for line in silent.stdout.splitlines() if line.startswith("note: assumed")]
+    assert "--front-end mfcc:frame=640,step=320," in assumed and f"--labels {','.join(card['labels'])}" in assumed
+    said = assumed.split("says otherwise: ")[1].split()
+    again = run("12_evaluate.py", str(plain), "--task", "keyword_spotting", *said, *SYNTHETIC, "--json")
+    assert json.loads(again.stdout)["confusion"] == card["test"]["confusion"]
     for arguments, message in (
         ((), "no card anyone.json"),
+        (("--task", "forecasting", "--labels", "yes,no"), "--labels: forecasting has none: leave it out"),
+        (("--task", "keyword_spotting", "--mean", "1,2"), "--mean: keyword_spotting has none: leave it out"),
         (("--task", "forecasting"), r"takes inputs of shape \(49, 10, 1\)"),
         (("--task", "keyword_spotting", "--labels", "a,b"), "labels a,b"),
         (("--task", "forecasting", "--mean", "1,2"), "--mean and --std go together"),
@@ -181,6 +191,38 @@ def test_any_model_is_evaluated(made: Path, run: Run) -> None:
         (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert re.search(message, line)
         assert "Traceback" not in done.stderr
+
+
+def test_a_file_is_not_taken_for_the_one_that_the_card_beside_it_describes(
+    made: Path, run: Run, tmp_path: Path
+) -> None:
+    for name in ("kws_a.json", "kws_a.tflite.zlib"):
+        shutil.copy(made / name, tmp_path)
+    other = artifact.read_model(made / "kws_b.tflite.zlib")
+    (tmp_path / "kws_a.tflite").write_bytes(other)
+    done = run("12_evaluate.py", str(tmp_path / "kws_a.tflite"), *SYNTHETIC)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "kws_a.json beside it describes another file (SHA-256 differs)" in done.stderr
+    assert "--task keyword_spotting" in done.stderr
+    (tmp_path / "kws_a.int8.tflite").write_bytes(other)
+    assert "no card kws_a.int8.json" in run("12_evaluate.py", str(tmp_path / "kws_a.int8.tflite")).stderr
+    kept = run("12_evaluate.py", str(tmp_path / "kws_a.tflite.zlib"), "--labels", "yes,no", *SYNTHETIC)
+    assert (kept.returncode, kept.stdout) == (1, "")
+    assert "--labels: the card of kws_a says it: leave it out" in kept.stderr
+
+
+def test_a_forecaster_is_shown_beside_the_last_reading(made: Path, run: Run, project: Path) -> None:
+    path = str(made / "th_b.tflite.zlib")
+    found = json.loads(run("12_evaluate.py", path, *SYNTHETIC, "--json").stdout)
+    assert found["t_mae_c"] == artifact.load(made, "th_b")[0].content["test"]["t_mae_c"]
+    assert found["last_reading"]["t_mae_c"] > 0
+    published = run("12_evaluate.py", str(project / "models" / "report" / "th_b.tflite.zlib"), *SYNTHETIC)
+    assert published.returncode == 0
+    assert "note: these are other data than those of its card (jena_station" in published.stdout
+    assert "repeating the last reading, on the same windows:" in published.stdout
+    spotter = run("12_evaluate.py", str(project / "models" / "report" / "kws_a.tflite.zlib"), *SYNTHETIC)
+    assert (spotter.returncode, spotter.stdout) == (1, "")
+    assert "it was made from mini_speech_commands" in spotter.stderr
 
 
 def test_ctrl_c_in_the_middle_of_training(made: Path, project: Path) -> None:

@@ -1,4 +1,7 @@
-"""TODO."""
+"""Read, slim and write TFLite files through the objects of their own schema.
+
+What inference does not need goes: names, metadata, signatures, unused tensors, and buffers of equal content but one.
+"""
 
 from collections.abc import Iterator
 

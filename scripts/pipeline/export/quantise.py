@@ -1,4 +1,7 @@
-"""TODO."""
+"""Store a TFLite file's weights in int8: by the rule of the converter of 2020, or exactly, where they lie on a grid.
+
+Activations, inputs and outputs stay float32.
+"""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from device.artifact import FORECASTING
 from device.errors import UserError
+from device.runtime import lay_out
 from pipeline.data.identity import Identity
-from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
+from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather, last_reading_errors
 from pipeline.intervals import block_bootstrap
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe
@@ -20,6 +21,7 @@ from pipeline.train.rate_distortion import fit_rate_distortion
 Array = NDArray[np.float32]
 DAY = 144  # readings
 INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
+FAR = 2  # times the error of the last reading said again: so bad is a failed training, or a mistake in reading outputs
 NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
 
 
@@ -85,9 +87,7 @@ class Forecasting:
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
         """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
         truth = self._weather.targets(split)
-        if outputs[0].size != truth[0].size:
-            raise UserError(f"a forecaster puts out {truth.shape[1:]}, this model {outputs.shape[1:]}")
-        errors = np.abs(outputs.reshape(truth.shape) - truth).astype(np.float64)
+        errors = np.abs(_forecasts(outputs) - truth).astype(np.float64)
         result: dict[str, Any] = {"windows": len(truth)}
         for column, metric in enumerate(TASK_METRICS[FORECASTING]):
             error = errors[:, :, column]
@@ -96,10 +96,56 @@ class Forecasting:
             result[metric + "_by_step"] = [round(float(v), 5) for v in error.mean(axis=0)]
         return result
 
+    def last_reading_errors(self, split: str) -> dict[str, Any]:
+        """Compute the errors of the forecast that says the last reading again; see pipeline.data.weather."""
+        return last_reading_errors(self._weather, split)
+
+    def remarks(self, outputs: Array, split: str) -> list[str]:
+        """Say that forecasts are far worse than the last reading said again, and what they look like instead."""
+        last, truth = self.last_reading_errors(split), self._weather.targets(split)
+        most = FAR * np.array([last[metric] for metric in TASK_METRICS[FORECASTING]])
+
+        def errors(forecasts: Array) -> Array:
+            return np.abs(forecasts - truth).mean(axis=(0, 1))
+
+        def in_words(forecasts: Array) -> str:
+            return "{:.3f} °C and {:.3f} %".format(*errors(forecasts))
+
+        forecasts = _forecasts(outputs)
+        if (errors(forecasts) <= most).all():
+            return []
+        result = ["this is far worse than repeating the last reading"]
+        mean, deviation = forecasts.mean(axis=(0, 1)), forecasts.std(axis=(0, 1))
+        scaled = forecasts * self._std + self._mean
+        if (errors(scaled) <= most).all() or (np.abs([mean, deviation - 1]) < 0.9).all():
+            result.append(
+                f"its outputs look standardised (mean {mean[0]:.2f} and {mean[1]:.2f}, deviation {deviation[0]:.2f} and"
+                f" {deviation[1]:.2f}), but are read as °C and %; scaled back by the mean and the deviation of its"
+                f" inputs, they have errors of {in_words(scaled)}"
+            )
+        by_column = outputs.reshape(len(outputs), *OUTPUT_SHAPE[::-1]).swapaxes(1, 2)
+        if (errors(by_column) <= most).all():
+            result.append(
+                f"read as six temperatures, then six humidities, its outputs have errors of {in_words(by_column)}: give"
+                " it outputs of shape (2, 6) if it means that"
+            )
+        return result
+
     def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
+
+
+def _forecasts(outputs: Array) -> Array:
+    """Return outputs as forecasts [n, 6, 2] in °C and %, or raise UserError."""
+    forecasts = lay_out(outputs, OUTPUT_SHAPE)
+    if forecasts is None:
+        raise UserError(
+            f"a forecaster puts out {OUTPUT_SHAPE}, °C and % for each of {OUTPUT_STEPS} steps, this model"
+            f" {outputs.shape[1:]}: is it one?"
+        )
+    return forecasts
 
 
 def _mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from device.artifact import SPOTTING
 from device.errors import UserError
 from device.frontend import FrontEnd, extractor, to_dict
+from device.runtime import lay_out
 from pipeline.data.identity import Identity
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.speech import OTHER, Speech
@@ -29,10 +30,11 @@ class Spotting:
 
     Args:
         labels: in the order of the model's outputs; None: the words of `speech`, and OTHER if there are other sounds.
+            Clips of words that are not among them are left out; a label that is no word of `speech` is never right.
         other: what a recipe with a share of other sounds trains on.
 
     Raises:
-        UserError: the labels are not the words of `speech`, perhaps with OTHER.
+        UserError: a label is there twice, or none is a word of `speech`.
     """
 
     kind = SPOTTING
@@ -46,11 +48,15 @@ class Spotting:
     ) -> None:
         words = tuple(map(str, speech.words))
         labels = labels or (words if other is None else (*words, OTHER))
-        if sorted(set(labels) - {OTHER}) != sorted(words) or len(set(labels)) < len(labels):
-            raise UserError(
-                f"labels {','.join(labels)}: give these {len(words)} in the model's order: {','.join(words)}"
-                f" (and {OTHER}, where it has that)"
-            )
+        known = np.isin(words, labels)
+        if not known.any() or len(set(labels)) < len(labels):
+            problem = "one is there twice" if known.any() else f"none is one of the words {', '.join(words)}"
+            raise UserError(f"labels {','.join(labels)}: {problem}: give the model's, in its order")
+        self._left_out = [word for word in words if word not in labels]
+        if self._left_out:
+            kept = known[speech.label]
+            parts = {name: getattr(speech, name)[kept] for name in ("audio", "label", "split", "name")}
+            speech = replace(speech, **parts)
         self._speech, self._front_end, self._labels, self._other = speech, front_end, labels, other
         self._inputs: dict[str, Array] = {}
 
@@ -155,9 +161,13 @@ class Spotting:
         """
         truth = self._truth(split)
         count = len(self._labels)
-        if outputs.shape != (len(truth), count):
-            raise UserError(f"a spotter of these labels puts out ({count},), this model {outputs.shape[1:]}")
-        heard = outputs.argmax(axis=1)
+        scores = lay_out(outputs, (count,))
+        if scores is None:
+            raise UserError(
+                f"the model puts out {outputs.shape[1:]}, the labels are {count} ({','.join(self._labels)}): name what"
+                " each output stands for, words or not, in its order"
+            )
+        heard = scores.argmax(axis=1)
         confusion = np.zeros((count, count), int)
         np.add.at(confusion, (truth, heard), 1)
         correct = int((truth == heard).sum())
@@ -169,13 +179,34 @@ class Spotting:
             "confusion": confusion.tolist(),
         }
 
+    def remarks(self, outputs: Array, split: str) -> list[str]:
+        """Say which words are not tested, and whether another order of labels would give far more."""
+        from scipy.optimize import linear_sum_assignment  # here alone: no training needs it
+
+        result = []
+        if self._left_out:
+            result.append(f"clips of {', '.join(self._left_out)} are left out: none of its labels")
+        metrics = self.metrics(outputs, split)
+        confusion, clips = np.array(metrics["confusion"]), metrics["clips"]
+        meant, places = linear_sum_assignment(confusion, maximize=True)
+        correct = int(confusion[meant, places].sum())
+        # of guesses, too, the best order is better: it must make most answers right
+        if correct > clips / 2 and wilson(correct, clips)[0] > wilson(metrics["correct"], clips)[1]:
+            order = [self._labels[i] for i in meant[places.argsort()]]
+            result.append(
+                f"another order of labels would give {100 * correct / clips:.2f} %: {','.join(order)}: is the order of"
+                " the labels right?"
+            )
+        return result
+
     def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
         return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
 
     def _truth(self, split: str) -> NDArray[np.int32]:
         """Return the true labels in the order of the model's outputs."""
-        place = np.array([self._labels.index(word) for word in self._speech.words], np.int32)
+        words = self._speech.words
+        place = np.array([self._labels.index(word) if word in self._labels else -1 for word in words], np.int32)
         return place[self._speech.labels(split)]
 
 
