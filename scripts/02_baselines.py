@@ -19,9 +19,9 @@ from pipeline.study import runs, trials
 from pipeline.versions.baselines import STUDIES
 
 EXAMPLES = """\
-  python scripts/02_baselines.py
-  python scripts/02_baselines.py forecasters --seeds 3
-  python scripts/02_baselines.py spotters --versions ds_cnn_mfcc ds_cnn_stft"""
+  .venv/bin/python scripts/02_baselines.py
+  .venv/bin/python scripts/02_baselines.py forecasters --seeds 3
+  .venv/bin/python scripts/02_baselines.py spotters --versions ds_cnn_mfcc ds_cnn_stft"""
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ import json
 from functools import partial
 from pathlib import Path
 
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +21,14 @@ from device.cli import number_in, parser, run
 from device.errors import UserError
 from device.frontend import FRONT_ENDS
 from device.runtime import try_out
-from pipeline import cli
 from pipeline.data.sources import load_speech, load_weather
 
 EXAMPLES = """\
-  python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
-  python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting --front-end mfcc \\
+  .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
+  .venv/bin/python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting --front-end mfcc \\
       --labels down,stop,right,left,up,yes,no,go
-  python scripts/12_evaluate.py theirs.tflite --task forecasting --mean 9.107597,75.904076 --std 8.654228,16.557091"""
+  .venv/bin/python scripts/12_evaluate.py theirs.tflite --task forecasting \\
+      --mean 9.107597,75.904076 --std 8.654228,16.557091"""
 
 
 def main() -> None:
