@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from helpers import ROOT, clean_environment
+from helpers import ROOT, clean_environment, wav_bytes
 
 import device
 import pipeline
@@ -101,3 +102,27 @@ def test_the_same_pythons_everywhere() -> None:
     setup = (ROOT / "scripts" / "00_setup.py").read_text()
     assert f"OLDEST, NEWEST = {device.OLDEST}, {device.NEWEST}" in setup
     assert "Python 3.10 to 3.13" in (ROOT / "requirements-pi.txt").read_text()
+
+
+def test_a_pi_has_all_it_needs_once_the_documented_command_has_copied_it(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "raspberry-pi.md").read_text()
+    (copy,) = re.findall(r"^(tar .*) \| ssh .* 'mkdir -p tiny && (tar .*)'$", page, re.M)
+    (tmp_path / "tiny").mkdir()
+    command = f"cd {ROOT} && {copy[0]} | (cd {tmp_path} && {copy[1]})"
+    subprocess.run(["sh", "-c", command], check=True)
+    rows = [f"01.06.2026 12:{10 * i}:00,{18 + i / 4},{61 - i}" for i in range(6)]
+    (tmp_path / "log.csv").write_text("\n".join(["Date Time,T (degC),rh (%)", *rows]).replace("12:0:", "12:00:") + "\n")
+    (tmp_path / "quiet.wav").write_bytes(wav_bytes(np.random.default_rng(0).normal(0, 1e-4, 32_000)))
+
+    def output(folder: Path, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=clean_environment(), timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for arguments in (("scripts/11_forecast.py", "../log.csv"), ("scripts/10_listen.py", "--wav", "../quiet.wav")):
+        given = [str((tmp_path / "tiny" / word).resolve()) if ".." in word else word for word in arguments]
+        assert output(tmp_path / "tiny", *given) == output(ROOT, *given)
+    assert "13:50" in output(tmp_path / "tiny", "scripts/11_forecast.py", "../log.csv")
+    for name in re.findall(r"-r (requirements\S+)", page):  # it refers to no other file
+        assert "\n-" not in (tmp_path / "tiny" / name).read_text()
