@@ -1,11 +1,17 @@
 # `make help` lists what it does.
 
-PYTHON ?= python3
-DATA ?= auto
-RECIPE ?= report
-SEEDS ?= 5
-MINUTES ?= 3
-export DATA SEED RECIPE DATA_MIRROR JENA SPEECH OTHER JOBS LIMITS TASK TRIALS SEARCH SPLIT
+# the command line of make sets variables, not the shell, which may well have a DATA, TASK or HOST for other programs;
+# what is empty has the default of the script that takes it
+PYTHON = python3
+RECIPE = report
+$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MINUTES ONLY,$(eval $(name) =))
+unexport PYTHONPATH PYTHONHOME
+
+# an option of a script, if the variable is not empty
+option = $(if $(value $2),--$1 '$(subst ','\'',$(value $2))')
+SOURCES = $(call option,data,DATA) $(call option,jena,JENA) $(call option,speech,SPEECH) $(call option,other,OTHER)
+MODEL = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
+STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
 VERSIONS := th_a th_b kws_a kws_b kws_c
@@ -16,25 +22,25 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
   bench engine listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
-	@$(RUN) scripts/08_measure.py --versions
-	@$(RUN) scripts/09_results.py
+	@$(RUN) scripts/08_measure.py --versions $(call option,data,DATA)
+	@$(RUN) scripts/09_results.py $(call option,data,DATA)
 
 setup: ## install the pinned packages into .venv
 	@$(PYTHON) scripts/00_setup.py $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
 data: setup ## get and check the data
-	@$(RUN) scripts/01_download.py
+	@$(RUN) scripts/01_download.py $(SOURCES)
 
 th_a: setup ## build one version: train, prune, quantise, compress, evaluate
-	@$(RUN) scripts/03_th_a.py
+	@$(RUN) scripts/03_th_a.py $(MODEL)
 th_b: setup ## likewise
-	@$(RUN) scripts/04_th_b.py
+	@$(RUN) scripts/04_th_b.py $(MODEL)
 kws_a: setup ## likewise
-	@$(RUN) scripts/05_kws_a.py
+	@$(RUN) scripts/05_kws_a.py $(MODEL)
 kws_b: setup ## likewise
-	@$(RUN) scripts/06_kws_b.py
+	@$(RUN) scripts/06_kws_b.py $(MODEL)
 kws_c: setup ## likewise
-	@$(RUN) scripts/07_kws_c.py
+	@$(RUN) scripts/07_kws_c.py $(MODEL)
 
 improved: setup ## our own recipes: smaller and better models under the same limits
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
@@ -46,24 +52,25 @@ live: setup ## a spotter that also knows "none of them", trained on other sounds
 	@$(MAKE) --no-print-directory kws_a RECIPE=live
 
 words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
-	@$(RUN) scripts/17_words.py
+	@$(RUN) scripts/17_words.py $(call option,seed,SEED) $(SOURCES)
 
 search: ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
 	@$(PYTHON) scripts/00_setup.py --search
-	@$(RUN) scripts/19_search.py $(if $(HOST),--host "$(HOST)")
+	@$(RUN) scripts/19_search.py $(call option,limits,LIMITS) $(call option,task,TASK) $(call option,trials,TRIALS) \
+	  $(call option,name,SEARCH) $(call option,split,SPLIT) $(call option,host,HOST) $(call option,seed,SEED) $(STUDY)
 
 seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
-	@$(RUN) scripts/14_seeds.py $(RECIPE) --seeds $(SEEDS)
+	@$(RUN) scripts/14_seeds.py $(RECIPE) $(call option,seeds,SEEDS) $(STUDY)
 
 baselines: setup ## what the report compares its versions with: unoptimised networks, its study of techniques
-	@$(RUN) scripts/02_baselines.py
+	@$(RUN) scripts/02_baselines.py $(STUDY)
 
 study: ## every input of every claim: ten seeds, baselines, our recipes, unknown speakers, counts, bench: hours; resumes
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=report
-	@$(RUN) scripts/14_seeds.py report --seeds 10
-	@$(RUN) scripts/02_baselines.py
+	@$(RUN) scripts/14_seeds.py report --seeds 10 $(STUDY)
+	@$(RUN) scripts/02_baselines.py $(STUDY)
 	@for study in improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker; do \
-	  $(RUN) scripts/14_seeds.py $$study || exit 1; done
+	  $(RUN) scripts/14_seeds.py $$study $(STUDY) || exit 1; done
 	@$(MAKE) --no-print-directory measure emulated bench results
 
 measure: setup ## time all models on this machine
@@ -71,23 +78,23 @@ measure: setup ## time all models on this machine
 
 pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspberrypi.local
 	@test -n "$(HOST)" || { echo "error: say which Pi: make pi HOST=pi@raspberrypi.local" >&2; exit 1; }
-	@$(RUN) scripts/08_measure.py --host "$(HOST)" --verify
+	@$(RUN) scripts/08_measure.py $(call option,host,HOST) --verify $(SOURCES)
 
 emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-system-arm and openssh-client)
 	@$(RUN) scripts/08_measure.py --emulated
 
 results: setup ## the report, the published run and this machine's run in one table, and a page to open
-	@$(RUN) scripts/09_results.py
+	@$(RUN) scripts/09_results.py $(call option,data,DATA)
 
 bench: setup ## time our training, front ends and models beside what others use
-	@$(RUN) scripts/13_bench.py
+	@$(RUN) scripts/13_bench.py $(SOURCES)
 
 engine: ## measure what many models at once cost and give
 	@$(PYTHON) scripts/00_setup.py --search
-	@$(RUN) scripts/20_engine.py
+	@$(RUN) scripts/20_engine.py $(SOURCES)
 
 listening: setup ## measure the published spotters on long recordings, and choose their thresholds
-	@$(RUN) scripts/18_listening.py
+	@$(RUN) scripts/18_listening.py $(SOURCES)
 
 publish-models: setup ## for maintainers: copy this machine's models to the published ones, to be measured
 	@$(RUN) scripts/15_publish.py --only models
@@ -96,7 +103,7 @@ publish-searches: setup ## for maintainers: copy what this machine's searches fo
 	@$(RUN) scripts/15_publish.py --only searches
 
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
-	@$(RUN) scripts/15_publish.py
+	@$(RUN) scripts/15_publish.py $(SOURCES)
 
 render: setup ## for maintainers: write the README, docs, plots and page from the published results
 	@$(RUN) scripts/16_render.py
@@ -127,15 +134,26 @@ portable: ## test that a seed gives the same models on other processors, emulate
 
 fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
 	@$(PYTHON) scripts/00_setup.py --tests
-	@PYTHONPATH=scripts:tests $(RUN) -m fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+	@PYTHONPATH=scripts:tests $(RUN) -m fuzz $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
 lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
-clean: ## remove what runs on this machine made; keeps downloads, .venv and all that is published
-	rm -rf models/local models/synthetic results/local results/synthetic data/real data/synthetic
+clean: ## remove what runs on this machine made; keeps own words, searches, downloads, .venv, your files, all that is published
+	@for store in local synthetic; do \
+	  rm -rf models/$$store/*/seed-*; \
+	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
+	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
+	  (cd results/$$store 2> /dev/null && rm -f latency/*.json runs/*.jsonl runs/bench.json runs/engine.json \
+	    runs/listening.json derived/versions.* derived/claims.json derived/examples.json page/index.html page/*.svg \
+	    published.log*); \
+	done; \
+	rm -f $(foreach folder,data/real data/synthetic,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \
+	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic; do \
+	  test -d $$folder && find $$folder -type d -empty -delete && test -d $$folder && ls -d $$folder/*; done | \
+	  sed '1i kept (yours, own words, searches; remove by hand what you need no more):'; true
 
 help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo

@@ -4,13 +4,16 @@
 With --search it also installs what several models at once need, with --tests that and what the tests need.
 """
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
 OLDEST, NEWEST = (3, 10), (3, 13)
 NEEDED_GB = 5  # the packages take 2.6 GB, their download 1 GB, the data 0.8 GB
 
@@ -55,33 +58,96 @@ def wanted(lists):
     return "\n".join(parts)
 
 
+def is_installed(lists):
+    """Tell whether .venv has every package of the lists, in the version that is pinned."""
+    pins = []
+    for name in lists:
+        with open(os.path.join(ROOT, name)) as file:
+            pins += re.findall(r"^[\w.-]+==[\w.]+", file.read(), re.M)
+    code = "import sys\nfrom importlib.metadata import version\n" + \
+        "for name, _, pinned in (pin.partition('==') for pin in sys.argv[1:]): assert version(name) == pinned"  # fmt: skip
+    return answer(["-c", code] + pins) is not None
+
+
+def answer(arguments):
+    """Return what the Python of .venv prints, or None where it fails; -I: whatever PYTHONPATH says."""
+    try:
+        return subprocess.check_output([PYTHON, "-I"] + arguments, stderr=subprocess.STDOUT).decode()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def create():
+    """Make .venv, also in place of one of another Python, or without pip, as a creation that was stopped leaves it."""
+    if answer(["-c", "import sys; print(sys.version)"]) == sys.version + "\n" and answer(["-m", "pip", "--version"]):
+        return
+    print("creating %s" % VENV)
+    sys.stdout.flush()
+    if os.path.islink(VENV):
+        os.remove(VENV)  # what it leads to is not ours
+    import venv
+
+    venv.create(VENV, clear=True, symlinks=True, with_pip=True)
+
+
 def install(lists):
-    """Create .venv and install the lists, unless the stamp says that these very lists are in."""
-    python = os.path.join(VENV, "bin", "python")
+    """Create .venv and install the lists, unless the stamp says that these very lists are in, and they are."""
     stamp = os.path.join(VENV, "installed-" + lists[-1].replace("/", "-"))
     text = wanted(lists)
-    if os.path.exists(stamp) and os.access(python, os.X_OK):
+    if os.path.exists(stamp):
         with open(stamp) as file:
-            if file.read() == text:
+            if file.read() == text and is_installed(lists):
                 return
     check_disk()
     try:
-        if not os.access(python, os.X_OK):
-            print("creating %s" % VENV)
-            subprocess.check_call([sys.executable, "-m", "venv", "--clear", VENV])
-        print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
-        sys.stdout.flush()
-        arguments = [part for name in lists for part in ("-r", os.path.join(ROOT, name))]
-        subprocess.check_call([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"] + arguments)
-    except subprocess.CalledProcessError:
-        fail("the packages could not be installed, see above: fix that (the network?) and run make again")
-    except KeyboardInterrupt:
-        fail("stopped; run make again to go on")
+        create()
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        fail("%s can't be made (%s): remove what is there and run make again" % (VENV, error))
+    print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
+    sys.stdout.flush()
+    pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
+    if not is_installed(lists):
+        fail(
+            "pip did not put the packages into .venv, by one of its settings: see `pip config list` and remove that one"
+        )
     with open(stamp, "w") as file:
         file.write(text)
 
 
-if __name__ == "__main__":
+def pip_settings():
+    """Return an environment with the user's settings of pip, but for those by which packages land outside of .venv."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    lines = (answer(["-m", "pip", "config", "list"]) or "").splitlines()
+    for line in sorted(lines, key=lambda line: line.startswith(":env:")):  # they take precedence
+        found = re.match(r"(?:global|install|:env:)\.([\w-]+)=(['\"].*['\"])$", line)
+        if found and found.group(1) not in ("target", "prefix", "root", "user", "config-file"):
+            environment["PIP_" + found.group(1).upper().replace("-", "_")] = ast.literal_eval(found.group(2))
+    return environment
+
+
+def pip_install(arguments):
+    """Let pip install into .venv."""
+    command = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = subprocess.Popen(command + arguments, env=pip_settings(), stderr=subprocess.PIPE)
+    said = b""
+    try:
+        for line in pip.stderr:
+            said += line
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+        status = pip.wait()
+    except KeyboardInterrupt:  # its own traceback is not shown
+        pip.terminate()
+        pip.wait()
+        raise
+    if status:
+        network = re.search(b"Retrying|ConnectionPool|Connection|Timeout|timed out|name resolution", said)
+        what = "check the network" if network else "mend that"
+        fail("the packages could not be installed, see above: %s and run make again" % what)
+
+
+def main():
     if "--help" in sys.argv or "-h" in sys.argv:
         print(__doc__ + "\nexamples:\n  python3 scripts/00_setup.py\n  python3 scripts/00_setup.py --search\n"
               "  python3 scripts/00_setup.py --tests")  # fmt: skip
@@ -93,3 +159,10 @@ if __name__ == "__main__":
     if "--tests" in sys.argv:
         lists.append("tests/requirements.txt")
     install(lists)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        fail("stopped: run make again to go on")

@@ -9,9 +9,9 @@ from pipeline import cli
 from pipeline.data.sources import load_speech, load_weather
 
 EXAMPLES = """\
-  python scripts/01_download.py
-  python scripts/01_download.py --data real --mirror ~/downloads
-  python scripts/01_download.py --jena my_station.csv.xz --speech my_recordings/"""
+  .venv/bin/python scripts/01_download.py
+  .venv/bin/python scripts/01_download.py --data real --mirror ~/downloads
+  .venv/bin/python scripts/01_download.py --jena my_station.csv.xz --speech my_recordings/"""
 
 
 def main() -> None:

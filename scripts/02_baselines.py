@@ -23,9 +23,9 @@ from pipeline.study.naive import write_naive_forecasts
 from pipeline.versions.baselines import STUDIES
 
 EXAMPLES = """\
-  python scripts/02_baselines.py
-  python scripts/02_baselines.py forecasters --seeds 3
-  python scripts/02_baselines.py spotters --versions ds_cnn_mfcc ds_cnn_stft"""
+  .venv/bin/python scripts/02_baselines.py
+  .venv/bin/python scripts/02_baselines.py forecasters --seeds 3
+  .venv/bin/python scripts/02_baselines.py spotters --versions ds_cnn_mfcc ds_cnn_stft"""
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from pipeline.store import latest_path
 from pipeline.versions.catalogue import VERSIONS
 
 EXAMPLES = """\
-  python scripts/08_measure.py
-  python scripts/08_measure.py --host pi@raspberrypi.local --verify
-  python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi" --wheels
-  python scripts/08_measure.py --emulated"""
+  .venv/bin/python scripts/08_measure.py
+  .venv/bin/python scripts/08_measure.py --host pi@raspberrypi.local --verify
+  .venv/bin/python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi" --wheels
+  .venv/bin/python scripts/08_measure.py --emulated"""
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from device.cli import parser, run
 from pipeline import cli, files
 
 EXAMPLES = """\
-  python scripts/09_results.py
-  python scripts/09_results.py --data synthetic"""
+  .venv/bin/python scripts/09_results.py
+  .venv/bin/python scripts/09_results.py --data synthetic"""
 
 
 def main() -> None:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from device import artifact  # first: it says how numpy computes
+
+# isort: split
 import numpy as np
 
-from device import artifact
 from device.audio import RATE, Audio, read_wav
 from device.cli import add_number, parser, run
 from device.errors import UserError
@@ -22,11 +24,11 @@ from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_o
 from device.runtime import try_out
 
 EXAMPLES = """\
-  python scripts/10_listen.py
-  python scripts/10_listen.py --wav meeting.wav --json
-  arecord -q -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw
-  python scripts/10_listen.py --sensitivity low --keep heard/
-  python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
+  .venv/bin/python scripts/10_listen.py
+  .venv/bin/python scripts/10_listen.py --wav meeting.wav --json
+  arecord -q -f S16_LE -r 16000 -c 1 -t raw | .venv/bin/python scripts/10_listen.py --raw
+  .venv/bin/python scripts/10_listen.py --sensitivity low --keep heard/
+  .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
 
@@ -61,7 +63,8 @@ def main() -> None:
     else:
         chunks = from_microphone()
     for chunk in chunks:
-        if heard := listener.process(chunk):
+        heard = listener.process(chunk)
+        if heard:
             show(heard, arguments.json)
             if arguments.keep:
                 keep(arguments.keep, heard, listener.second)
@@ -87,8 +90,10 @@ def from_wav(path: Path) -> Iterator[Audio]:
 
 def from_raw() -> Iterator[Audio]:
     """Yield chunks [HOP] of standard input."""
-    while len(data := sys.stdin.buffer.read(2 * HOP)) == 2 * HOP:
+    data = sys.stdin.buffer.read(2 * HOP)
+    while len(data) == 2 * HOP:
         yield np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
+        data = sys.stdin.buffer.read(2 * HOP)
 
 
 def from_microphone() -> Iterator[Audio]:

@@ -20,9 +20,9 @@ from device.log import BETWEEN, WAITING, Log, Notice, Tally, lines
 from device.runtime import try_out
 
 EXAMPLES = """\
-  python scripts/11_forecast.py sensor.csv
-  python scripts/11_forecast.py sensor.csv --follow
-  tail -n +1 -f sensor.csv | python scripts/11_forecast.py - --follow --json"""
+  .venv/bin/python scripts/11_forecast.py sensor.csv
+  .venv/bin/python scripts/11_forecast.py sensor.csv --follow
+  tail -n +1 -f sensor.csv | .venv/bin/python scripts/11_forecast.py - --follow --json"""
 MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
 
 

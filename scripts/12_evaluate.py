@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import cli  # first: it says how numpy computes
+
+# isort: split
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +26,6 @@ from device.cli import number_in, parser, run
 from device.errors import UserError
 from device.frontend import FRONT_ENDS, FrontEnd, Mfcc, from_dict, to_dict
 from device.runtime import try_out
-from pipeline import cli
 from pipeline.data.sources import Sources, load_speech, load_weather
 from pipeline.metrics import KB
 
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
     from pipeline.train.task import Task
 
 EXAMPLES = """\
-  python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
-  python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting --front-end logmel:mel_bins=24,step=256 \\
-      --labels down,stop,right,left,up,yes,no,go
-  python scripts/12_evaluate.py theirs.tflite --task forecasting --mean 9.107597,75.904076 --std 8.654228,16.557091"""
+  .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
+  .venv/bin/python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting \\
+      --front-end logmel:mel_bins=24,step=256 --labels down,stop,right,left,up,yes,no,go
+  .venv/bin/python scripts/12_evaluate.py theirs.tflite --task forecasting \\
+      --mean 9.107597,75.904076 --std 8.654228,16.557091"""
 OPTIONS = {FORECASTING: ("mean", "std"), SPOTTING: ("front_end", "labels")}  # what they say stands on a card
 
 

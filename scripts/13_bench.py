@@ -7,6 +7,7 @@ and eager tf.signal. Quantisation: an inference with and without it. Memory: the
 a version that was not built here is built first. An interrupted bench resumes.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -29,9 +30,13 @@ from pipeline.measure.bench_training import bench_step
 from pipeline.store import store_of
 from pipeline.versions.catalogue import FORECASTERS, INT8_FLOAT_PAIRS, SPOTTERS, VERSIONS
 
+EXAMPLES = """\
+  .venv/bin/python scripts/13_bench.py
+  .venv/bin/python scripts/13_bench.py --data synthetic"""
+
 
 def main() -> None:
-    options = parser(__doc__, "  python scripts/13_bench.py\n  python scripts/13_bench.py --data synthetic")
+    options = parser(__doc__, EXAMPLES)
     cli.add_sources(options)
     arguments = options.parse_args()
     sources = cli.sources(arguments)
@@ -45,7 +50,7 @@ def main() -> None:
         },
         "quantisation": {name: partial(bench_quantisation, name) for name in INT8_FLOAT_PAIRS},
         "training": {name: partial(bench_training, name, sources) for name in FORECASTERS},
-        "memory": {name: partial(bench_memory, name, arguments.data) for name in VERSIONS},
+        "memory": {name: partial(bench_memory, name, arguments.data, sys.argv[1:]) for name in VERSIONS},
         "steps": dict(step_rows(sources)),
     }
     write_bench(store_of(load_weather(sources).identity).bench_path, parts)

@@ -20,8 +20,8 @@ from pipeline.study.trials import BY_SPEAKER
 from pipeline.versions.catalogue import RECIPES, VERSIONS
 
 EXAMPLES = """\
-  python scripts/14_seeds.py improved
-  python scripts/14_seeds.py report --seeds 10 --versions th_a th_b --jobs 4"""
+  .venv/bin/python scripts/14_seeds.py improved
+  .venv/bin/python scripts/14_seeds.py report --seeds 10 --versions th_a th_b --jobs 4"""
 
 
 def main() -> None:

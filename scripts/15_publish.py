@@ -11,9 +11,9 @@ from pipeline import cli
 from pipeline.report.publish import publish, publish_models, publish_searches
 
 EXAMPLES = """\
-  python scripts/15_publish.py --only models
-  python scripts/15_publish.py --only searches
-  python scripts/15_publish.py"""
+  .venv/bin/python scripts/15_publish.py --only models
+  .venv/bin/python scripts/15_publish.py --only searches
+  .venv/bin/python scripts/15_publish.py"""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pipeline.report.render import rendered
 
 
 def main() -> None:
-    parser(__doc__, "  python scripts/16_render.py").parse_args()
+    parser(__doc__, "  .venv/bin/python scripts/16_render.py").parse_args()
     for path, content in rendered().items():
         files.write_text(path, content)
 

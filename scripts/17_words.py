@@ -4,7 +4,6 @@ At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, th
 and _other_ hold what is no word, such as what 10_listen.py --keep has written. See docs/own-words.md.
 """
 
-import os
 from dataclasses import replace
 
 from pipeline import cli  # first: it says how numpy computes
@@ -15,14 +14,13 @@ from pipeline.reference import SEED
 from pipeline.words import train_words
 
 EXAMPLES = """\
-  python scripts/17_words.py --speech ~/my_words
-  python scripts/17_words.py --speech my_words.zip --mirror ~/downloads --seed 7"""
+  .venv/bin/python scripts/17_words.py --speech ~/my_words
+  .venv/bin/python scripts/17_words.py --speech my_words.zip --mirror ~/downloads --seed 7"""
 
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    seed = os.environ.get("SEED") or str(SEED)
-    add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), seed, f"$SEED, or {SEED}")
+    add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), SEED)
     cli.add_sources(options)
     arguments = options.parse_args()
     print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))

@@ -12,8 +12,8 @@ from pipeline.measure.bench import spotters
 from pipeline.measure.listeners import measure_listeners
 
 EXAMPLES = """\
-  python scripts/18_listening.py
-  python scripts/18_listening.py models/local/report/kws_a.tflite.zlib"""
+  .venv/bin/python scripts/18_listening.py
+  .venv/bin/python scripts/18_listening.py models/local/report/kws_a.tflite.zlib"""
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ from device.errors import UserError
 from pipeline.reference import SEED
 
 EXAMPLES = """\
-  python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
-  python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4
-  python scripts/19_search.py --limits "size_kb<8 total_ms<40" --host pi@raspberrypi.local"""
+  .venv/bin/python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
+  .venv/bin/python scripts/19_search.py --task forecasting --limits "size_kb<1.5 t_mae_c<0.5" --jobs 4
+  .venv/bin/python scripts/19_search.py --limits "size_kb<8 total_ms<40" --host pi@raspberrypi.local"""
 TRIALS = (1, 10_000)
 SEEDS = (0, 2**32 - 10)  # the finalists take the next ones
 
@@ -31,33 +31,24 @@ SEEDS = (0, 2**32 - 10)  # the finalists take the next ones
 def main() -> None:
     tasks = (SPOTTING, FORECASTING)
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument(
-        "--limits",
-        default=os.environ.get("LIMITS"),
-        metavar="TEXT",
-        help='such as "size_kb<8 accuracy_pct>94" (default: $LIMITS)',
-    )
+    options.add_argument("--limits", metavar="TEXT", help='such as "size_kb<8 accuracy_pct>94"')
     options.add_argument(
         "--task",
         type=cli.one_of(tasks),
-        default=os.environ.get("TASK") or tasks[0],
+        default=tasks[0],
         metavar="{" + ",".join(tasks) + "}",
-        help=f"default: $TASK, or {tasks[0]}",
+        help=f"default: {tasks[0]}",
     )
-    add_number(options, "--trials", "recipes to try", TRIALS, os.environ.get("TRIALS") or 60, "$TRIALS, or 60")
+    add_number(options, "--trials", "recipes to try", TRIALS, 60)
     cli.add_jobs(options, len(os.sched_getaffinity(0)))
-    add_number(options, "--seed", "of all randomness", SEEDS, os.environ.get("SEED") or SEED, f"$SEED, or {SEED}")
-    options.add_argument(
-        "--name",
-        default=os.environ.get("SEARCH") or None,
-        help="of the search and its model (default: $SEARCH, or from the limits)",
-    )
+    add_number(options, "--seed", "of all randomness", SEEDS, SEED)
+    options.add_argument("--name", help="of the search and its model (default: from the limits)")
     options.add_argument(
         "--split",
         type=cli.one_of(("lists", "speaker")),
-        default=os.environ.get("SPLIT") or "lists",
+        default="lists",
         metavar="{lists,speaker}",
-        help="of the clips: by the course's lists, or no speaker in two splits (default: $SPLIT, or lists)",
+        help="of the clips: by the course's lists, or no speaker in two splits (default: lists)",
     )
     options.add_argument("--host", help="time the finalists there: any name that ssh takes (default: here)")
     cli.add_sources(options)

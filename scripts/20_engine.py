@@ -14,9 +14,13 @@ from pipeline.measure.engine import measure_engine
 from pipeline.report.engine import engine_table
 from pipeline.store import store_of
 
+EXAMPLES = """\
+  .venv/bin/python scripts/20_engine.py
+  .venv/bin/python scripts/20_engine.py --data synthetic"""
+
 
 def main() -> None:
-    options = parser(__doc__, "  python scripts/20_engine.py\n  python scripts/20_engine.py --data synthetic")
+    options = parser(__doc__, EXAMPLES)
     cli.add_sources(options)
     sources = cli.sources(options.parse_args())
     result = measure_engine(sources)

@@ -18,9 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def clean_environment() -> dict[str, str]:
-    names = ["DATA", "DATA_MIRROR", "JENA", "SPEECH", "OTHER", "SEED", "RECIPE", "JOBS", "RAY_ADDRESS"]
-    names += ["LIMITS", "TASK", "TRIALS", "SEARCH"]
-    return {key: value for key, value in os.environ.items() if key not in names}
+    return {key: value for key, value in os.environ.items() if key not in ("DATA_MIRROR", "RAY_ADDRESS")}
 
 
 def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:

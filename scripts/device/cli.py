@@ -22,7 +22,7 @@ def parser(doc: str, examples: str) -> argparse.ArgumentParser:
 
 
 def number_in(kind: type[Number], low: Number, high: Number) -> Callable[[str], Number]:
-    """Return a type for an option: a number from `low` to `high`. It also checks a default that is a text."""
+    """Return a type for an option: a number from `low` to `high`."""
 
     def check(text: str) -> Number:
         try:
@@ -42,14 +42,13 @@ def add_number(
     name: str,
     help_text: str,
     within: tuple[Number, Number],
-    default: Number | str | None,
+    default: Number | None,
     default_text: str = "%(default)s",
 ) -> None:
     """Add an option that takes a number; its help says the range.
 
     Args:
         within: the smallest and the largest number that it takes; their type is the option's.
-        default: a number, or a text from a variable, which is checked as if it were given.
         default_text: what the help says of the default.
     """
     low, high = within

@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Model:
                 self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError) as error:
-            reason = next(iter(str(error).splitlines()), "it gives no reason")
+            reason = next(iter(str(error).splitlines()), "without a reason: perhaps it needs more memory")
             raise UserError(f"{name}: the TFLite runtime refuses it ({reason})") from None
         for line in notices:
             if not line.startswith("INFO:"):  # it says with each model that it uses XNNPACK
@@ -77,7 +78,7 @@ class Model:
         try:
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            reason = next(iter(str(error).splitlines()), "it gives no reason")
+            reason = next(iter(str(error).splitlines()), "without a reason: perhaps it needs more memory")
             raise UserError(f"{self.name}: the TFLite runtime can't run it ({reason})") from None
 
     def get(self) -> Array:
@@ -172,7 +173,8 @@ def try_out(content: bytes, name: str) -> None:
     To be called before this process has threads, so that the child is a whole copy of it.
 
     Raises:
-        UserError: as Model and its predict; the runtime crashes, or takes more time or memory than a model for a Pi.
+        UserError: as Model and its predict; the runtime crashes or is not whole, or takes more time or memory than a
+            model for a Pi.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -184,26 +186,34 @@ def try_out(content: bytes, name: str) -> None:
     _, status = os.waitpid(child, 0)
     if said:
         raise UserError(said)
-    if os.WIFSIGNALED(status):
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+        raise UserError(f"{name}: more than {MOST_SECONDS} s to run it once: this is no model for a Pi")
+    if status:
         how = signal.strsignal(os.WTERMSIG(status))
         raise UserError(f"{name}: the TFLite runtime crashes on it ({how}): fetch or make it again")
-    if status:
-        raise UserError(f"{name}: more than {MOST_BYTES >> 20} MiB to run it: this is no model for a Pi")
 
 
 def _try_and_exit(content: bytes, name: str, writer: int) -> None:
     """Try a model in the child process, within limits; write what is wrong to `writer`."""
-    status = 1
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        limits = {resource.RLIMIT_CPU: MOST_SECONDS, resource.RLIMIT_AS: MOST_BYTES, resource.RLIMIT_CORE: 0}
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        limits = {resource.RLIMIT_CPU: MOST_SECONDS, resource.RLIMIT_AS: taken + MOST_BYTES, resource.RLIMIT_CORE: 0}
         for kind, most in limits.items():
             _, hard = resource.getrlimit(kind)
             resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
         model = Model(content, name)
         model.predict(np.zeros((1, *model.input_shape), np.float32))
-        status = 0
     except UserError as error:
         os.write(writer, str(error).encode()[:1000])
+    except MemoryError:
+        what = f"{name}: more than {MOST_BYTES >> 20} MiB to run it: this is no model for a Pi"
+        os.write(writer, what.encode())
+    except Exception as error:  # such as of a numpy that the runtime was not built for
+        cause: BaseException = error
+        while before := cause.__cause__ or cause.__context__:
+            cause = before
+        what = f"the TFLite runtime does not work here ({cause}): install what requirements-pi.txt or -32bit.txt names"
+        os.write(writer, what.encode()[:1000])
     finally:
-        os._exit(status)
+        os._exit(0)

@@ -6,6 +6,15 @@ here before they import anything else.
 
 import os
 
+from device import require
+
+# by the names that they are imported by; a test holds them to requirements.txt
+PACKAGES = (
+    *("tensorflow", "tf_keras", "tensorflow_model_optimization", "scipy", "pandas", "soundfile", "requests", "zopfli"),
+    *("matplotlib", "markdown", "tqdm", "espeakng_loader"),
+)
+require(*PACKAGES)
+
 # tensorflow-model-optimization works with Keras 2 only
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

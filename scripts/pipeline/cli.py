@@ -13,7 +13,7 @@ DATA_CHOICES = ("auto", "real", "synthetic")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """Return a type for an option; unlike `choices` it also checks a default that comes from a variable."""
+    """Return a type for an option that takes one of `names`; unlike `choices`, it allows none where several may be."""
     allowed = tuple(names)
 
     def check(text: str) -> str:
@@ -24,37 +24,42 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
     return check
 
 
+def path(text: str) -> Path:
+    """Return a path; `~` is the user's home, which few shells expand in `make words SPEECH=~/my_words`."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - where there is no such user, Path's raises
+
+
 def add_data(options: argparse._ActionsContainer) -> None:
-    """Add the option that stands for the variable DATA."""
+    """Add the option that says whether data are real."""
     options.add_argument(
         "--data",
         type=one_of(DATA_CHOICES),
-        default=os.environ.get("DATA") or DATA_CHOICES[0],
+        default=DATA_CHOICES[0],
         metavar="{" + ",".join(DATA_CHOICES) + "}",
         help="auto: real data, or synthetic data where there are none; real refuses synthetic data",
     )
 
 
 def add_sources(options: argparse.ArgumentParser) -> None:
-    """Add the options on where data come from; their defaults are the make variables of the same meaning."""
-    group = options.add_argument_group("data (defaults from the variables DATA, DATA_MIRROR, JENA, SPEECH, OTHER)")
+    """Add the options on where data come from."""
+    group = options.add_argument_group("data")
     add_data(group)
-    for name, variable, text in (
-        ("--mirror", "DATA_MIRROR", "folder to take data files from before the network"),
-        ("--jena", "JENA", "your own weather CSV (plain, gz, xz or zip) in place of the official one"),
-        (
-            "--speech",
-            "SPEECH",
-            "your own folder or archive of <word>/*.wav (flac, ogg, mp3) in place of the official one",
-        ),
+    group.add_argument(
+        "--mirror",
+        type=path,
+        default=os.environ.get("DATA_MIRROR") or None,
+        metavar="PATH",
+        help="folder to take data files from before the network (default: the variable DATA_MIRROR)",
+    )
+    for name, text in (
+        ("--jena", "your own weather CSV (plain, gz, xz or zip) in place of the official one"),
+        ("--speech", "your own folder or archive of <word>/*.wav (flac, ogg, mp3) in place of the official one"),
         (
             "--other",
-            "OTHER",
             "folder or archive of speech/, words/, noise/ or <word>/ that are no words; speech_commands_v0.02: 2.4 GB",
         ),
     ):
-        value = os.environ.get(variable)
-        group.add_argument(name, type=Path, default=Path(value) if value else None, metavar="PATH", help=text)
+        group.add_argument(name, type=path, metavar="PATH", help=text)
 
 
 def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
@@ -63,10 +68,9 @@ def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
 
 
 def add_jobs(options: argparse.ArgumentParser, usual: int) -> None:
-    """Add the option that stands for the variable JOBS; without it, `usual` models at once."""
-    default = os.environ.get("JOBS") or str(usual)
-    help_text = "models at once, by Ray; RAY_ADDRESS: on a cluster"
-    add_number(options, "--jobs", help_text, (1, 1000), default, f"$JOBS, or {usual}")
+    """Add the option that says how many models are made at once; without it, `usual`."""
+    help_text = "models at once, by Ray; with the variable RAY_ADDRESS on a cluster"
+    add_number(options, "--jobs", help_text, (1, 1000), usual)
 
 
 def import_tensorflow() -> None:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from helpers import ROOT, clean_environment, wav_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device import artifact, checks
+from device import artifact, checks, runtime
 from device.errors import UserError
 from device.frontend import Mfcc, extractor, from_dict, to_dict
 from device.quiet import held_stderr
@@ -282,6 +283,42 @@ def test_a_model_that_is_tried_out_gives_the_error_of_its_own() -> None:
     try_out(MODELS["th_b"], "th_b")
     with pytest.raises(UserError, match="not a valid Flatbuffer"):
         try_out(MODELS["th_b"][:100], "th_b")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ImportError("of another numpy"), "the TFLite runtime does not work here .of another numpy.: install "),
+        (MemoryError(), "th_b: more than 1024 MiB to run it"),
+        (UserError("what is wrong"), "^what is wrong$"),
+    ],
+)
+def test_what_stops_a_model_that_is_tried_out_is_named(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runtime, "Model", fail)
+    with pytest.raises(UserError, match=said):
+        try_out(MODELS["th_b"], "th_b")
+
+
+def test_a_model_that_takes_too_long_when_it_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def go_on(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(runtime, "Model", go_on)
+    monkeypatch.setattr(runtime, "MOST_SECONDS", 1)
+    with pytest.raises(UserError, match="th_b: more than 1 s to run it"):
+        try_out(MODELS["th_b"], "th_b")
+
+
+def test_memory_that_was_taken_before_a_model_is_tried_out_is_not_the_models() -> None:
+    """As OpenBLAS takes it where there are many processors."""
+    with mmap.mmap(-1, 2 * runtime.MOST_BYTES):
+        try_out(MODELS["kws_a"], "kws_a")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

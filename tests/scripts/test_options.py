@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import number_in
+from pipeline import cli
+from pipeline.data.sources import Sources
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -69,10 +71,16 @@ def test_values_out_of_range(script: str, option: str, values: tuple[str, ...]) 
         assert "Traceback" not in done.stderr
 
 
-def test_a_variable_is_checked_as_the_option_is() -> None:
-    done = run("04_th_b.py", SEED="minus one")
-    assert done.returncode == 2
-    assert "argument --seed: 'minus one' is no whole number from 0 to 4294967295" in done.stderr.splitlines()[-1]
+def test_the_home_of_a_path_is_found_where_the_shell_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `make words SPEECH=~/my_words`, but in bash."""
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("DATA_MIRROR", "~/mirror")
+    options = argparse.ArgumentParser()
+    cli.add_sources(options)
+    arguments = options.parse_args(["--jena=~/a.csv", "--speech=~", "--other", "~nobody_of_this_name/b"])
+    assert cli.sources(arguments) == Sources(
+        "auto", Path("/home/me/mirror"), Path("/home/me/a.csv"), Path("/home/me"), other=Path("~nobody_of_this_name/b")
+    )
 
 
 @pytest.fixture

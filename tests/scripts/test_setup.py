@@ -1,15 +1,19 @@
 """The check before anything is installed."""
 
 import importlib.util
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
-from helpers import ROOT, clean_environment
+from helpers import ROOT, clean_environment, zip_bytes
 
 
 @pytest.fixture
@@ -51,6 +55,125 @@ def test_old_pythons_get_one_line_not_a_syntax_error(name: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project that needs one small package, which pip finds by a setting of the user's."""
+    root = tmp_path / "checkout"
+    (root / "scripts").mkdir(parents=True)
+    shutil.copyfile(ROOT / "Makefile", root / "Makefile")
+    script = (ROOT / "scripts" / "00_setup.py").read_text()
+    (root / "scripts" / "00_setup.py").write_text(script.replace("NEEDED_GB = 5", "NEEDED_GB = 0"))
+    (root / "requirements.txt").write_text("-c requirements.lock\ntiny==1.0  # a package\n")
+    (root / "requirements.lock").write_text("tiny==1.0\n")
+    (tmp_path / "wheels").mkdir()
+    files = {"tiny.py": b"", "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"}
+    files["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files["tiny-1.0.dist-info/RECORD"] = b"".join(b"%s,,\n" % name.encode() for name in files)
+    (tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl").write_bytes(zip_bytes(files))
+    return root
+
+
+def set_up(checkout: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    (checkout.parent / "home").mkdir(exist_ok=True)
+    others = {name: value for name, value in clean_environment().items() if not name.startswith(("PIP_", "XDG_"))}
+    mine = {
+        "HOME": str(checkout.parent / "home"),
+        "PIP_FIND_LINKS": str(checkout.parent / "wheels"),
+        "PIP_NO_INDEX": "1",
+    }
+    command = ["make", "setup", f"PYTHON={sys.executable}"]
+    return subprocess.run(command, cwd=checkout, env={**others, **mine, **settings}, capture_output=True, text=True)
+
+
+def has_package(checkout: Path) -> bool:
+    python = checkout / ".venv" / "bin" / "python"
+    return subprocess.run([python, "-I", "-c", "import tiny, pip"], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole environment, to be copied: to make one takes seconds."""
+    path = tmp_path_factory.mktemp("environment") / ".venv"
+    venv.create(path, symlinks=True, with_pip=True)
+    return path
+
+
+def test_a_link_to_an_environment_without_pip_is_replaced_and_nothing_behind_it_removed(checkout: Path) -> None:
+    elsewhere = checkout.parent / "elsewhere"
+    venv.create(elsewhere, symlinks=True)
+    (elsewhere / "mine").touch()
+    (checkout / ".venv").symlink_to(elsewhere)
+    done = set_up(checkout)
+    assert done.returncode == 0, done.stderr
+    assert has_package(checkout)
+    assert not (checkout / ".venv").is_symlink()
+    assert (elsewhere / "mine").exists()
+
+
+def test_settings_of_pip_and_python_lead_nothing_elsewhere(checkout: Path, environment: Path) -> None:
+    shutil.copytree(environment, checkout / ".venv", symlinks=True)
+    config = checkout.parent / "pip.conf"
+    config.write_text(f"[global]\ntarget = {checkout.parent}/b\n[install]\nuser = true\n")
+    found_elsewhere = checkout.parent / "path"
+    shutil.unpack_archive(checkout.parent / "wheels" / "tiny-1.0-py3-none-any.whl", found_elsewhere, "zip")
+    names = dict.fromkeys(("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"), f"{checkout.parent}/a")
+    done = set_up(checkout, PIP_CONFIG_FILE=str(config), PYTHONPATH=str(found_elsewhere), **names)
+    assert done.returncode == 0, done.stderr
+    assert has_package(checkout)
+    assert not (checkout.parent / "a").exists()
+    assert not (checkout.parent / "b").exists()
+    assert set_up(checkout).stdout == ""  # nothing is left to do
+    shutil.rmtree(next(checkout.glob(".venv/lib/*/site-packages/tiny-1.0.dist-info")))
+    assert "installing" in set_up(checkout).stdout
+
+
+def test_no_stamp_without_the_packages_nor_blame_of_the_network(checkout: Path, environment: Path) -> None:
+    shutil.copytree(environment, checkout / ".venv", symlinks=True)
+    done = set_up(checkout, PIP_DRY_RUN="1")
+    assert done.returncode == 2
+    assert "error: pip did not put the packages into .venv, by one of its settings" in done.stderr
+    (checkout / "requirements.txt").write_text("tiny==1.1\n")
+    done = set_up(checkout)
+    assert "error: the packages could not be installed, see above: mend that and run make again" in done.stderr
+    done = set_up(checkout, PIP_NO_INDEX="0", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1")
+    assert "error: the packages could not be installed, see above: check the network and run make" in done.stderr
+    assert not list(checkout.glob(".venv/installed*"))
+
+
+@pytest.mark.parametrize(
+    ("version", "pip", "made"),
+    [(sys.version, "pip 24", False), ("3.1 (main)", "pip 24", True), (sys.version, None, True)],
+)
+def test_an_environment_of_another_python_or_without_pip_is_made_again(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, pip: str | None, made: bool
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(setup, "VENV", str(tmp_path))
+    monkeypatch.setattr(venv, "create", lambda path, **_: found.append(path))
+    monkeypatch.setattr(setup, "answer", lambda arguments: f"{version}\n" if arguments[0] == "-c" else pip)
+    setup.create()
+    assert found == [str(tmp_path)] * made
+
+
+def interrupted_after(line: str, checkout: Path) -> str:
+    """Press Ctrl-C once the set-up has said a line; return what it says last."""
+    command = [sys.executable, str(checkout / "scripts" / "00_setup.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith(line):
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        return process.communicate()[1]
+
+
+def test_ctrl_c_ends_the_set_up_in_one_line_and_the_next_one_goes_on(checkout: Path) -> None:
+    for line in ("creating", "installing"):
+        assert interrupted_after(line, checkout) == "error: stopped: run make again to go on\n"
+    assert set_up(checkout).returncode == 0
+    assert has_package(checkout)
+
+
 def makefile_order(makefile: str) -> Callable[[str], int]:
     rules = re.findall(r"^([a-z_-]+):", makefile, re.M)
     return rules.index
@@ -75,8 +198,63 @@ def test_ray_is_installed_when_it_is_asked_for(variables: tuple[str, ...], asked
     assert ("00_setup.py --search" in done.stdout) is asked
 
 
+SHELL = {"DATA": "/srv/data", "SEED": "x", "HOST": "vm", "PYTHON": "python2", "RECIPE": "a", "PYTHONPATH": "/opt/ros"}
+SHELL |= dict.fromkeys(("JENA", "SPEECH", "OTHER", "SEEDS", "JOBS", "LIMITS", "TASK", "TRIALS", "SEARCH", "SPLIT"), "x")
+
+
+def planned(*arguments: str, **variables: str) -> str:
+    """What make would run."""
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, env={**clean_environment(), **variables}
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "target", ["all", "study", "words", "search", "seeds", "baselines", "bench", "publish", "fuzz"]
+)
+def test_variables_of_the_shell_change_nothing(target: str) -> None:
+    assert planned(target, **SHELL) == planned(target)
+
+
+def test_variables_of_the_command_line_become_options() -> None:
+    assert "03_th_a.py --recipe 'report' --seed '7' --data 'real' --jena 'it'\\''s $HOME.csv'" in " ".join(
+        planned("th_a", "SEED=7", "DATA=real", "JENA=it's $HOME.csv").split()
+    )
+    limits = "size_kb<8 accuracy_pct>94"
+    search = " ".join(planned("search", f"LIMITS={limits}", "HOST=me@pi", "SEARCH=mine", "JOBS=2").split())
+    assert f"19_search.py --limits '{limits}' \\ --name 'mine' --host 'me@pi' --jobs '2'" in search
+    assert planned("improved", "OTHER=a b").count("--recipe 'improved'") == 5
+    assert planned("study", "JOBS=3").count("--jobs '3'") == 3
+
+
+def test_pythons_path_is_not_the_shells(tmp_path: Path) -> None:
+    command = ["make", "--eval=show:; @echo [$${PYTHONPATH}$${PYTHONHOME}]", "show"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**clean_environment(), **SHELL})
+    assert done.stdout == "[]\n"
+
+
+def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    made = ["models/local/report/th_a.json", "models/synthetic/live/kws_a.tflite.zlib", "data/real/weather.npz"]
+    made += ["models/local/improved/seed-3/th_b.json", "results/local/runs/report.jsonl", "data/real/augmented-1.npy"]
+    made += ["results/local/latency/host.json", "results/synthetic/page/index.html", "data/synthetic/speech.npz"]
+    kept = ["models/local/words/words.json", "models/local/search/a.json", "results/local/search/a/journal.log"]
+    kept += ["results/local/runs/search/a.json", "results/local/words.json", "data/real/own_speech.npz"]
+    kept += ["data/real/own.csv", "models/local/report/mine.json", "data/downloads/a.zip", "models/report/th_a.json"]
+    for name in made + kept:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"Makefile", *kept}
+    assert {"data/real/own.csv", "models/local/words", "results/local/search"} <= set(done.stdout.splitlines())
+    assert not (tmp_path / "models" / "synthetic").exists()
+
+
 def test_every_package_is_pinned_in_the_lock() -> None:
     lock = set((ROOT / "requirements.lock").read_text().splitlines())
-    for path in (*ROOT.glob("requirements-search.txt"), ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"):
-        for name in re.findall(r"^([\w.-]+==[\w.]+)", path.read_text(), re.M):
+    for path in ("requirements.txt", "requirements-search.txt", "requirements-pi.txt", "tests/requirements.txt"):
+        for name in re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / path).read_text(), re.M):
             assert name.replace(".", "-", name.split("==")[0].count(".")) in lock, name

@@ -66,7 +66,7 @@ def test_here(tmp_path: Path) -> None:
 def test_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    for name in ("scripts", "requirements-pi.txt", "requirements.lock"):
+    for name in ("scripts", "requirements-pi.txt"):
         (root / name).symlink_to(ROOT / name)
     target = Device(tmp_path)
     with target.connect() as connection:

@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +128,14 @@ def _inference(folder: Path, name: str) -> Callable[[], float]:
     return seconds
 
 
-def bench_memory(name: str, data: str) -> int:
-    """Return the peak memory (MiB) of building a version, from its card; the version is built if it is missing."""
+def bench_memory(name: str, data: str, options: Sequence[str]) -> int:
+    """Return the peak memory (MiB) of building a version, from its card; the version is built if it is missing.
+
+    Args:
+        options: of its script, on where data come from; `data` is one of them.
+    """
     (script,) = files.SCRIPTS.glob(f"*_{name}.py")
-    subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, str(script), *options], check=True, stdout=subprocess.DEVNULL)
     card = latest(name, data)
     assert card is not None  # it was built just now
     peak: int = card.content["peak_memory_mib"]

@@ -139,8 +139,7 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
         UserError: too little disk, or the packages are not available.
     """
     requirements = _requirements(facts)
-    lists = [requirements, files.ROOT / "requirements.lock"]
-    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in lists)).hexdigest()[:16]
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     stamp = f"{wanted}-{facts['python']}"
     # the stamp alone does not tell: after an upgrade of the system, a venv may lead to a Python that is gone
     works = f"cd {folder} && venv/bin/python -c 'import numpy' >/dev/null 2>&1 && cat venv/installed || true"
@@ -150,7 +149,7 @@ def install(connection: Connection, folder: str, facts: dict[str, Any], wheels: 
         free = facts["free_mib"]
         raise UserError(f"{connection.host}: {free} MiB free, {NEEDED_MIB} are needed: free some space on it")
     print(f"{connection.host}: installing the runtime (some minutes)", flush=True)
-    _send(connection, folder, {path.name: path for path in lists})
+    _send(connection, folder, {requirements.name: requirements})
     source = ""
     if wheels:
         fetched = fetch_wheels(facts)

@@ -1,6 +1,5 @@
 """The main function of the version scripts: options, one model, and its card in a few lines."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from pipeline.reference import SEED
 from pipeline.store import NO_VERDICT, PUBLISHED
 
 EXAMPLES = """\
-  python scripts/{script}
-  python scripts/{script} --seed 7
-  python scripts/{script} --mirror ~/downloads
-  python scripts/{script} --data synthetic"""
+  .venv/bin/python scripts/{script}
+  .venv/bin/python scripts/{script} --seed 7
+  .venv/bin/python scripts/{script} --mirror ~/downloads
+  .venv/bin/python scripts/{script} --data synthetic"""
 
 
 def version_main(version: Version, doc: str | None) -> None:
@@ -31,12 +30,11 @@ def version_main(version: Version, doc: str | None) -> None:
         options.add_argument(
             "--recipe",
             type=one_of(version.recipes),
-            default=os.environ.get("RECIPE") or "report",
+            default="report",
             metavar="{" + ",".join(version.recipes) + "}",
-            help="which of the version's recipes (default: $RECIPE, or report)",
+            help="which of the version's recipes (default: report)",
         )
-        default = "$SEED, or that of the published model"
-        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), os.environ.get("SEED") or None, default)
+        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), None, "that of the published model")
         add_sources(options)
         arguments = options.parse_args()
         recipe = arguments.recipe
