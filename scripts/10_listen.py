@@ -67,9 +67,10 @@ def main() -> None:
     else:
         name, sound = "the microphone", from_microphone()
     model, words = f"{arguments.model.parent.name}/{card.name}", ", ".join(card.words)
+    of_card = "" if card.thresholds or arguments.threshold is not None else " (its card names none)"
     for at, chunk in enumerate(watched(chunks(sound, name))):
         if at == 0:
-            print(f"{model}: listening for {words}; threshold {threshold:g}; Ctrl-C ends it", file=sys.stderr)
+            print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}; Ctrl-C ends it", file=sys.stderr)
         if found := listener.process(chunk):
             show(found, arguments.json)
             if arguments.keep:

@@ -197,6 +197,16 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
         np.testing.assert_allclose(second, np.pad(whole, (0, RATE))[end - RATE : end], atol=1e-4)
 
 
+def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
+    card = spoken[0].with_name("kws_a.json")
+    content = json.loads(card.read_text())
+    content.pop("listening")
+    card.write_text(json.dumps(content))
+    listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]))
+    assert "threshold 0.8 (its card names none);" in run(*listen, "--sensitivity", "low").stderr
+    assert "threshold 0.9;" in run(*listen, "--threshold", "0.9").stderr
+
+
 def test_a_card_with_bad_thresholds_is_refused_by_the_listener(spoken: tuple[Path, Path]) -> None:
     card = spoken[0].with_name("kws_a.json")
     card.write_text(card.read_text().replace('"low": 1.0', '"low": NaN'))
