@@ -93,7 +93,7 @@ engine: ## measure what many models at once cost and give
 	@$(PYTHON) scripts/00_setup.py --search
 	@$(RUN) scripts/20_engine.py $(SOURCES)
 
-listening: setup ## measure the published spotters on long recordings, and choose their thresholds
+listening: setup ## measure the published spotters on long recordings (OTHER: sounds that are no words)
 	@$(RUN) scripts/18_listening.py $(SOURCES)
 
 publish-models: setup ## for maintainers: copy this machine's models to the published ones, to be measured

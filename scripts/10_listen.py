@@ -1,27 +1,30 @@
-"""Hear a spotter's words in a running sound: a microphone, a WAV file of any length, or raw PCM on standard input.
+"""Detect a spotter's words in a running sound: a microphone, a WAV file of any length, or standard input.
 
 Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone needs the
 package sounddevice. It prints one line per word: the second at which it was known, the word, its probability, and how
 long that took. The model's card names a threshold for each of three sensitivities, chosen on validation sounds.
 """
 
+import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from device import artifact  # first: it says how numpy computes
 
 # isort: split
 import numpy as np
 
-from device.audio import RATE, Audio, read_wav
+from device.audio import RATE, Audio, resample_blocks
 from device.cli import add_number, parser, run
 from device.errors import UserError
 from device.keep import keep
 from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
 from device.runtime import try_out
+from device.wav import stream_mono
 
 EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py
@@ -31,16 +34,19 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
+MUTE = 5  # seconds of zeros after which it is said
 
 
 def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     source = options.add_mutually_exclusive_group()
-    source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width")
-    source.add_argument("--raw", action="store_true", help="standard input: 16-bit little-endian, mono, 16 kHz")
+    source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width; -: as --raw")
+    source.add_argument(
+        "--raw", action="store_true", help="standard input: WAV, or without a header 16-bit little-endian, mono, 16 kHz"
+    )
     options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
     options.add_argument(
-        "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is heard"
+        "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is detected"
     )
     add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), None, "by --sensitivity")
     add_number(options, "--smoothing", "seconds to average over", (0.0, 10.0), DEFAULTS.smoothing)
@@ -56,59 +62,115 @@ def main() -> None:
     threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
     settings = Settings(threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
     listener = KeywordDetector(card, content, settings)
-    if arguments.wav:
-        chunks = from_wav(arguments.wav)
-    elif arguments.raw:
-        chunks = from_raw()
+    if arguments.raw or arguments.wav == Path("-"):
+        name, sound = "standard input", from_standard_input()
+    elif arguments.wav:
+        name, sound = str(arguments.wav), from_wav(arguments.wav)
     else:
-        chunks = from_microphone()
-    for chunk in chunks:
-        heard = listener.process(chunk)
-        if heard:
-            show(heard, arguments.json)
+        name, sound = "the microphone", from_microphone()
+    model, words = f"{arguments.model.parent.name}/{card.name}", ", ".join(card.words)
+    of_card = "" if card.thresholds or arguments.threshold is not None else " (its card names none)"
+    for at, chunk in enumerate(watched(chunks(sound, name))):
+        if at == 0:
+            print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}; Ctrl-C ends it", file=sys.stderr)
+        found = listener.process(chunk)
+        if found:
+            show(found, arguments.json)
             if arguments.keep:
-                keep(arguments.keep, heard, listener.second)
+                keep(arguments.keep, found, listener.second)
 
 
-def show(heard: Detection, as_json: bool) -> None:
+def show(found: Detection, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(heard)), flush=True)
+        print(json.dumps(asdict(found)), flush=True)
     else:
-        print(f"{heard.time:8.2f} s  {heard.word:8} {heard.confidence:5.2f}  {heard.latency_ms:6.2f} ms", flush=True)
+        print(f"{found.time:8.2f} s  {found.word:8} {found.confidence:5.2f}  {found.latency_ms:6.2f} ms", flush=True)
+
+
+def chunks(sound: Iterable[Audio], name: str) -> Iterator[Audio]:
+    """Yield chunks [HOP] of sound that comes in blocks, and of a second of silence after it for its last word.
+
+    Raises:
+        UserError: not even one chunk came.
+    """
+    waiting: Audio = np.zeros(0, np.float32)
+    came = False
+    for block in sound:
+        waiting = np.concatenate([waiting, block])
+        whole = len(waiting) // HOP * HOP
+        came = came or whole > 0
+        yield from waiting[:whole].reshape(-1, HOP)
+        waiting = waiting[whole:]
+    if not came:
+        raise UserError(f"no sound came in from {name}: check the recording, or the program that sends the sound")
+    end = np.pad(waiting, (0, RATE + HOP - len(waiting)))
+    yield from end[: len(end) // HOP * HOP].reshape(-1, HOP)
+
+
+def watched(sound: Iterator[Audio]) -> Iterator[Audio]:
+    """Yield chunks; say it once if they are all zeros for some seconds: even a quiet room has some noise."""
+    zeros = 0
+    for chunk in sound:
+        yield chunk
+        zeros = 0 if chunk.any() else zeros + HOP
+        if zeros >= MUTE * RATE:
+            print(f"all samples are zero for {MUTE} s: is the microphone muted, or another one meant?", file=sys.stderr)
+            yield from sound
 
 
 def from_wav(path: Path) -> Iterator[Audio]:
-    """Yield chunks [HOP] of a file, and of a second of silence after it, so that its last word is heard too."""
+    """Yield blocks of a file, or of a stream that has a path."""
     try:
         with path.open("rb") as file:
-            audio = read_wav(file, str(path))
+            yield from resample_blocks(*stream_mono(file, str(path)), str(path))
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
-    audio = np.pad(audio, (0, RATE + HOP - len(audio) % HOP))
-    yield from audio[: len(audio) // HOP * HOP].reshape(-1, HOP)
 
 
-def from_raw() -> Iterator[Audio]:
-    """Yield chunks [HOP] of standard input."""
-    data = sys.stdin.buffer.read(2 * HOP)
-    while len(data) == 2 * HOP:
-        yield np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
-        data = sys.stdin.buffer.read(2 * HOP)
+def from_standard_input() -> Iterator[Audio]:
+    """Yield blocks of a WAV stream, or of raw sound."""
+    file = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None: it was closed
+    yield from resample_blocks(*stream_mono(file, "standard input", headerless=True), "standard input")
 
 
 def from_microphone() -> Iterator[Audio]:
-    """Yield chunks [HOP] of the default microphone."""
+    """Yield blocks of the default microphone; where it has not the rate of the models, it is resampled."""
     try:
         import sounddevice
-    except (ImportError, OSError):
-        raise UserError("no microphone: install it (pip install sounddevice), or use --wav or --raw") from None
+    except ImportError as error:
+        raise UserError(f"sounddevice is not installed ({error}): pip install sounddevice; or use --raw") from None
+    except OSError as error:
+        raise UserError(
+            f"PortAudio library missing ({error}): sudo apt install libportaudio2; or use --raw with arecord"
+        ) from None
+    rate = RATE
     try:
-        with sounddevice.InputStream(RATE, HOP, channels=1, dtype="float32") as stream:
-            print("listening; Ctrl-C ends it", file=sys.stderr)
-            while True:
-                yield stream.read(HOP)[0][:, 0]
+        try:
+            stream = sounddevice.InputStream(RATE, HOP, channels=1, dtype="float32")
+        except sounddevice.PortAudioError:
+            stream = sounddevice.InputStream(None, HOP, channels=1, dtype="float32")  # None: the device's own rate
+            rate = round(stream.samplerate)
+        with stream:
+            yield from resample_blocks(_read(stream), rate, "the microphone")
     except sounddevice.PortAudioError as error:
-        raise UserError(f"no microphone ({error}): attach one, or use --wav or --raw") from None
+        raise UserError(
+            f"the microphone can't be opened ({error}): is one attached? If arecord -l lists it, as card 1 say:"
+            " arecord -q -D plughw:1 -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw"
+        ) from None
+
+
+def _read(stream: Any) -> Iterator[Audio]:
+    """Yield blocks of an open stream of sounddevice; say it once if some sound was lost."""
+    lost = False
+    while True:
+        block, overflowed = stream.read(HOP)
+        if overflowed and not lost:
+            lost = True
+            print(
+                "sound was lost: this machine is too slow or busy; from now on times leave out what is lost",
+                file=sys.stderr,
+            )
+        yield block[:, 0]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Measure how well spotters listen: words heard, triggers per hour of speech, other words accepted, on test sounds.
+"""Measure how well spotters listen: words heard, heard twice, triggers per hour, other words accepted, on test sounds.
 
-The threshold for each sensitivity is chosen on validation sounds before, and named on the model's card; 10_listen.py
-takes it from there. An interrupted run resumes.
+The thresholds are those on the model's card; where it has none, they are chosen on validation sounds before. It writes
+results/local/runs/listening.json (with synthetic data: results/synthetic/runs/listening.json) and nothing else: cards
+get thresholds from 15_publish.py and 17_words.py. An interrupted run resumes.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.measure.listeners import measure_listeners
 
 EXAMPLES = """\
   .venv/bin/python scripts/18_listening.py
+  .venv/bin/python scripts/18_listening.py --other sounds_that_are_no_words.tar
   .venv/bin/python scripts/18_listening.py models/local/report/kws_a.tflite.zlib"""
 
 

@@ -1,8 +1,9 @@
 """Sound as the models want it: one second, mono, 16 kHz, float32 in [-1, 1]."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import BinaryIO
 
 import numpy as np
@@ -85,6 +86,26 @@ def resampler(rate: int, samples: int, name: str = "audio") -> Callable[[Audio],
         return np.dot(windows, matrix, out=result).reshape(-1)[:wanted]
 
     return run
+
+
+def resample_blocks(blocks: Iterable[Audio], rate: int, name: str = "audio") -> Iterator[Audio]:
+    """Resample sound that comes in blocks [any length] to 16 kHz, as `resample` does the whole of it.
+
+    Raises:
+        UserError: as `ratio`.
+    """
+    if rate == RATE:
+        yield from blocks
+        return
+    matrix, hop, reach = _polyphase(*ratio(rate, name))
+    waiting: Audio = np.zeros(reach, np.float32)
+    for block in chain(blocks, [np.zeros(reach + hop, np.float32)]):
+        waiting = np.concatenate([waiting, block])
+        rows = max(0, (len(waiting) - 2 * reach) // hop)
+        if rows:
+            windows = np.lib.stride_tricks.sliding_window_view(waiting, len(matrix))[: rows * hop : hop]
+            yield np.dot(np.ascontiguousarray(windows), matrix).reshape(-1)
+        waiting = waiting[rows * hop :]
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """Words in a running sound: a sliding second, smoothed, gated by loudness."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,12 @@ MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
 
 @dataclass(frozen=True)
 class Settings:
-    """When a word counts as heard.
+    """When a word is detected.
 
     Attributes:
         threshold: smallest smoothed probability of a word; see `threshold_of`.
         smoothing: seconds over which probabilities are averaged.
-        refractory: seconds after a word in which no other is heard.
+        refractory: seconds after a word in which no other is detected.
         loudness: how many times louder than the background a word must be.
     """
 
@@ -40,12 +41,21 @@ def threshold_of(card: Card, sensitivity: str) -> float:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is known at one second of the sound: the likeliest word, its smoothed probability, whether it is loud."""
+    """What is known at one second of the sound: the smoothed probability of each word, and whether it is loud."""
 
     time: float
-    word: str
-    confidence: float
+    scores: Mapping[str, float]
     loud: bool
+
+    @property
+    def word(self) -> str:
+        """The likeliest word."""
+        return max(self.scores, key=self.scores.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The likeliest word's smoothed probability."""
+        return max(self.scores.values())
 
 
 @dataclass(frozen=True)
@@ -59,16 +69,27 @@ class Detection:
 
 
 class Decider:
-    """Decides at which moments a word is heard: it must be loud and likely, and not follow another too soon."""
+    """Decides at which moments a word is detected: it must be loud and likely, and not follow another too soon.
+
+    A word that was said once stays likely for as long as it is in the second that the model is given: it is detected
+    again only after its own probability has been below the threshold.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._threshold, self._refractory = settings.threshold, settings.refractory
         self._quiet_until = 0.0
+        self._still_likely: set[str] = set()  # words that were detected, and have been likely ever since
 
-    def hears(self, moment: Moment) -> bool:
-        """Tell whether a word is heard at this moment; moments come in order of time."""
+    def detects(self, moment: Moment) -> bool:
+        """Tell whether a word is detected at this moment; moments come in order of time."""
+        if self._still_likely:
+            self._still_likely = {word for word in self._still_likely if moment.scores[word] >= self._threshold}
         if not moment.loud or moment.time < self._quiet_until or moment.confidence < self._threshold:
             return False
+        word = moment.word
+        if word in self._still_likely:
+            return False
+        self._still_likely.add(word)
         self._quiet_until = moment.time + self._refractory
         return True
 
@@ -96,14 +117,14 @@ class KeywordDetector:
         self._decider = Decider(settings)
 
     def process(self, audio: Audio) -> Detection | None:
-        """Take in audio [HOP]; a word if one was just heard.
+        """Take in audio [HOP]; a word if one was just detected.
 
         Raises:
             UserError: the model fails, or puts out what is no number.
         """
         started = time.perf_counter()
         moment = self.observe(audio)
-        if not self._decider.hears(moment):
+        if not self._decider.detects(moment):
             return None
         return Detection(moment.time, moment.word, moment.confidence, 1000 * (time.perf_counter() - started))
 
@@ -121,9 +142,8 @@ class KeywordDetector:
         self._recent[-1] = _softmax(logits)[self._places]
         self._steps += 1
         loud = self._is_loud(audio)
-        smoothed = self._recent.mean(axis=0)
-        best = int(smoothed.argmax())
-        return Moment(self._steps * HOP / RATE, self._words[best], float(smoothed[best]), loud)
+        scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
+        return Moment(self._steps * HOP / RATE, scores, loud)
 
     @property
     def second(self) -> Audio:

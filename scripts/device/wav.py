@@ -4,8 +4,9 @@ The standard library's `wave` reads no floats and, before Python 3.12, no extens
 """
 
 import math
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,6 +22,10 @@ SUBTYPE = bytes.fromhex("000000001000800000aa00389b71")  # what follows the enco
 STREAMED = 0x7FFFF000  # bytes; sox, arecord and ffmpeg declare this or more where they can't know the length
 LOUDEST = 8.0  # floats overshoot full scale, 1, now and then; samples that were never scaled reach 32,767
 BLOCK = 1 << 20  # bytes that are read at once
+HEADS = (b"RIFF", b"RF64", b"BW64")  # the last two are of files that may pass 4 GB
+NO_SOUND = (b"OggS", b"fLaC", b"ID3", b"FORM", b"RIFX", b".snd")  # of other kinds of file; no sound begins so
+CHUNK = re.compile(rb"\0?[\w ]{4}.{3}\0", re.DOTALL)  # perhaps a pad byte; a name, and a size of less than 16 MB
+BLOCKS_A_SECOND = 12  # of sound that is read as it comes
 
 Samples = NDArray[np.float32]
 
@@ -39,6 +44,59 @@ class Layout:
         return self.channels * self.width
 
 
+HEADERLESS = Layout(PCM, 1, 16_000, 2)
+
+
+def stream_mono(file: BinaryIO, name: str, headerless: bool = False) -> tuple[Iterator[Samples], int]:
+    """Read sound as it comes, to its end, whatever size the header of a WAV file or stream says.
+
+    Args:
+        file: the open file; it need not be seekable.
+        name: what to call it in an error.
+        headerless: where there is no header, it is 16-bit, mono, at 16 kHz.
+
+    Returns:
+        Blocks of samples [any length] in [-1, 1], the mean of all channels; and the frames per second.
+
+    Raises:
+        UserError: not a WAV, or an encoding that is not read; while it is read, floats out of all bounds.
+    """
+    head = file.read(12)
+    if headerless and head.startswith(NO_SOUND):
+        raise UserError(f"{name}: neither WAV nor raw sound: send it through: ffmpeg -i - -f wav -")
+    if headerless and not head.startswith(HEADS):
+        layout, declared = HEADERLESS, STREAMED
+    else:
+        layout, declared = _find_data(head, file, name)
+        head = b""
+    return _decoded(_as_it_comes(head, file, declared, layout), layout, name), layout.rate
+
+
+def _as_it_comes(head: bytes, file: BinaryIO, declared: int, layout: Layout) -> Iterator[bytes]:
+    """Yield blocks of bytes; after the declared ones, too, unless what follows there is another chunk."""
+    step = max(1, layout.rate // BLOCKS_A_SECOND) * layout.frame
+    if declared < STREAMED:
+        while data := file.read(min(step, declared)):
+            declared -= len(data)
+            yield data
+        head = file.read(9)
+        if CHUNK.match(head):
+            return
+    while data := head + file.read(max(0, step - len(head))):
+        yield data
+        head = b""
+
+
+def _decoded(blocks: Iterable[bytes], layout: Layout, name: str) -> Iterator[Samples]:
+    """Yield the samples of blocks that may end within a frame, the mean of all channels."""
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        whole = len(data) // layout.frame * layout.frame
+        rest = data[whole:]
+        yield _decode(data[:whole], layout, name).reshape(-1, layout.channels).mean(axis=1, dtype=np.float32)
+
+
 def read_mono(file: BinaryIO, name: str, longest: float = math.inf) -> tuple[Samples, int]:
     """Read a WAV file; return its samples [n] in [-1, 1], the mean of all channels, and its frames per second.
 
@@ -50,7 +108,7 @@ def read_mono(file: BinaryIO, name: str, longest: float = math.inf) -> tuple[Sam
     Raises:
         UserError: not a WAV, an encoding that is not read, empty, cut short, too long, or floats out of all bounds.
     """
-    layout, declared = _find_data(file, name)
+    layout, declared = _find_data(file.read(12), file, name)
     frames = declared // layout.frame
     streamed = declared >= STREAMED
     if not streamed:
@@ -58,8 +116,8 @@ def read_mono(file: BinaryIO, name: str, longest: float = math.inf) -> tuple[Sam
     elif longest < math.inf:
         frames = min(frames, int(longest * layout.rate) + 1)
     # block by block, so that only one channel of the whole recording is ever in memory
-    decoded = (_decode(block, layout, name).reshape(-1, layout.channels) for block in _blocks(file, frames, layout))
-    samples = np.concatenate([np.zeros(0, np.float32), *(d.mean(axis=1, dtype=np.float32) for d in decoded)])
+    decoded = _decoded(_blocks(file, frames, layout), layout, name)
+    samples = np.concatenate([np.zeros(0, np.float32), *decoded])
     if len(samples) < frames and not streamed:
         raise UserError(f"{name}: the WAV file is cut short: fetch it again")
     if not len(samples):
@@ -78,13 +136,16 @@ def check_length(name: str, seconds: float, longest: float) -> None:
         raise UserError(f"{name}: {seconds:.2f} s long, at most {longest:g} s fits: trim it")
 
 
-def _find_data(file: BinaryIO, name: str) -> tuple[Layout, int]:
-    """Read up to the first sample; return the layout and the declared number of bytes, STREAMED or more if unknown."""
-    head = file.read(12)
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+def _find_data(head: bytes, file: BinaryIO, name: str) -> tuple[Layout, int]:
+    """Read up to the first sample, after the first twelve bytes, `head`.
+
+    Returns:
+        The layout, and the declared number of bytes, STREAMED or more if unknown.
+    """
+    if len(head) < 12 or not head.startswith(HEADS) or head[8:] != b"WAVE":
         raise UserError(f"{name}: not a WAV file; {FIX}")
     (whole,) = struct.unpack("<I", head[4:8])
-    layout, place = None, 12
+    layout, place, large = None, 12, 0
     while len(head := file.read(8)) == 8:
         kind, size = struct.unpack("<4sI", head)
         place += 8
@@ -93,11 +154,15 @@ def _find_data(file: BinaryIO, name: str) -> tuple[Layout, int]:
                 raise UserError(f"{name}: the WAV file's header has no format; {FIX}")
             # a recorder that never came back to fill in the sizes left 0 here and counts no bytes after this place
             unknown = size == 0 and (whole + 8 <= place or whole >= STREAMED)
-            return layout, STREAMED if unknown else size
+            if unknown:
+                return layout, STREAMED
+            return layout, large if large and size == 0xFFFFFFFF else size
         padded = size + size % 2
         content = file.read(min(padded, 40))
         if kind == b"fmt ":
             layout = _layout(content[:size], name)
+        if kind == b"ds64" and len(content) >= 16:
+            (large,) = struct.unpack("<Q", content[8:16])  # the size of the sound, where 32 bits may not hold it
         rest = padded - len(content)
         while rest and (skipped := len(file.read(min(rest, BLOCK)))):
             rest -= skipped

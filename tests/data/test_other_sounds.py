@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import wav_bytes, zip_bytes
+from helpers import ROOT, wav_bytes, zip_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device import artifact
 from device.errors import UserError
 from pipeline.data import other_sounds, sources, synthetic
 from pipeline.data.other_sounds import KINDS, MOST_OF_A_WORD, Recording, collect, read_other_sounds
@@ -66,6 +67,58 @@ def test_speech_commands_gives_its_other_words_split_by_its_own_rule(tmp_path: P
     }
 
 
+SAID = """file,kind,transcript
+validation/speech/1.wav,speech,"I SAID: Stop!"
+validation/speech/2.wav,speech,nobody stops here
+test/speech/3.wav,speech,
+"""
+COLLECTION = {
+    **{f"my_sounds/train/words/bed/{n}.wav": sound() for n in range(10)},
+    "my_sounds/validation/words/bed/0.wav": sound(),
+    "my_sounds/validation/words/go/0.wav": sound(),
+    "my_sounds/validation/speech/1.wav": sound(),
+    "my_sounds/validation/speech/2.wav": sound(),
+    "my_sounds/validation/manifest.csv": SAID.encode(),
+    "my_sounds/test/words/cat/0.wav": sound(),
+    "my_sounds/test/words/cat/c0ffee00_nohash_0.wav": sound(),
+    "my_sounds/test/speech/3.wav": sound(),
+    "my_sounds/test/noise/kitchen/go/1.wav": sound(),
+    "my_sounds/test/rooms/hall.wav": sound(),
+}
+
+
+def test_folders_below_a_kind_and_a_split_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read = read_other_sounds(archive(tmp_path / "my.zip", COLLECTION), "local")
+    found = {
+        (split, r.kind, r.word if r.kind == "words" else r.name) for split in SPLITS for r in read.recordings(split)
+    }
+    assert found == {
+        ("train", "words", "bed"),
+        ("validation", "words", "bed"),
+        ("validation", "speech", "validation/speech/2.wav"),
+        ("test", "words", "cat"),
+        ("test", "speech", "test/speech/3.wav"),
+        ("test", "noise", "test/noise/kitchen/go/1.wav"),
+    }
+    assert len(list(read.recordings("train"))) == 10  # none of them for validation: other folders are
+    assert len(list(read.recordings("test", ("words",)))) == 2  # whatever Speech Commands' own rule says
+    said = capsys.readouterr().out
+    assert "left out: 1 recordings of rooms, which are impulse responses; 1 in which one of the words is said" in said
+    assert "without 1 in which one of the words is said, 16 recordings" in read.identity.description
+
+
+def test_what_lies_below_a_kind_is_of_that_kind(tmp_path: Path) -> None:
+    sounds = {f"collection/{kind}/{source}/1.wav": sound() for kind in KINDS for source in ("one", "two")}
+    read = read_other_sounds(archive(tmp_path / "x.zip", sounds), "local")
+    assert sorted(read.kind) == ["noise", "noise", "speech", "speech", "words", "words"]
+
+
+def test_recordings_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "x.zip", {f"{top}/test/noise/1.wav": sound() for top in "ab"})
+    with pytest.raises(UserError, match=r"there are two test/noise/1\.wav"):
+        read_other_sounds(path, "local")
+
+
 def test_what_has_no_split_is_split_in_fifths_and_a_single_recording_is_for_training(tmp_path: Path) -> None:
     clips = {f"_other_/{n}.wav": sound() for n in range(10)}
     read = read_other_sounds(archive(tmp_path / "x.zip", {**clips, "_background_noise_/hum.wav": sound()}), "local")
@@ -86,6 +139,8 @@ def test_a_word_with_many_clips_is_sampled(tmp_path: Path) -> None:
         ({"go/1.wav": sound()}, "local", "no other sounds"),
         ({"1.wav": sound()}, "local", "no other sounds"),
         ({"noise/1.wav": b"text"}, "local", "noise/1.wav: not a WAV file"),
+        ({"noise/1.wav": sound(), "x/manifest.csv": b"file,transcript\n" + b"x" * 200_000}, "local", "not a CSV file"),
+        ({"rooms/1.wav": sound()}, "local", "no other sounds"),
         ({"noise/1.wav": sound()}, "mirror", "checksum differs"),
     ],
 )
@@ -167,3 +222,14 @@ def test_the_collected_sounds(real_data: Sources) -> None:
     assert read.identity.source == "mirror"
     assert [counts["test", kind] for kind in KINDS] == [100, 140, 6]
     assert [counts["train", kind] for kind in KINDS] == [200, 352, 8]
+    card = artifact.load(ROOT / "models" / "live", "kws_a")[0]
+    assert read.identity.digest == card.content["made_from"]["other_sounds"]["digest"]
+
+
+def test_the_harder_collection(real_data: Sources) -> None:
+    if real_data.mirror is None or not (real_data.mirror / "other_sounds_2.tar").exists():
+        pytest.skip("other_sounds_2.tar is not at hand")
+    read = read_other_sounds(real_data.mirror / "other_sounds_2.tar", "local")
+    counts = {split: [len(list(read.recordings(split, (kind,)))) for kind in KINDS] for split in SPLITS}
+    assert counts == {"train": [275, 1119, 283], "validation": [136, 411, 110], "test": [271, 428, 143]}
+    assert read.identity.source == "mirror" and "own" not in read.identity.description

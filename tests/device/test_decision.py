@@ -25,35 +25,66 @@ MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]
 
 
-def heard(moments: list[Moment], threshold: float, refractory: float = 0.8) -> list[Moment]:
+WORDS = ("yes", "no", "up")
+
+
+def moment(time: float, word: str, score: float, loud: bool = True) -> Moment:
+    """One at which one word is as likely as said, and the others are not."""
+    return Moment(time, {other: score if other == word else 0.0 for other in WORDS}, loud)
+
+
+def detected(moments: list[Moment], threshold: float, refractory: float = 0.8) -> list[Moment]:
     decider = Decider(Settings(threshold=threshold, refractory=refractory))
-    return [moment for moment in moments if decider.hears(moment)]
+    return [moment for moment in moments if decider.detects(moment)]
 
 
-def test_what_is_heard_is_loud_and_likely_and_not_too_soon() -> None:
+def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
     moments = [
-        Moment(1.0, "yes", 0.9, loud=False),
-        Moment(1.25, "yes", 0.7, loud=True),
-        Moment(1.5, "yes", 0.8, loud=True),  # heard: 0.8 is enough; deaf until 2.25
-        Moment(2.0, "no", 0.99, loud=True),
-        Moment(2.25, "up", 0.85, loud=True),  # heard: it is no longer too soon
-        Moment(3.0, "up", 0.3, loud=True),
+        moment(1.0, "yes", 0.9, loud=False),
+        moment(1.25, "yes", 0.7),
+        moment(1.5, "yes", 0.8),  # detected: 0.8 is enough; deaf until 2.25
+        moment(2.0, "no", 0.99),
+        moment(2.25, "up", 0.85),  # detected: it is no longer too soon
+        moment(3.0, "up", 0.3),
     ]
-    assert heard(moments, 0.8, refractory=0.75) == [moments[2], moments[4]]
-    assert heard(moments, 0.99, refractory=0.75) == [moments[3]]  # nothing was heard before
-    assert heard(moments, 0.2, refractory=0.75) == [moments[1], moments[3], moments[5]]
+    assert detected(moments, 0.8, refractory=0.75) == [moments[2], moments[4]]
+    assert detected(moments, 0.99, refractory=0.75) == [moments[3]]  # nothing was detected before
+    assert detected(moments, 0.2, refractory=0.75) == [moments[1], moments[3], moments[5]]
 
 
-MOMENTS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=60).map(
-    lambda drawn: [Moment(0.08 * at, "yes", p, loud) for at, (p, loud) in enumerate(drawn, 1)]
+def test_a_word_is_detected_again_only_after_it_has_been_unlikely() -> None:
+    still = [moment(1 + 0.1 * step, "yes", 0.9) for step in range(30)]
+    assert detected(still, 0.5) == still[:1]
+    said_again = [*still[:10], moment(2.05, "yes", 0.4, loud=False), *still[11:]]
+    assert detected(said_again, 0.5) == [still[0], still[11]]
+    too_soon = [*still[:3], moment(1.25, "yes", 0.4), *still[3:]]
+    assert detected(too_soon, 0.5) == [still[0], still[8]]  # unlikely meanwhile, but within the refractory time
+
+
+def test_another_word_that_is_likelier_does_not_make_a_word_unlikely() -> None:
+    def both(time: float, yes: float, no: float) -> Moment:
+        return Moment(time, {"yes": yes, "no": no}, loud=True)
+
+    moments = [both(1, 0.6, 0.3), both(2, 0.35, 0.4), both(3, 0.6, 0.1), both(4, 0.2, 0.1), both(5, 0.6, 0.1)]
+    assert detected(moments, 0.3) == [moments[0], moments[1], moments[4]]
+
+
+MOMENTS = st.lists(st.tuples(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.booleans()), max_size=60).map(
+    lambda drawn: [Moment(0.08 * at, dict(zip(WORDS, p, strict=True)), loud) for at, (p, loud) in enumerate(drawn)]
 )
 
 
-@given(moments=MOMENTS, low=st.floats(0, 1), more=st.floats(0, 1))
-def test_a_higher_threshold_never_triggers_more_often(moments: list[Moment], low: float, more: float) -> None:
-    without = [heard(moments, threshold, refractory=0) for threshold in (low, low + more)]
-    assert set(without[1]) <= set(without[0])
-    assert len(heard(moments, low + more)) <= len(heard(moments, low))  # though at other moments, perhaps
+@given(moments=MOMENTS, threshold=st.floats(0, 1), refractory=st.floats(0, 2))
+def test_every_moment_is_decided_by_the_rule(moments: list[Moment], threshold: float, refractory: float) -> None:
+    """What the listener decides step by step, against the rule looked up in all that was before."""
+    found = detected(moments, threshold, refractory)
+    for at, now in enumerate(moments):
+        before = [m for m in found if m.time < now.time]
+        same = [m.time for m in before if m.word == now.word]
+        meanwhile = [m for m in moments[: at + 1] if same and m.time > same[-1]]
+        again = not same or any(m.scores[now.word] < threshold for m in meanwhile)
+        late = not before or now.time >= before[-1].time + refractory
+        assert (now in found) == (now.loud and now.confidence >= threshold and late and again)
 
 
 def with_listening(field: Any, folder: Path) -> artifact.Card:
@@ -164,6 +195,16 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
         end = round(detection["time"] * RATE)
         second = read_wav(io.BytesIO(path.read_bytes()), path.name)
         np.testing.assert_allclose(second, np.pad(whole, (0, RATE))[end - RATE : end], atol=1e-4)
+
+
+def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
+    card = spoken[0].with_name("kws_a.json")
+    content = json.loads(card.read_text())
+    content.pop("listening")
+    card.write_text(json.dumps(content))
+    listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]))
+    assert "threshold 0.8 (its card names none);" in run(*listen, "--sensitivity", "low").stderr
+    assert "threshold 0.9;" in run(*listen, "--threshold", "0.9").stderr
 
 
 def test_a_card_with_bad_thresholds_is_refused_by_the_listener(spoken: tuple[Path, Path]) -> None:

@@ -19,8 +19,8 @@ from device.listen import HOP, KeywordDetector, Moment, Settings
 from pipeline import files
 from pipeline.data.identity import Identity
 from pipeline.data.other_sounds import Recording, collect
-from pipeline.data.sources import Sources
-from pipeline.data.speech import LABELS, Speech
+from pipeline.data.sources import Sources, load_speech
+from pipeline.data.speech import LABELS, Speech, by_speaker
 from pipeline.intervals import poisson_rate, wilson
 from pipeline.measure import listeners, listening
 from pipeline.measure.listening import CLEAN, CONDITIONS, THRESHOLDS, Observed, Session, Sounds, figures
@@ -74,7 +74,11 @@ def test_silence_around_a_word_does_not_lower_its_level() -> None:
 
 
 def observed(moments: list[tuple[float, str]], spans: list[tuple[float, float]], hours: float = 1.0) -> Observed:
-    return Observed(tuple(Moment(time, word, 0.9, loud=True) for time, word in moments), tuple(spans), hours)
+    """Moments at which a word is likely, each after one at which none is."""
+    likely = [Moment(time, {**dict.fromkeys(LABELS, 0.0), word: 0.9}, loud=True) for time, word in moments]
+    unlikely = [Moment(moment.time - 0.01, dict.fromkeys(LABELS, 0.0), loud=True) for moment in likely]
+    both = sorted([*likely, *unlikely], key=lambda moment: moment.time)
+    return Observed(tuple(both), tuple(spans), hours)
 
 
 def test_figures_of_a_hand_made_session() -> None:
@@ -84,7 +88,7 @@ def test_figures_of_a_hand_made_session() -> None:
         (5.0, "left"),  # extra: nothing was said
         (10.9, "yes"),  # heard
         (20.9, "go"),  # confused
-        (30.8, "down"),  # "up" is heard all the same; this one is extra
+        (30.8, "down"),  # "up" is heard all the same; this one is extra, and the word is detected twice
         (31.9, "up"),
         (42.1, "go"),  # too late: missed, and extra
     ]
@@ -95,7 +99,7 @@ def test_figures_of_a_hand_made_session() -> None:
     parts = {"words": observed(heard, spans), "speech": speech, "others": others, "noise": noise, "silence": silence}
     found = figures(Session(said, parts), 0.8)
     share = {"pct": 40.0, "pct_95": [round(100 * v, 2) for v in wilson(2, 5)]}
-    assert found["words"] == {"said": 5, "heard": 2, "confused": 1, "missed": 2, "extra": 3, **share}
+    assert found["words"] == {"said": 5, "heard": 2, "confused": 1, "missed": 2, "extra": 3, "twice": 1, **share}
     assert (found["others"]["clips"], found["others"]["accepted"]) == (3, 2)
     assert (found["speech"]["triggers"], found["speech"]["per_hour"]) == (2, 8.0)  # 3.2 s is too soon after 3.0 s
     assert found["speech"]["per_hour_95"] == [round(v, 2) for v in poisson_rate(2, 0.25)]
@@ -166,14 +170,13 @@ def test_what_is_tried_afterwards_is_what_the_listener_hears() -> None:
     recording = lay_out([clip for _, clip in SOUNDS.words] + BURSTS, (0.1, 0.5), seed=1)
     kept = listening.observe(card, content, recording)
     numbers = []
-    for threshold in (0.1, 0.5, 0.8, 0.99):
+    for threshold in (0.1, 0.4, 0.5, 0.6, 0.99):
         listener = KeywordDetector(card, content, Settings(threshold))
         chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
         live = [(d.time, d.word, d.confidence) for chunk in chunks if (d := listener.process(chunk))]
         assert [(m.time, m.word, m.confidence) for m in kept.heard(threshold)] == live
         numbers.append(len(live))
-    assert numbers[0] > 2
-    assert numbers == sorted(numbers, reverse=True)
+    assert max(numbers) > 2
 
 
 def test_a_class_for_everything_else_is_never_heard() -> None:
@@ -183,7 +186,8 @@ def test_a_class_for_everything_else_is_never_heard() -> None:
     plain, other = (listening.observe(c, content, recording) for c in (card, replace(card, labels=labels)))
     assert {m.word for m in other.moments} <= set(labels[1:])
     by_time = {m.time: m for m in plain.moments}
-    assert all(m == by_time[m.time] for m in other.moments if by_time[m.time].word != "down")
+    for m in other.moments:
+        assert m.scores == {word: score for word, score in by_time[m.time].scores.items() if word != "down"}
 
 
 def test_every_condition_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +200,6 @@ def test_every_condition_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None
         assert sorted(session.said) == ["no", "up", "yes"]
         curve = listening.curve(session)
         assert [point.threshold for point in curve] == list(THRESHOLDS)
-        rates = [point.per_hour for point in curve if point.per_hour is not None]
-        assert rates == sorted(rates, reverse=True)
     assert figures(sessions[CLEAN], THRESHOLDS[0])["silence"]["triggers"] == 0
 
 
@@ -229,24 +231,67 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pat
     return folder / "kws_a.tflite.zlib", store.listening_path
 
 
-def test_a_model_is_measured_once_and_its_card_names_the_thresholds(
+def test_a_model_is_measured_once_and_its_card_stays_as_it_is(
     measured: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, result_path = measured
-    before = json.loads(path.with_name("kws_a.json").read_text())
+    before = path.with_name("kws_a.json").read_bytes()
     listeners.measure_listeners([path], Sources())
-    card = artifact.load_file(path)[0]
     (entry,) = json.loads(result_path.read_text())["models"].values()
-    assert card.thresholds == entry["thresholds"]
-    assert {key: value for key, value in card.content.items() if key != "listening"} == before
+    assert list(entry["thresholds"]) == list(SENSITIVITIES)  # chosen by validation sounds: the card names none
     assert entry["test_words_by_known_speakers"] == 1  # of the speakers b, b, c and a
     assert entry["test"]["middle"][CLEAN]["words"]["said"] == 4
-    assert entry["validation"]["low"]["words"]["said"] == 1
+    assert entry["validation"]["low"]["words_heard_pct"] in (0, 100)  # of a single word
     assert set(entry["det"]) == set(CONDITIONS)
     monkeypatch.setattr(listeners, "measure", None)  # would fail if it was called again
-    path.with_name("kws_a.json").write_text(json.dumps(before))
     listeners.measure_listeners([path], Sources())
-    assert artifact.load_file(path)[0].thresholds == entry["thresholds"]
+    assert path.with_name("kws_a.json").read_bytes() == before
+
+
+def test_a_model_is_measured_at_the_thresholds_of_its_card(
+    measured: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, result_path = measured
+    listeners.measure_listeners([path], Sources())  # at others, which are no longer of use
+    content = json.loads(path.with_name("kws_a.json").read_text())
+    ship = {"low": 0.995, "middle": 0.93, "high": 0.4, "validation": "of other sounds"}
+    path.with_name("kws_a.json").write_text(json.dumps({**content, "listening": ship}))
+    before = path.with_name("kws_a.json").read_bytes()
+    listeners.measure_listeners([path], Sources())
+    (entry,) = json.loads(result_path.read_text())["models"].values()
+    assert {**entry["thresholds"], "validation": entry["validation"]} == ship
+    monkeypatch.setattr(listeners, "measure", None)
+    listeners.measure_listeners([path], Sources())
+    listeners.name_thresholds(path, entry)  # what the card names already is not written again
+    assert path.with_name("kws_a.json").read_bytes() == before
+
+
+def test_chosen_thresholds_are_named_on_a_card_with_the_figures_behind_them(measured: tuple[Path, Path]) -> None:
+    path, result_path = measured
+    before = json.loads(path.with_name("kws_a.json").read_text())
+    listeners.measure_listeners([path], Sources())
+    (entry,) = json.loads(result_path.read_text())["models"].values()
+    listeners.name_thresholds(path, entry, "make words")
+    card = artifact.load_file(path)[0]
+    assert card.thresholds == entry["thresholds"]
+    assert card.content["listening"]["made_with"] == "make words"
+    assert set(card.content["listening"]["validation"]) == set(SENSITIVITIES)
+    assert {key: value for key, value in card.content.items() if key != "listening"} == before
+
+
+@pytest.mark.parametrize(("sensitivity", "most"), [("low", 1), ("middle", 3), ("high", 10)])
+def test_the_live_listener_detects_few_words_twice(sensitivity: str, most: int, real_data: Sources) -> None:
+    """At the thresholds on its card; without the rule 14 of 100 words were detected twice, 87 at high sensitivity."""
+    card, content = artifact.load_file(ROOT / "models" / "live" / "kws_a.tflite.zlib")
+    speech = by_speaker(load_speech(real_data))
+    said = [
+        (str(word), clip) for word, clip in zip(speech.words[speech.labels("test")], speech.clips("test"), strict=True)
+    ]
+    part = listening.observe(card, content, lay_out([clip for _, clip in said[:100]], (1.0, 2.0), seed=13))
+    session = Session(tuple(word for word, _ in said[:100]), {"words": part})
+    found = figures(session, card.thresholds[sensitivity])["words"]
+    assert found["heard"] >= 70
+    assert found["twice"] <= most
 
 
 def test_clips_that_may_have_been_trained_on_are_refused(measured: tuple[Path, Path]) -> None:

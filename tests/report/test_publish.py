@@ -127,6 +127,15 @@ def test_thresholds_are_added_to_the_published_cards(
     assert "report/kws_a:" not in said
 
 
+def test_a_card_that_names_the_thresholds_stays_as_it_is(stores: tuple[ResultStore, ResultStore]) -> None:
+    local, published = stores
+    card = local.models / "report" / "kws_a.json"
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps({**content, "listening": {**THRESHOLDS, "validation": "those that it was made with"}}))
+    publish.publish(Sources())
+    assert (published.models / "report" / "kws_a.json").read_bytes() == card.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("missing", "message"),
     [

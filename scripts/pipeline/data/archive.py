@@ -21,7 +21,7 @@ Content = Callable[[], bytes] | None  # None: not a regular file
 
 
 def recordings(
-    path: Path, words: Collection[str] | None, largest: int = LARGEST_CLIP, folders: int = 1
+    path: Path, words: Collection[str] | None, largest: int = LARGEST_CLIP, folders: int = 1, also: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, bytes]]:
     """Yield names `<word>/<file>` and contents of recordings; say what else lies in the words' folders.
 
@@ -30,6 +30,7 @@ def recordings(
         words: the folders that count, however deep they lie; None: all of them. Hidden files and __MACOSX do not count.
         largest: bytes; a larger recording is refused.
         folders: names tell as many of the folders that a recording lies in, if there are so many.
+        also: endings of files that are yielded beside recordings.
 
     Raises:
         UserError: unreadable, damaged or encrypted; a recording is empty, too large, or has the name of another.
@@ -41,7 +42,7 @@ def recordings(
             name = _clip_name(found, words, folders)
             if name is None:
                 continue
-            if content is None or not name.lower().endswith(SUFFIXES):
+            if content is None or not name.lower().endswith(SUFFIXES + also):
                 left_out.append(name)
                 continue
             _check(path, name, size, largest, name in seen)

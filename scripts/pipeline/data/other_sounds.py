@@ -1,6 +1,8 @@
 """What a keyword spotter must not take for a word: other speech, other words, noise, as recordings of any length."""
 
+import csv
 import hashlib
+import io
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,14 +23,23 @@ from pipeline.progress import progress_bar
 
 KINDS = ("speech", "words", "noise")
 NOISE_FOLDER = "_background_noise_"  # of Speech Commands
+ROOMS = "rooms"  # impulse responses, which are no sound to listen to
 MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
 LONGEST = 3600.0  # seconds, of one recording
 SHORT = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
 MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
+DEEPEST = 20  # folders that a recording lies in; the outermost of more do not count
 SHARE = 5  # one in so many recordings is for validation
 
 COLLECTED = DownloadableFile("other_sounds.tar", (), ("other_sounds.tar",))  # only a mirror has it
-COLLECTED_SHA256 = "def580ad333131daa7f17e087062f98c07c0e49f86ceacb84e5304e991facf2d"
+COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it beside its name
+    "other_sounds.tar": ("def580ad333131daa7f17e087062f98c07c0e49f86ceacb84e5304e991facf2d", ""),
+    "other_sounds_2.tar": (
+        "f7cd6aa9ccdbd9ef1e3e6433cbd549a3fe25da210ad358ecdccd481b34b87f71",
+        " (short words such as bed, cat and happy; read sentences; noise of kitchens and households)",
+    ),
+}
+MANIFEST = "manifest.csv"  # of a collection: its columns `file` and `transcript` tell what is said in a recording
 SPEECH_COMMANDS = "speech_commands_v0.02"  # what OTHER must be for the download of 2.4 GB
 OFFICIAL = DownloadableFile(
     f"{SPEECH_COMMANDS}.tar.gz",
@@ -95,26 +106,41 @@ def collect(found: Collection[Recording], source: str, description: str, rule: s
 def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) -> OtherSounds:
     """Read recordings from a folder, a zip or a tar archive.
 
-    A recording's folder tells what it is: `speech`, `words` or `noise`, `_background_noise_` (noise), `_other_` (words
-    where they are short, otherwise speech); any other folder is a word. A folder `train` or `test` around it tells its
-    split; see `_split`.
+    The last of a recording's folders that is called `speech`, `words`, `noise`, `_background_noise_` (noise) or
+    `_other_` (words where they are short, otherwise speech) tells what it is; where none is, its folder is a word. A
+    folder `train`, `validation` or `test` around these tells its split; see `_split`. Left out are `rooms`, and speech
+    in which one of `words` is said, as far as a MANIFEST tells.
 
     Args:
-        source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local".
+        source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local", which may be
+            one of COLLECTIONS.
         words: what a spotter listens for; recordings of these are left out.
 
     Raises:
         UserError: unreadable, not what it should be, no recordings, or too many.
     """
-    if source == "mirror" and (path.is_dir() or _sha256(path) != COLLECTED_SHA256):
+    sha256, what = COLLECTIONS.get(path.name, ("", ""))
+    if sha256 and path.is_file() and _sha256(path) == sha256:
+        source = "mirror"
+    elif source == "mirror":
         raise UserError(
             f"{path}: not the collected other sounds (checksum differs): fetch it again, or give it as OTHER="
         )
+    else:
+        what = " (the user's own)" if source == "local" else ""
+    wanted, rooms, said = _choose(path, words)
+    if rooms or said:
+        print(
+            f"{path}: left out: {rooms:,} recordings of {ROOMS}, which are impulse responses; {said:,} in which one of"
+            f" the words is said, as {MANIFEST} tells"
+        )
     audio: dict[str, NDArray[np.int16]] = {}
-    seconds, wanted = 0.0, _sample(path, words)
+    seconds = 0.0
     for name, content in progress_bar(_contents(path), f"reading {path.name}", "recordings"):
         if name not in wanted:
             continue
+        if name in audio:
+            raise UserError(f"{path}: there are two {name}: give each recording a name of its own")
         sound = decode(content, f"{path}: {name}", LONGEST)
         seconds += len(sound) / RATE
         if seconds > MOST_SECONDS:
@@ -124,7 +150,8 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
         raise UserError(
             f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
         )
-    return from_sounds(audio, source, path.name + (" (the user's own)" if source == "local" else ""))
+    without = f", without {said:,} in which one of the words is said" if said else ""
+    return from_sounds(audio, source, path.name + what + without)
 
 
 def from_sounds(audio: Mapping[str, NDArray[np.int16]], source: str, description: str) -> OtherSounds:
@@ -163,34 +190,67 @@ def _plain(word: str) -> str:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    return recordings(path, None, LARGEST_RECORDING, folders=2)
+    """Yield names and contents of recordings and MANIFESTs; a name begins with the folder that tells its split."""
+    for name, content in recordings(path, None, LARGEST_RECORDING, DEEPEST, (f"/{MANIFEST}",)):
+        folders = name.split("/")
+        start = max((at for at, folder in enumerate(folders[:-2]) if folder in SPLITS), default=0)
+        yield "/".join(folders[start:]), content
 
 
-def _sample(path: Path, words: Collection[str]) -> set[str]:
-    """Return the names to take: not of `words`, and of each other word at most MOST_OF_A_WORD, by a hash of names."""
+def _choose(path: Path, words: Collection[str]) -> tuple[set[str], int, int]:
+    """Return the names to take: not of `words`, and of each other word at most MOST_OF_A_WORD, by a hash of names.
+
+    Returns:
+        The names; how many recordings of rooms, and how many in which one of `words` is said, are not among them.
+    """
+    names, said = [], set()
+    for name, content in _contents(path):
+        if name.endswith(f"/{MANIFEST}"):
+            said |= _said(content, f"{path}: {name}", words)
+        else:
+            names.append(name)
+    rooms = {name for name in names if _folder(name) == ROOMS}
+    said &= {*names} - rooms
     by_word: dict[str, list[str]] = {}
-    for name, _ in _contents(path):
-        folder = PurePosixPath(name).parent.name
-        if folder not in words:
-            by_word.setdefault(folder if _is_word(folder) else name, []).append(name)
-    return {name for names in by_word.values() for name in sorted(names, key=_hash)[:MOST_OF_A_WORD]}
+    for name in (name for name in names if name not in rooms | said):
+        word = PurePosixPath(name).parent.name
+        is_word = _folder(name) in ("", "words") and word != "words"
+        if not (is_word and word in words):
+            by_word.setdefault(word if is_word else name, []).append(name)
+    wanted = {name for same in by_word.values() for name in sorted(same, key=_hash)[:MOST_OF_A_WORD]}
+    return wanted, len(rooms), len(said)
 
 
-def _is_word(folder: str) -> bool:
-    return folder not in (*KINDS, NOISE_FOLDER, OTHER)
+def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
+    """Return the recordings in whose transcript, by a MANIFEST, is one of the words; none if it has no transcripts."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(manifest.decode("utf-8", "replace"), newline="")))
+    except csv.Error as error:
+        raise UserError(f"{name}: not a CSV file ({error}): correct or rename it") from None
+    return {
+        row.get("file") or ""
+        for row in rows
+        if not {*words}.isdisjoint(re.findall(r"\w+", (row.get("transcript") or "").lower()))
+    }
+
+
+def _folder(name: str) -> str:
+    """Return the last of a recording's folders that tells what it is, or nothing: then its folder is a word."""
+    telling = [folder for folder in name.split("/")[:-1] if folder in (*KINDS, NOISE_FOLDER, OTHER, ROOMS)]
+    return telling[-1] if telling else ""
 
 
 def _kind(name: str, samples: int) -> str:
-    folder = PurePosixPath(name).parent.name
+    folder = _folder(name)
     if folder == OTHER:
         return "words" if samples <= SHORT else "speech"
-    return {NOISE_FOLDER: "noise"}.get(folder, "words" if _is_word(folder) else folder)
+    return {NOISE_FOLDER: "noise", "": "words"}.get(folder, folder)
 
 
 def _given(name: str) -> str | None:
-    """Return the split that a recording's folders tell, if they do."""
-    folder = PurePosixPath(name).parent.parent.name
-    return folder if folder in ("train", "test") else None
+    """Return the split that the first of a recording's folders tells, if it does; the last tells what it is."""
+    first, *below = name.split("/")
+    return first if first in SPLITS and len(below) > 1 else None
 
 
 def _speaker(name: str) -> str:
@@ -203,14 +263,16 @@ def _speaker(name: str) -> str:
 def _split(names: list[str]) -> dict[str, str]:
     """Return the split of each recording; no speaker is in two.
 
-    Speech Commands' clips (`<speaker>_nohash_<n>`) are split by its own rule. Of those that are for training, a fifth
-    of each folder's speakers are for validation; where nothing says what is for testing, another fifth is.
+    Where a folder says what is for validation, folders say it all. Otherwise a fifth of each folder's speakers that
+    are for training are for validation. Where nothing says what is for testing, another fifth is; but Speech Commands'
+    clips (`<speaker>_nohash_<n>`) are split by its own rule.
     """
+    whole = any(_given(name) == "validation" for name in names)
     split: dict[str, str] = {}
     by_folder: dict[tuple[str, bool], dict[str, list[str]]] = {}
     for name in names:
         given = _given(name)
-        if given == "test":
+        if given == "test" or (given and whole):
             split[name] = given
         elif given is None and "_nohash_" in name:
             split[name] = SPLITS[split_clips([name], None)[0][0]]

@@ -1,4 +1,4 @@
-"""Measure the listeners of built models: thresholds by validation sounds, figures by test sounds, and keep both."""
+"""Measure the listeners of built models: figures by test sounds, at thresholds of cards or chosen by validation."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from pipeline.store import store_of
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
-    """Measure each model that is not yet measured, write the result at once, and name the thresholds on its card.
+    """Measure each model that is not yet measured, and write the result at once; no card is changed.
 
     The result goes to results/local (or results/synthetic), one entry per model by the SHA-256 of its file.
 
@@ -51,14 +51,17 @@ def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
     models: dict[str, Any] = before["models"] if same else {}
     for number, (path, card) in enumerate(cards.items(), 1):
         name = f"{path.parent.name}/{card.name}"
-        if card.sha256 not in models:
+        if not _is_measured(card, models):
             print(f"{name}: listening ({number} of {len(cards)})", flush=True)
             models[card.sha256] = {"model": name, **measure(path, clips[path], others)}
             files.write_json(result_path, {**under, "models": models})
-        if models[card.sha256]["thresholds"] != card.thresholds:
-            name_thresholds(path, models[card.sha256])
         print(f"{name}: {summary(models[card.sha256])}", flush=True)
-    print(f"written: {result_path.relative_to(files.ROOT)}, and the thresholds to the cards")
+    print(f"written: {result_path.relative_to(files.ROOT)}")
+
+
+def _is_measured(card: Card, models: dict[str, Any]) -> bool:
+    """Tell whether a model is measured, at the thresholds of its card where it names some."""
+    return card.sha256 in models and card.thresholds in ({}, models[card.sha256]["thresholds"])
 
 
 def _clips_of(path: Path, card: Card, choices: Sequence[Speech]) -> Speech:
@@ -76,26 +79,40 @@ def _clips_of(path: Path, card: Card, choices: Sequence[Speech]) -> Speech:
 
 
 def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
-    """Choose a model's thresholds on validation sounds, then measure it on test sounds, once.
+    """Measure a model on test sounds, at the thresholds that ship on its card.
+
+    Where there are none, they are chosen on validation sounds before.
 
     Raises:
         UserError: the model does not fit its card, or a split has no clips.
     """
     card, content = artifact.load_file(path)
-    tuning = listening.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN])[CLEAN]
-    speechless = not tuning.parts["speech"].spans  # then nothing tells more than a choice that was made before
-    thresholds = card.thresholds if speechless and card.thresholds else choose(listening.curve(tuning))
+    if card.thresholds:
+        thresholds, validation = card.thresholds, card.content["listening"].get("validation", {})
+    else:
+        tuning = listening.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN])[CLEAN]
+        thresholds = choose(listening.curve(tuning))
+        validation = {s: _behind(listening.figures(tuning, thresholds[s])) for s in SENSITIVITIES}
     sessions = listening.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS))
     return {
         "speech": asdict(speech.identity),
         "test_words_by_known_speakers": known_speakers(speech),
         "thresholds": thresholds,
-        "validation": {s: listening.figures(tuning, thresholds[s]) for s in SENSITIVITIES},
+        "validation": validation,
         "test": {
             s: {condition: listening.figures(session, thresholds[s]) for condition, session in sessions.items()}
             for s in SENSITIVITIES
         },
         "det": {condition: _columns(session) for condition, session in sessions.items()},
+    }
+
+
+def _behind(found: dict[str, Any]) -> dict[str, Any]:
+    """Return of the figures on validation sounds those that a threshold is chosen by."""
+    return {
+        "words_heard_pct": found["words"]["pct"],
+        "other_words_accepted_pct": found["others"] and found["others"]["pct"],
+        "triggers_per_hour_of_speech": found["speech"] and found["speech"]["per_hour"],
     }
 
 
@@ -133,20 +150,16 @@ def known_speakers(speech: Speech) -> int:
 
 
 def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make listening") -> None:
-    """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`."""
+    """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`.
+
+    A card that names the same stays as it is: its own figures are those that they were chosen by.
+    """
     card_path = artifact.card_path(path)
-    card = artifact.read_card(card_path).content
-    validation = {
-        sensitivity: {
-            "words_heard_pct": found["words"]["pct"],
-            "other_words_accepted_pct": found["others"] and found["others"]["pct"],
-            "triggers_per_hour_of_speech": found["speech"] and found["speech"]["per_hour"],
-        }
-        for sensitivity, found in entry["validation"].items()
-    }
-    named = {**entry["thresholds"], "validation": validation, "made_with": made_with}
-    if card.get("listening") != named:
-        files.write_json(card_path, {**card, "listening": named})
+    card = artifact.read_card(card_path)
+    if card.thresholds == entry["thresholds"]:
+        return
+    named = {**entry["thresholds"], "validation": entry["validation"], "made_with": made_with}
+    files.write_json(card_path, {**card.content, "listening": named})
 
 
 def summary(entry: dict[str, Any]) -> str:
@@ -154,6 +167,7 @@ def summary(entry: dict[str, Any]) -> str:
     found = entry["test"]["middle"][CLEAN]
     words, speech, others = (found[kind] for kind in ("words", "speech", "others"))
     parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words heard"]
+    parts.append(f"{words['twice']} twice")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")
     if speech:

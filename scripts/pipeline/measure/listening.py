@@ -20,7 +20,7 @@ from pipeline.measure.recordings import LongRecording, lay_out
 from pipeline.measure.sensitivity import Point
 
 CLEAN = "clean"
-CONDITIONS: dict[str, float | None] = {CLEAN: None, "20 dB": 20.0, "10 dB": 10.0, "5 dB": 5.0}  # noise below speech
+CONDITIONS: dict[str, float | None] = {CLEAN: None, "10 dB": 10.0}  # noise below speech
 LATE = 1.0  # seconds after an item's end in which it may still be heard
 WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than LATE
 SILENCE = 60  # seconds of digital silence
@@ -47,16 +47,16 @@ class Sounds:
 
 @dataclass(frozen=True)
 class Observed:
-    """The moments of one recording at which a word may be heard at any of THRESHOLDS, and its spans and hours."""
+    """The moments of one recording that matter at any of THRESHOLDS, and its spans and hours."""
 
     moments: tuple[Moment, ...]
     spans: tuple[tuple[float, float], ...]
     hours: float
 
     def heard(self, threshold: float) -> list[Moment]:
-        """Return the moments at which a word is heard."""
+        """Return the moments at which a word is detected."""
         decider = Decider(Settings(threshold=threshold))
-        return [moment for moment in self.moments if decider.hears(moment)]
+        return [moment for moment in self.moments if decider.detects(moment)]
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,13 @@ def observe(card: Card, content: bytes, recording: LongRecording) -> Observed:
     """Let a spotter's listener run over a recording."""
     listener = KeywordDetector(card, content, Settings())
     chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
-    moments = (listener.observe(chunk) for chunk in chunks)
-    possible = tuple(moment for moment in moments if moment.loud and moment.confidence >= THRESHOLDS[0])
-    return Observed(possible, recording.spans, recording.hours)
+    moments = [listener.observe(chunk) for chunk in chunks]
+    # where no word is likely, and none was before, there is nothing to detect or to be detected again
+    likely = [moment.confidence >= THRESHOLDS[0] for moment in moments]
+    matters = tuple(
+        moment for moment, now, before in zip(moments, likely, [False, *likely], strict=False) if now or before
+    )
+    return Observed(matters, recording.spans, recording.hours)
 
 
 def figures(session: Session, threshold: float) -> dict[str, Any]:
@@ -128,18 +132,24 @@ def figures(session: Session, threshold: float) -> dict[str, Any]:
 
 
 def _words(said: Sequence[str], spans: Sequence[tuple[float, float]], heard: Sequence[Moment]) -> dict[str, Any]:
-    """Count words that were heard, taken for another, and missed; all detections beyond one per word are extra."""
+    """Count words that were heard, taken for another, missed, and detected twice or more, whatever as.
+
+    All detections beyond one per word are extra.
+    """
     right: set[int] = set()
     wrong: set[int] = set()
+    twice: set[int] = set()
     for moment in heard:
         at = _place(spans, moment)
         if at is not None:
+            if at in right or at in wrong:
+                twice.add(at)
             (right if moment.word == said[at] else wrong).add(at)
     confused = len(wrong - right)
     missed = len(said) - len(right) - confused
     extra = len(heard) - len(right) - confused
     counts = {"said": len(said), "heard": len(right), "confused": confused, "missed": missed, "extra": extra}
-    return {**counts, **_share(len(right), len(said))}
+    return {**counts, **_share(len(right), len(said)), "twice": len(twice)}
 
 
 def _place(spans: Sequence[tuple[float, float]], moment: Moment) -> int | None:

@@ -32,11 +32,12 @@ def listening_markdown(results: Results) -> str:
     lines = []
     for name, entry in entries.items():
         clean, noisy = (entry["test"][SENSITIVITY][condition] for condition in (CLEAN, NOISY))
-        cells = [_share(clean["words"]), _share(noisy["words"]), _share(clean["others"])]
+        twice = 100 * clean["words"]["twice"] / clean["words"]["said"]
+        cells = [_share(clean["words"]), f"{twice:.1f}", _share(noisy["words"]), _share(clean["others"])]
         cells += [_rate(clean[kind]) for kind in ("speech", "noise")]
         cells.append(f"{clean['silence']['triggers']} in {60 * clean['silence']['hours']:.0f} min")
         lines.append([f"`{name}`", f"{entry['thresholds'][SENSITIVITY]:g}", *cells])
-    header = ["", "threshold", "words heard, %", f"with noise at {NOISY}", "other words accepted, %"]
+    header = ["", "threshold", "words heard, %", "heard twice, %", f"with noise at {NOISY}", "other words accepted, %"]
     header += ["triggers per hour of speech", "of noise", "in silence"]
     return markdown_table(header, lines) + f"\n{_measured_on(results, entries)}\n"
 
@@ -82,7 +83,10 @@ def _measured_on(results: Results, entries: dict[str, Entry]) -> str:
     parts += [f"{60 * found[kind]['hours']:.1f} min of {kind}" for kind in ("speech", "noise") if found[kind]]
     sounds = results.listening["sounds"]
     note = ", made for want of real ones" if sounds["source"] == "made" else ""
-    return f"Measured with {'; '.join(parts)}. Other sounds: {sounds['description']}{note}."
+    return (
+        f"Measured with {'; '.join(parts)}. Other sounds: {sounds['description']}{note}."
+        " Heard twice: detected more than once, as whatever word, until a second after its end."
+    )
 
 
 def det_charts(results: Results) -> list[Chart]:
