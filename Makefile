@@ -22,8 +22,8 @@ VERSIONS := th_a th_b kws_a kws_b kws_c
   bench engine listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
-	@$(RUN) scripts/08_measure.py --versions $(call option,data,DATA)
-	@$(RUN) scripts/09_results.py $(call option,data,DATA)
+	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
+	@$(RUN) scripts/09_results.py $(SOURCES)
 
 setup: ## install the pinned packages into .venv
 	@$(PYTHON) scripts/00_setup.py $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
@@ -84,7 +84,7 @@ emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-
 	@$(RUN) scripts/08_measure.py --emulated
 
 results: setup ## the report, the published run and this machine's run in one table, and a page to open
-	@$(RUN) scripts/09_results.py $(call option,data,DATA)
+	@$(RUN) scripts/09_results.py $(SOURCES)
 
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py $(SOURCES)

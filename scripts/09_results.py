@@ -1,4 +1,4 @@
-"""Set this machine's run beside the report and the published run: a table, and a page with all results.
+"""Set this machine's run beside the report and the published run: are the files the same, a table, and a page.
 
 Writes versions.json, versions.csv and claims.json to results/local/derived and the page to results/local/page (under
 results/own where this machine's run is on your own data, JENA or SPEECH; under results/synthetic where the data were
@@ -20,13 +20,15 @@ def main() -> None:
     arguments = options.parse_args()
     # these imports take seconds, and --help should not
     from pipeline.report.local import write_local
-    from pipeline.report.versions import rows, versions_markdown
+    from pipeline.report.versions import compared_with_published, versions_markdown
+    from pipeline.store import NO_VERDICT, SYNTHETIC
     from pipeline.study.results import read_local
 
     results = read_local(cli.sources(arguments))
     path = write_local(results)
-    if any(row.here_is_synthetic for row in rows(results)):
-        print("*** SYNTHETIC DATA: this machine's figures marked so say nothing about the report. ***\n")
+    if results.store == SYNTHETIC:
+        print(f"*** {NO_VERDICT}. ***")
+    print("\n".join(compared_with_published(results)) + "\n")
     print(versions_markdown(results))
     print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi")
     print(f"in full, to open in a browser: {path.relative_to(files.ROOT)}")

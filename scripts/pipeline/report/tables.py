@@ -18,7 +18,7 @@ from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import literal, markdown_table
 from pipeline.report.searches import searches_markdown, searches_summary, searches_table
 from pipeline.report.sentences import headline, naive
-from pipeline.report.versions import versions_markdown
+from pipeline.report.versions import compared_with_published, versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from pipeline.study.results import Results
 from pipeline.study.trials import (
@@ -46,11 +46,13 @@ def claims_markdown(results: Results) -> str:
 
 
 def verdicts_markdown(results: Results) -> str:
-    """Count the claims by verdict, and name them."""
+    """Count the claims by verdict, and name them; on this machine's page, first whether the files are the published."""
     found = _claims(results)
+    lines = [f"- {literal(line)}" for line in compared_with_published(results)]
+    if results.beside:
+        return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
     if not found:
         return "No claim has been judged yet.\n"
-    lines = []
     for verdict in VERDICTS:
         own = [c["claim"].partition(":")[0] for c in found if c["verdict"] == verdict]
         lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
@@ -59,7 +61,7 @@ def verdicts_markdown(results: Results) -> str:
 
 def _claims(results: Results) -> list[dict[str, str]]:
     found: list[dict[str, str]] = results.derived.get("claims.json", {}).get("claims", [])
-    return found
+    return [claim for claim in found if claim["evidence"] or not results.beside]
 
 
 def models_markdown(results: Results) -> str:

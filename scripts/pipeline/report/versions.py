@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from pipeline import files
+from pipeline.data.identity import Identity
 from pipeline.measure import host
 from pipeline.metrics import KB, METRICS, Constraint
 from pipeline.reference import authors_file, reported
-from pipeline.report.markdown import markdown_table
+from pipeline.report.markdown import literal, markdown_table
+from pipeline.store import LOCAL, differences, store_of
 from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import VERSIONS
@@ -19,7 +21,11 @@ from pipeline.versions.catalogue import VERSIONS
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value; `met` is None for a latency that was not measured on a Raspberry Pi, as the report's were."""
+    """A measured value.
+
+    `met` is None for a latency that was not measured on a Raspberry Pi, as the report's were, and for other data than
+    the report's.
+    """
 
     value: float
     low: float | None
@@ -35,6 +41,7 @@ class Row:
         report: the report's own figure.
         authors_file: our measurement of the file that its authors published of this version.
         naive: the error of repeating the last reading.
+        here_differs: how this machine's run differs from the published one.
     """
 
     version: str
@@ -45,7 +52,7 @@ class Row:
     naive: float | None
     published: Figure | None
     here: Figure | None
-    here_is_synthetic: bool
+    here_differs: str
 
 
 def rows(results: Results) -> list[Row]:
@@ -57,6 +64,7 @@ def rows(results: Results) -> list[Row]:
         local = here.card("report", name) if here else None
         if not (local or published.card("report", name)):
             continue
+        differs = "; ".join(differences(local, published.card("report", name), version)) if local else ""
         theirs = authors_file(name)
         theirs = {**theirs, "size_kb": theirs["bytes"] / KB} if theirs else {}
         for constraint in version.constraints:
@@ -71,7 +79,7 @@ def rows(results: Results) -> list[Row]:
                     naive=naive.get(metric),
                     published=_figure(published, name, constraint),
                     here=_figure(here, name, constraint) if here else None,
-                    here_is_synthetic=local is not None and local.content["made_from"]["data"]["source"] == "synthetic",
+                    here_differs=differs,
                 )
             )
     return table
@@ -83,18 +91,19 @@ def _figure(results: Results, name: str, constraint: Constraint) -> Figure | Non
     if card is None:
         return None
     metric = constraint.metric
+    comparable = store_of(Identity(**card.content["made_from"]["data"])) is LOCAL
     if METRICS[metric].is_latency:
         timed = results.timed(card.sha256)
         if timed is None:
             return None
         kind, value = timed[0], timed[1][metric]["mean"]
-        return Figure(value, None, None, constraint.met_by(value) if kind == host.PI else None)
+        return Figure(value, None, None, constraint.met_by(value) if comparable and kind == host.PI else None)
     if metric == "size_kb":
         value = card.content["file"]["converted_compressed_bytes"] / KB
-        return Figure(value, None, None, constraint.met_by(value))
+        return Figure(value, None, None, constraint.met_by(value) if comparable else None)
     value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
     low, high = card.content["test"].get(metric + "_95", (None, None))
-    return Figure(value, low, high, constraint.met_by(value))
+    return Figure(value, low, high, constraint.met_by(value) if comparable else None)
 
 
 def versions_markdown(results: Results) -> str:
@@ -113,7 +122,7 @@ def versions_markdown(results: Results) -> str:
             _cell(row.published, row.metric),
         ]
         if results.beside:
-            cells.append(_cell(row.here, row.metric) + (" SYNTHETIC" if row.here_is_synthetic else ""))
+            cells.append(_cell(row.here, row.metric) + (f" ({literal(row.here_differs)})" if row.here_differs else ""))
         lines.append(cells)
     return markdown_table(header, lines)
 
@@ -124,7 +133,27 @@ def _cell(figure: Figure | None, metric: str) -> str:
     text = f"{figure.value:.{METRICS[metric].digits}f}"
     if figure.low is not None:
         text += f" ({figure.low:.{METRICS[metric].digits}f}–{figure.high:.{METRICS[metric].digits}f})"
-    return text + {True: " ✓", False: " **missed**", None: " (host)"}[figure.met]
+    if figure.met is None:
+        return text + (" (host)" if METRICS[metric].is_latency else "")
+    return text + (" ✓" if figure.met else " **missed**")
+
+
+def compared_with_published(results: Results) -> list[str]:
+    """Say which of this machine's files of the report's recipes are the published ones, and why others are not."""
+    if results.beside is None:
+        return []
+    same, other = [], []
+    for name, version in VERSIONS.items():
+        card = results.card("report", name)
+        found = differences(card, results.beside.card("report", name), version) if card else ["not made here yet"]
+        if found:
+            other.append(f"{name} is another file than the published one: {'; '.join(found)}.")
+        else:
+            same.append(name)
+    if len(same) == len(VERSIONS):
+        return [f"All {len(same)} files that this machine made are the published ones, byte for byte."]
+    are = "is the published file" if len(same) == 1 else "are the published files"
+    return [*([f"{', '.join(same)} {are}, byte for byte."] if same else []), *other]
 
 
 def write_rows(results: Results) -> None:
