@@ -142,18 +142,20 @@ def compared_with_published(results: Results) -> list[str]:
     """Say which of this machine's files of the report's recipes are the published ones, and why others are not."""
     if results.beside is None:
         return []
-    same, other = [], []
+    same, other, absent = [], [], []
     for name, version in VERSIONS.items():
         card = results.card("report", name)
-        found = differences(card, results.beside.card("report", name), version) if card else ["not made here yet"]
-        if found:
+        if card is None:
+            absent.append(name)
+        elif found := differences(card, results.beside.card("report", name), version):
             other.append(f"{name} is another file than the published one: {'; '.join(found)}.")
         else:
             same.append(name)
     if len(same) == len(VERSIONS):
         return [f"All {len(same)} files that this machine made are the published ones, byte for byte."]
     are = "is the published file" if len(same) == 1 else "are the published files"
-    return [*([f"{', '.join(same)} {are}, byte for byte."] if same else []), *other]
+    lines = [f"{', '.join(same)} {are}, byte for byte."] if same else []
+    return [*lines, *other, *([f"Not made here yet: {', '.join(absent)}."] if absent else [])]
 
 
 def write_rows(results: Results) -> None:
