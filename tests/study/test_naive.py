@@ -7,7 +7,7 @@ from pipeline.data.identity import Identity
 from pipeline.data.sources import Sources, load_weather
 from pipeline.data.weather import Weather
 from pipeline.store import PUBLISHED
-from pipeline.study.naive import LAST_READING, LEAST_SQUARES, last_reading, least_squares
+from pipeline.study.naive import LAST_READING, LEAST_SQUARES, least_squares
 from pipeline.train.forecasting import NO_SCALING, Forecasting
 
 
@@ -19,11 +19,10 @@ def weather(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Weathe
 
 
 def test_the_last_reading_is_repeated() -> None:
-    inputs = np.arange(24, dtype=np.float32).reshape(2, 6, 2)
-    forecast = last_reading(inputs)
-    assert forecast.shape == (2, 6, 2)
+    forecast = weather(np.arange(90, dtype=np.float32).reshape(45, 2)).last_readings("train")
+    assert forecast.shape == (4, 6, 2)  # of 15 rows, 12 in a window
     assert (forecast[0] == [10, 11]).all()
-    assert (forecast[1] == [22, 23]).all()
+    assert (forecast[3] == [16, 17]).all()
 
 
 def test_least_squares_finds_a_recurrence() -> None:
@@ -33,14 +32,17 @@ def test_least_squares_finds_a_recurrence() -> None:
     readings = weather(values)
     error = least_squares(readings, readings.inputs("test")) - readings.targets("test")
     assert np.abs(error).max() < 0.01
-    assert np.abs(last_reading(readings.inputs("test")) - readings.targets("test")).mean() > 1
+    assert np.abs(readings.last_readings("test") - readings.targets("test")).mean() > 1
 
 
 def test_the_published_figures_are_found_again(real_data: Sources) -> None:
     readings = load_weather(real_data)
     task, inputs = Forecasting(readings, NO_SCALING), readings.inputs("test")
     published = PUBLISHED.naive()["forecasts"]
-    for name, outputs in ((LAST_READING, last_reading(inputs)), (LEAST_SQUARES, least_squares(readings, inputs))):
+    for name, outputs in (
+        (LAST_READING, readings.last_readings("test")),
+        (LEAST_SQUARES, least_squares(readings, inputs)),
+    ):
         found = task.metrics(outputs, "test")
         for metric in ("t_mae_c", "rh_mae_pct"):
             assert found[metric] == pytest.approx(published[name][metric], abs=1e-4)

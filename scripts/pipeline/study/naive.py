@@ -8,15 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline import files
 from pipeline.data.sources import Sources, load_weather
-from pipeline.data.weather import OUTPUT_STEPS, Weather
+from pipeline.data.weather import Weather
 from pipeline.store import ResultStore, store_of
 
 LAST_READING, LEAST_SQUARES = "last reading repeated", "least squares, 12 inputs and a constant"
-
-
-def last_reading(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Repeat the last of the readings [n, 6, 2] at each of the next six steps: [n, 6, 2]."""
-    return np.repeat(inputs[:, -1:], OUTPUT_STEPS, axis=1)
 
 
 def least_squares(weather: Weather, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,8 +35,10 @@ def write_naive_forecasts(sources: Sources) -> ResultStore:
 
     weather = load_weather(sources)
     task = Forecasting(weather, NO_SCALING)
-    inputs = weather.inputs("test")
-    forecasts = {LAST_READING: last_reading(inputs), LEAST_SQUARES: least_squares(weather, inputs)}
+    forecasts = {
+        LAST_READING: weather.last_readings("test"),
+        LEAST_SQUARES: least_squares(weather, weather.inputs("test")),
+    }
     content: dict[str, Any] = {
         "made_with": "make baselines",
         "data": asdict(weather.identity),

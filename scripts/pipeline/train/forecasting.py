@@ -11,7 +11,7 @@ from device.artifact import FORECASTING
 from device.errors import UserError
 from device.runtime import lay_out
 from pipeline.data.identity import Identity
-from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather, last_reading_errors
+from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from pipeline.intervals import block_bootstrap
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe
@@ -97,8 +97,8 @@ class Forecasting:
         return result
 
     def last_reading_errors(self, split: str) -> dict[str, Any]:
-        """Compute the errors of the forecast that says the last reading again; see pipeline.data.weather."""
-        return last_reading_errors(self._weather, split)
+        """Compute the figures of the forecast that repeats the last reading, as `metrics` does."""
+        return self.metrics(self._weather.last_readings(split), split)
 
     def remarks(self, outputs: Array, split: str) -> list[str]:
         """Say that forecasts are far worse than the last reading said again, and what they look like instead."""
