@@ -279,7 +279,8 @@ def test_unknown_choices_are_named(run: Run, arguments: tuple[str, ...]) -> None
 def test_help_explains_with_examples(run: Run, script: str) -> None:
     done = run(script, "--help")
     assert done.returncode == 0
-    assert f"python scripts/{script}" in done.stdout or f"python3 scripts/{script}" in done.stdout
+    python = "python3" if script == "00_setup.py" else ".venv/bin/python"
+    assert f"{python} scripts/{script}" in done.stdout
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
