@@ -30,6 +30,16 @@ def test_two_files_meet_every_limit_of_all_five() -> None:
             assert test[metric] > limit if metric == "accuracy_pct" else test[metric] < limit
 
 
+def test_the_listener_is_set_beside_its_aims() -> None:
+    text = sentences.listening(read_results(PUBLISHED))
+    assert text in README
+    (entry,) = [e for e in PUBLISHED.listening()["models"].values() if e["model"] == "live/kws_a"]
+    clean = entry["test"]["middle"]["clean"]
+    assert f"{100 * clean['words']['heard'] / clean['words']['said']:.1f} % of the words" in text
+    assert f"{clean['speech']['triggers'] / clean['speech']['hours']:.0f} times" in text
+    assert "35.1 % of 1,206 clips" in text
+
+
 def test_the_naive_forecasts_are_judged_as_the_models_are() -> None:
     results = read_results(PUBLISHED)
     text = sentences.naive(results)

@@ -1,7 +1,9 @@
 """Sentences of the README whose figures come from results."""
 
 from device.artifact import FORECASTING, SPOTTING, Card
+from pipeline.measure.listening import CLEAN
 from pipeline.metrics import KB, METRICS, TASK_METRICS
+from pipeline.reference import load_reference
 from pipeline.study.naive import LAST_READING, LEAST_SQUARES
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import FORECASTERS, RECIPES, VERSIONS
@@ -59,3 +61,24 @@ def naive(results: Results) -> str:
 def _limits_met(figures: dict[str, float]) -> int:
     limits = [limit for name in FORECASTERS for limit in VERSIONS[name].constraints if limit.metric in figures]
     return sum(limit.met_by(figures[limit.metric]) for limit in limits)
+
+
+def listening(results: Results) -> str:
+    """Set what the published listener does beside what was wanted of it, and beside what others measured."""
+    card = results.card("live", "kws_a")
+    entry = results.listening.get("models", {}).get(card.sha256) if card else None
+    if not entry:
+        return "No listener has been measured yet: make listening.\n"
+    found, outside = entry["test"]["middle"][CLEAN], load_reference()["listening"]
+    words, household = outside["other_words"], outside["household"]
+    rates = " and ".join(
+        f"{found[kind]['per_hour']:.0f} times ({found[kind]['per_hour_95'][0]:.0f} to"
+        f" {found[kind]['per_hour_95'][1]:.0f}) in an hour of {kind}"
+        for kind in ("speech", "noise")
+    )
+    return (
+        f"It detects {found['words']['pct']:.1f} % of the words, but also triggers {rates}, and accepts"
+        f" {found['others']['pct']:.1f} % of other short words. Others measured it on sounds that are not here: it"
+        f" accepted {words['pct']:g} % of {words['clips']:,} clips of other short words and triggered"
+        f" {household['per_hour']} times in an hour of household sounds.\n"
+    )

@@ -17,7 +17,7 @@ from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_
 from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import literal, markdown_table
 from pipeline.report.searches import searches_markdown, searches_summary, searches_table
-from pipeline.report.sentences import headline, naive
+from pipeline.report.sentences import headline, listening, naive
 from pipeline.report.versions import compared_with_published, versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from pipeline.study.results import Results
@@ -325,6 +325,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "pi": pi_markdown,
     "bench": bench_markdown,
     "listening": listening_markdown,
+    "listening-aims": listening,
     "searches": searches_markdown,
     "search-summary": searches_summary,
     "search-results": searches_table,
