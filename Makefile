@@ -2,6 +2,8 @@
 
 # the command line of make sets variables, not the shell, which may well have a DATA, TASK or HOST for other programs;
 # what is empty has the default of the script that takes it
+$(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(origin $(name))),\
+  $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
 $(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MINUTES ONLY,$(eval $(name) =))
@@ -141,17 +143,20 @@ lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
+STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
+  forecasters spotters rates features quantisation
 clean: ## remove what runs on this machine made; keeps own words, searches, downloads, .venv, your files, all that is published
 	@for store in local synthetic; do \
 	  rm -rf models/$$store/*/seed-*; \
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
-	  (cd results/$$store 2> /dev/null && rm -f latency/*.json runs/*.jsonl runs/bench.json runs/engine.json runs/naive.json \
+	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/engine.json runs/naive.json \
 	    runs/listening.json derived/versions.* derived/claims.json derived/examples.json page/index.html page/*.svg \
 	    published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \
-	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own; do \
+	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
+	  models/own results/own; do \
 	  test -d $$folder && find $$folder -type d -empty -delete && test -d $$folder && ls -d $$folder/*; done | \
 	  sed '1i kept (yours, own words, searches; remove by hand what you need no more):'; true
 

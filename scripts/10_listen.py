@@ -155,7 +155,7 @@ def from_microphone() -> Iterator[Audio]:
     except sounddevice.PortAudioError as error:
         raise UserError(
             f"the microphone can't be opened ({error}): is one attached? If arecord -l lists it, as card 1 say:"
-            " arecord -q -D plughw:1 -f S16_LE -r 16000 -c 1 -t raw | python scripts/10_listen.py --raw"
+            " arecord -q -D plughw:1 -f S16_LE -r 16000 -c 1 -t raw | .venv/bin/python scripts/10_listen.py --raw"
         ) from None
 
 

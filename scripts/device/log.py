@@ -136,12 +136,17 @@ class Log:
                     break
         found = dict(zip((TIME, *COLUMNS), columns_of(self.names), strict=True))
         missing = [column for column, places in found.items() if not places]
+        if not self.row:  # not even a line
+            raise UserError(f"{name}: the file is empty: give one with readings")
         if missing:
+            are = "column {} is" if len(missing) == 1 else "columns {} are"
             raise UserError(
-                f"{name}: column {', '.join(map(repr, missing))} is missing: the header, line {self.row}, is "
+                f"{name}: {are.format(', '.join(map(repr, missing)))} missing: the header, line {self.row}, is "
                 f"{_short(line.strip(), 80)}: name the columns {TIME}, {COLUMNS[0]} and {COLUMNS[1]}"
             )
         for column, places in found.items():
+            if len({self.names[place] for (place, *_) in places}) < len(places):
+                raise UserError(f"{name}: there are two columns {column!r}: rename the one that is not meant")
             if len(places) > 1:
                 several = ", ".join(_short(self.names[place]) for (place, *_) in places[:4])
                 raise UserError(

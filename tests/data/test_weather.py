@@ -162,7 +162,7 @@ def spoiled(line: int, column: int, value: str) -> str:
         (spoiled(7, 0, "01.01.2020 00:50:00"), "row 8: the time .* twice"),
         (spoiled(7, 0, "01.01.2019 00:50:00"), "row 8: the time .* out of order"),
         (csv().replace("rh (%)\n", "rh (%),split\n").replace("0\n", "0,tune\n"), "split is 'tune'"),
-        ("", "is missing"),
+        ("", "the file is empty"),
         (gzip.compress(csv().encode())[:-20], "truncated or damaged"),
         (lzma.compress(csv().encode())[:-40], "truncated or damaged"),
         (zipped(csv())[:-30], "truncated or damaged"),

@@ -149,7 +149,7 @@ def test_a_line_without_its_end_is_left_out_and_said(
     [
         (written(number=lambda value: f"{value / 100:.3f}"), "no humidity is above 1 %: is it a ratio?"),
         (written(number=lambda value: f"{value * 1.8 + 32:.2f}"), "12 of 12 rows hold what can't be right"),
-        (written("Date Time,T (degC),rh (%),T (degC),rh (%)"), "'T (degC)' can be any of 'T (degC)', 'T (degC)'"),
+        (written("Date Time,T (degC),rh (%),T (degC),rh (%)"), "two columns 'T (degC)'"),
         (written("time,temp,hum,Temperature"), "'T (degC)' can be any of 'temp', 'Temperature'"),
         (written("").lstrip(), "line 1, is '01.06.2026 12:00:00,18.94,49.50': name the columns Date Time, T (degC)"),
         (written("Date Time,T (degC),absolute humidity (g/m³)"), "'rh (%)' is missing"),

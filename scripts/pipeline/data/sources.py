@@ -17,6 +17,7 @@ from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.own_words import OwnWords, read_own_words
 from pipeline.data.speech import Speech
 from pipeline.data.weather import Weather
+from pipeline.data.weather_csv import read_weather
 from pipeline.recipe import Recipe
 
 OFFICIAL_WEATHER = DownloadableFile(
@@ -103,9 +104,10 @@ def load_weather(sources: Sources) -> Weather:
         UserError: bad data; or none where real or own data were asked for.
     """
 
-    def read(path: Path) -> Weather:
-        from pipeline.data.weather_csv import read_weather  # imports pandas, which data that are kept do not need
+    if sources.jena and sources.jena.is_dir():
+        raise UserError(f"{sources.jena}: this is a folder: name the file with the readings (JENA)")
 
+    def read(path: Path) -> Weather:
         return read_weather(path, user=sources.jena is not None)
 
     return _obtain(Weather, "JENA", OFFICIAL_WEATHER, sources.jena, sources, read, synthetic.make_weather)

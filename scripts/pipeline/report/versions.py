@@ -145,13 +145,16 @@ def compared_with_published(results: Results) -> list[str]:
     same, other, absent = [], [], []
     for name, version in VERSIONS.items():
         card = results.card("report", name)
+        published = results.beside.card("report", name)
         if card is None:
             absent.append(name)
-        elif found := differences(card, results.beside.card("report", name), version):
+        elif published is None:
+            other.append(f"{name} is not among the published versions.")
+        elif found := differences(card, published, version):
             other.append(f"{name} is another file than the published one: {'; '.join(found)}.")
         else:
             same.append(name)
-    if len(same) == len(VERSIONS):
+    if same and not (other or absent):
         return [f"All {len(same)} files that this machine made are the published ones, byte for byte."]
     are = "is the published file" if len(same) == 1 else "are the published files"
     lines = [f"{', '.join(same)} {are}, byte for byte."] if same else []

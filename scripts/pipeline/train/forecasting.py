@@ -101,9 +101,10 @@ class Forecasting:
         return self.metrics(self._weather.last_readings(split), split)
 
     def remarks(self, outputs: Array, split: str) -> list[str]:
-        """Say that forecasts are far worse than the last reading said again, and what they look like instead."""
-        last, truth = self.last_reading_errors(split), self._weather.targets(split)
-        most = FAR * np.array([last[metric] for metric in TASK_METRICS[FORECASTING]])
+        """Say that forecasts are worse than the last reading said again; if far worse, what they look like instead."""
+        figures, truth = self.last_reading_errors(split), self._weather.targets(split)
+        last = np.array([figures[metric] for metric in TASK_METRICS[FORECASTING]])
+        most = FAR * last
 
         def errors(forecasts: Array) -> Array:
             return np.abs(forecasts - truth).mean(axis=(0, 1))
@@ -113,7 +114,8 @@ class Forecasting:
 
         forecasts = _forecasts(outputs)
         if (errors(forecasts) <= most).all():
-            return []
+            worse = (errors(forecasts) > last + 1e-4).all()
+            return ["this is worse than repeating the last reading"] if worse else []
         result = ["this is far worse than repeating the last reading"]
         mean, deviation = forecasts.mean(axis=(0, 1)), forecasts.std(axis=(0, 1))
         scaled = forecasts * self._std + self._mean
