@@ -147,8 +147,7 @@ clean: ## remove what runs on this machine made; keeps own words, searches, down
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json runs/*.jsonl runs/bench.json runs/engine.json runs/naive.json \
-	    runs/listening.json derived/versions.* derived/claims.json derived/examples.json page/index.html page/*.svg \
-	    published.log*); \
+	    runs/listening.json versions.csv page/index.html page/*.svg published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own; do \

@@ -1,4 +1,4 @@
-"""Publishing copies what it should, refuses what it must, and derives the rest."""
+"""Publishing copies what it should and refuses what it must; tables are filled in."""
 
 import json
 import shutil
@@ -66,9 +66,6 @@ def test_everything_is_published(stores: tuple[ResultStore, ResultStore]) -> Non
     assert results.card("improved", "th_b") is not None  # validation chooses seed 2
     assert "unknown" not in results.latencies["host.json"]["models"]
     assert len(results.latencies["host.json"]["models"]) == 1
-    assert len(results.derived["claims.json"]["claims"]) == 15
-    assert len(results.derived["versions.json"]["rows"]) == 14
-    assert (published.derived / "versions.csv").read_text().count("\n") == 15
 
 
 def test_what_searches_found_is_published(

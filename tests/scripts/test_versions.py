@@ -118,14 +118,14 @@ def test_the_report_marks_synthetic_data_and_leaves_what_is_published(made: Path
     done = run("09_results.py", *SYNTHETIC)
     assert done.returncode == 0, done.stderr
     assert "SYNTHETIC" in done.stdout
-    text = (project / "results" / "synthetic" / "derived" / "versions.csv").read_text()
+    assert done.stdout.splitlines()[-1] == "the table as CSV: results/synthetic/versions.csv"
+    text = (project / "results" / "synthetic" / "versions.csv").read_text()
     assert "SYNTHETIC DATA" in (project / "results" / "synthetic" / "page" / "index.html").read_text()
     assert len(text.splitlines()) == 15
     rows = [line for line in done.stdout.splitlines() if line.startswith("| `")]
     assert len(rows) == 14
     assert all(row.rstrip(" |").endswith(("SYNTHETIC", "–")) for row in rows)
     assert not (project / "results" / "local").exists()
-    assert not (project / "results" / "derived").exists()
     assert {p: p.read_bytes() for p in (project / "models" / "report").iterdir()} == published
     assert (project / "README.md").read_bytes() == readme
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipeline.report import examples, listening, model_charts, run_charts, search_charts
+from pipeline.report import at_work, listening, model_charts, run_charts, search_charts
 from pipeline.report.style import Chart
 from pipeline.study.results import Results
 
@@ -17,5 +17,5 @@ CHARTS: dict[str, Callable[[Results], list[Chart]]] = {
     "bytes": model_charts.bytes_charts,
     "listening": listening.det_charts,
     "searches": search_charts.search_charts,
-    "examples": examples.kept,
+    "at_work": at_work.at_work,
 }

@@ -1,7 +1,6 @@
 """Plots of the results: quality against bytes."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -9,20 +8,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from device.artifact import FORECASTING, SPOTTING
 from pipeline.metrics import KB, METRICS
 from pipeline.reference import load_reference, reported
-from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
+from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT
 from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.study.trials import summary
 from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
-
-
-def frontiers(results: Results) -> dict[str, str]:
-    """Draw quality against bytes, of forecasters and of spotters; return SVG by file name."""
-    errors = [partial(forecaster_frontier, metric=metric, results=results) for metric in ("t_mae_c", "rh_mae_pct")]
-    return {
-        "frontier-th.svg": svg((8.5, 4.8), *errors),
-        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, results=results)),
-    }
 
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:

@@ -1,12 +1,14 @@
 """Write the README, the docs, the plots and the page from results."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 from device.errors import UserError
 from pipeline import files
-from pipeline.report.frontiers import frontiers
+from pipeline.report.frontiers import spotter_frontier
 from pipeline.report.page import page
+from pipeline.report.style import svg
 from pipeline.report.tables import TABLES
 from pipeline.store import PUBLISHED
 from pipeline.study.results import Results, read_results
@@ -26,7 +28,8 @@ def rendered() -> dict[Path, str]:
         UserError: a damaged result, or a damaged marker in a document.
     """
     results = read_results(PUBLISHED)
-    drawn = {"index.html": page(results), **frontiers(results)}
+    frontier = svg((8.5, 4.8), partial(spotter_frontier, results=results))
+    drawn = {"index.html": page(results), "frontier-kws.svg": frontier}
     texts = {path: fill(path, path.read_text(encoding="utf-8"), results) for path in documents()}
     return {**texts, **{PUBLISHED.page / name: content for name, content in drawn.items()}}
 

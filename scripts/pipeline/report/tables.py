@@ -19,7 +19,7 @@ from pipeline.report.markdown import literal, markdown_table
 from pipeline.report.searches import searches_markdown, searches_summary, searches_table
 from pipeline.report.sentences import headline, listening, naive
 from pipeline.report.versions import compared_with_published, versions_markdown
-from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
+from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, claims
 from pipeline.study.results import Results
 from pipeline.study.trials import (
     BY_SPEAKER,
@@ -34,34 +34,27 @@ from pipeline.study.trials import (
 )
 from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
-VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE)
-
 
 def claims_markdown(results: Results) -> str:
-    """Tabulate the report's claims, our evidence and the verdicts."""
-    lines = [
-        [c["claim"], c["evidence"] or "no result yet: make study", f"**{c['verdict']}**"] for c in _claims(results)
-    ]
+    """Tabulate the report's claims, our evidence and the verdicts; beside the published results, only with evidence."""
+    found = [claim for claim in claims(results) if claim.evidence or not results.beside]
+    lines = [[c.claim, c.evidence or "no result yet: make study", f"**{c.verdict}**"] for c in found]
     return markdown_table(["the report says", "we found", "verdict"], lines)
 
 
 def verdicts_markdown(results: Results) -> str:
-    """Count the claims by verdict, and name them; on this machine's page, first whether the files are the published."""
-    found = _claims(results)
-    lines = [f"- {literal(line)}" for line in compared_with_published(results)]
+    """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
     if results.beside:
+        lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
-    if not found:
+    found = claims(results)
+    if all(claim.verdict == INCONCLUSIVE for claim in found):
         return "No claim has been judged yet.\n"
-    for verdict in VERDICTS:
-        own = [c["claim"].partition(":")[0] for c in found if c["verdict"] == verdict]
+    lines = []
+    for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
+        own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
         lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
     return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
-
-
-def _claims(results: Results) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = results.derived.get("claims.json", {}).get("claims", [])
-    return [claim for claim in found if claim["evidence"] or not results.beside]
 
 
 def models_markdown(results: Results) -> str:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from pipeline import files
 from pipeline.data.identity import Identity
 from pipeline.measure import host
 from pipeline.metrics import KB, METRICS, Constraint
@@ -158,13 +157,7 @@ def compared_with_published(results: Results) -> list[str]:
     return [*lines, *other, *([f"Not made here yet: {', '.join(absent)}."] if absent else [])]
 
 
-def write_rows(results: Results) -> None:
-    """Write versions.json and versions.csv among the derived results."""
-    records = [asdict(row) for row in rows(results)]
-    if not results.beside:
-        records = [{key: record[key] for key in record if not key.startswith("here")} for record in records]
-    folder = results.store.derived
-    made_with = "make results" if results.beside else "make publish"
-    files.write_json(folder / "versions.json", {"made_with": made_with, "rows": records})
-    table = pd.json_normalize(records, sep="_")  # a figure becomes a column for each of its parts
-    files.write_text(folder / "versions.csv", table.to_csv(index=False, lineterminator="\n"))
+def versions_csv(results: Results) -> str:
+    """Return the rows as CSV; a figure becomes a column for each of its parts."""
+    table = pd.json_normalize([asdict(row) for row in rows(results)], sep="_")
+    return str(table.to_csv(index=False, lineterminator="\n"))

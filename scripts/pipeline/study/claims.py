@@ -5,12 +5,11 @@ probability that a further run of ours lies as far off. Where there is no result
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline import files
 from pipeline.intervals import Difference, difference, prediction_p_value, wilson
 from pipeline.measure import host
 from pipeline.metrics import METRICS, Constraint
@@ -297,9 +296,3 @@ def _signed(d: Difference, unit: str, digits: int) -> str:
 
 def _figure(constraint: Constraint, value: float) -> str:
     return f"{value:g} {METRICS[constraint.metric].unit}"
-
-
-def write_claims(results: Results) -> None:
-    """Write claims.json among the derived results."""
-    content = {"made_with": "make study", "claims": [asdict(c) for c in claims(results)]}
-    files.write_json(results.store.derived / "claims.json", content)
