@@ -19,7 +19,7 @@ def main() -> None:
     arguments = options.parse_args()
     # these imports take seconds, and --help should not
     from pipeline.report.page import page
-    from pipeline.report.versions import compared_with_published, versions_csv, versions_markdown
+    from pipeline.report.versions import compared_with_published, versions, versions_csv
     from pipeline.store import NO_VERDICT, SYNTHETIC
     from pipeline.study.results import read_local
 
@@ -30,7 +30,7 @@ def main() -> None:
     if results.store == SYNTHETIC:
         print(f"*** {NO_VERDICT}. ***")
     print("\n".join(compared_with_published(results)) + "\n")
-    print(versions_markdown(results))
+    print(versions(results))
     print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi")
     print(f"in full, to open in a browser: {shown.relative_to(files.ROOT)}")
     print(f"the table as CSV: {table.relative_to(files.ROOT)}")

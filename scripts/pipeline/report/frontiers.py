@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from device.artifact import FORECASTING, SPOTTING
 from pipeline.metrics import KB, METRICS
 from pipeline.reference import load_reference, reported
-from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT
+from pipeline.report.style import NARROW, OTHERS, RECIPE_STYLE, REPORT
 from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.study.trials import summary
@@ -51,7 +51,7 @@ def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
     cards = [card for name in names if (card := results.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
-    _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
+    _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
         trials = results.trials(recipe)
         means = [summary(trials, name, metric) for name in names]

@@ -24,8 +24,12 @@ def _cards(results: Results, names: tuple[str, ...]) -> dict[str, Card]:
     return {title: card for title, card in found.items() if card}
 
 
-def step_charts(results: Results) -> list[Chart]:
-    """Draw the error by forecast step."""
+def error_charts(results: Results) -> list[Chart]:
+    """Draw the error by forecast step, and which word was detected for which."""
+    return [*_step_charts(results), *_confusion_charts(results)]
+
+
+def _step_charts(results: Results) -> list[Chart]:
     cards = _cards(results, FORECASTERS)
     if not cards:
         return []
@@ -55,8 +59,7 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
         axis.legend(fontsize=7)
 
 
-def confusion_charts(results: Results) -> list[Chart]:
-    """Draw which word was heard for which."""
+def _confusion_charts(results: Results) -> list[Chart]:
     charts = []
     for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])

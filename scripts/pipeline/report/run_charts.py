@@ -45,7 +45,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
     return join_sentence(parts)
 
 
-def budget_chart(results: Results) -> Chart:
+def limit_charts(results: Results) -> list[Chart]:
     """Draw each figure as a share of its limit."""
     rows: list[Row] = []
     for name in VERSIONS:
@@ -58,8 +58,8 @@ def budget_chart(results: Results) -> Chart:
             shares = {who: _share(constraint, value) for who, value in seen.items() if value is not None}
             rows.append((f"{name} {METRICS[constraint.metric].title}", shares))
     parts = [f"{title}: " + ", ".join(f"{who} {share:.2f}" for who, share in shares.items()) for title, shares in rows]
-    drawn = style.svg((WIDTH, 4.8), partial(_budgets, rows=rows), inline=True)
-    return Chart("How much of each limit is used", "Shares of the limit. " + join_sentence(parts), drawn)
+    drawn = style.svg((WIDTH, 4.8), partial(_limits, rows=rows), inline=True)
+    return [Chart("How much of each limit is used", "Shares of the limit. " + join_sentence(parts), drawn)]
 
 
 def _share(constraint: Constraint, value: float) -> float:
@@ -69,7 +69,7 @@ def _share(constraint: Constraint, value: float) -> float:
     return value / constraint.limit
 
 
-def _budgets(axis: Axes, rows: Sequence[Row]) -> None:
+def _limits(axis: Axes, rows: Sequence[Row]) -> None:
     for who, marker, colour in (
         ("the report", "s", REPORT),
         ("report recipe, here", "v", OURS),

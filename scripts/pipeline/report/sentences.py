@@ -63,7 +63,7 @@ def _limits_met(figures: dict[str, float]) -> int:
     return sum(limit.met_by(figures[limit.metric]) for limit in limits)
 
 
-def listening(results: Results) -> str:
+def listening_aims(results: Results) -> str:
     """Set what the published listener does beside what was wanted of it, and beside what others measured."""
     card = results.card("live", "kws_a")
     entry = results.listening.get("models", {}).get(card.sha256) if card else None

@@ -5,10 +5,13 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from pipeline.versions.catalogue import RECIPES
 
 WIDTH = 4.7  # inches, of a chart on the page
 NARROW = 5  # inches: what a phone still shows readably
@@ -29,7 +32,10 @@ INLINE_STYLE = {
     "svg.fonttype": "none",
 }  # the page's own letters
 REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
-RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple"), "live": ("s", "tab:brown")}
+# the marker and the colour of each recipe, made here
+RECIPE_STYLE = dict(
+    zip(RECIPES, cycle((("v", OURS), ("o", "tab:red"), ("D", "tab:purple"), ("s", "tab:brown"))), strict=False)
+)
 IMPROVED = RECIPE_STYLE["improved"][1]
 Fill = Callable[[Axes], None]
 

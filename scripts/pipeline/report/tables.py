@@ -1,7 +1,5 @@
 """Every table that a reader sees, by name; each is computed from the results."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,15 +10,11 @@ from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
 from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
-from pipeline.report.engine import engine_markdown
-from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
-from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import literal, markdown_table
-from pipeline.report.searches import searches_markdown, searches_summary, searches_table
-from pipeline.report.sentences import headline, listening, naive
-from pipeline.report.versions import compared_with_published, versions_markdown
-from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, claims
+from pipeline.report.versions import compared_with_published
+from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, judge_claims
 from pipeline.study.results import Results
+from pipeline.study.studies import STUDIES
 from pipeline.study.trials import (
     BY_SPEAKER,
     digests,
@@ -35,21 +29,21 @@ from pipeline.study.trials import (
 from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 
-def claims_markdown(results: Results) -> str:
+def claims(results: Results) -> str:
     """Tabulate the report's claims, our evidence and the verdicts; beside the published results, only with evidence."""
-    found = [claim for claim in claims(results) if claim.evidence or not results.beside]
+    found = [claim for claim in judge_claims(results) if claim.evidence or not results.beside]
     lines = [[c.claim, c.evidence or "no result yet: make study", f"**{c.verdict}**"] for c in found]
     return markdown_table(["the report says", "we found", "verdict"], lines)
 
 
-def verdicts_markdown(results: Results) -> str:
+def verdicts(results: Results) -> str:
     """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
     if results.beside:
         lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
-    found = claims(results)
+    found = judge_claims(results)
     if all(claim.verdict == INCONCLUSIVE for claim in found):
-        return "No claim has been judged yet.\n"
+        return "- No claim has been judged yet.\n"
     lines = []
     for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
         own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
@@ -57,7 +51,7 @@ def verdicts_markdown(results: Results) -> str:
     return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
 
 
-def models_markdown(results: Results) -> str:
+def models(results: Results) -> str:
     """Tabulate all published models: what they are, how well they do, and what they cost."""
     lines = [
         [f"*{name}*", "none", ", ".join(_naive_figures(figures)), *["–"] * 4]
@@ -89,7 +83,7 @@ def _naive_figures(figures: dict[str, Any]) -> list[str]:
     return [METRICS[m].interval(figures[m], *figures[m + "_95"]) for m in TASK_METRICS[FORECASTING]]
 
 
-def seeds_markdown(results: Results) -> str:
+def seeds(results: Results) -> str:
     """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the constraints."""
     lines = []
     trials = results.trials("report")
@@ -131,8 +125,18 @@ def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
     return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
 
 
-def study_markdown(results: Results, network: str) -> str:
-    """Tabulate the report's study of one network beside ours: medians and ranges over seeds, mean sizes."""
+def mlp(results: Results) -> str:
+    """Tabulate the report's study of the MLP beside ours; see _techniques."""
+    return _techniques(results, "mlp")
+
+
+def cnn(results: Results) -> str:
+    """Tabulate the report's study of the CNN beside ours; see _techniques."""
+    return _techniques(results, "cnn")
+
+
+def _techniques(results: Results, network: str) -> str:
+    """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
     trials = results.trials("forecasters")
     lines = []
     for technique, *theirs in load_reference()["ablation"][network]:
@@ -153,22 +157,20 @@ def study_markdown(results: Results, network: str) -> str:
     return markdown_table([*header, "ours, not slimmed"], lines)
 
 
-def spotters_markdown(results: Results) -> str:
-    """Tabulate the unoptimised spotters."""
-    trials = results.trials("spotters")
+def studies(results: Results) -> str:
+    """Tabulate all other studies: the mean scores of each version over seeds."""
     lines = []
-    for name in dict.fromkeys(trial["version"] for trial in trials):
-        own = trials_of(trials, name)
-        network, features = name.rsplit("_", 1)
-        size = f"{np.mean(metric_values(own, 'size_kb')):,.0f}"
-        seconds = f"{np.mean([t['seconds'] for t in own]):.0f}"
-        title = network.upper().replace("_", "-")
-        lines.append([title, features.upper(), format_mean(own, "accuracy_pct"), size, str(len(own)), seconds])
-    header = ["network", "features", "accuracy, mean over seeds (95 %)", "kB", "seeds", "seconds per run"]
-    return markdown_table(header, lines)
+    for study, (members, _) in STUDIES.items():
+        for version in members if study != "forecasters" else ():
+            if len(own := trials_of(results.trials(study), version.name)) > 1:
+                score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
+                size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
+                seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
+                lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
+    return markdown_table(["study", "", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines)
 
 
-def splits_markdown(results: Results) -> str:
+def splits(results: Results) -> str:
     """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
     lines, other_code = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
@@ -192,7 +194,7 @@ def splits_markdown(results: Results) -> str:
     return markdown_table(header, lines) + (note if other_code else "")
 
 
-def improved_markdown(results: Results) -> str:
+def improved(results: Results) -> str:
     """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
     for recipe in COMPARED_RECIPES[1:]:
@@ -223,7 +225,7 @@ def improved_markdown(results: Results) -> str:
     )
 
 
-def prototypes_markdown(results: Results) -> str:
+def prototypes(results: Results) -> str:
     """Tabulate the notes on prototypes, by validation data and bytes, with the seeds where there were several."""
 
     def side(figures: dict[str, Any] | None) -> str:
@@ -266,7 +268,7 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     return f"[{_figures([*metrics, *timed], best)} in {best['bytes']:,} B]({best['source']})"
 
 
-def bytes_markdown(results: Results) -> str:
+def file_sizes(results: Results) -> str:
     """Tabulate the bytes of the published files at each stage, in both kinds of kB."""
     lines = []
     for name in VERSIONS:
@@ -284,7 +286,7 @@ def bytes_markdown(results: Results) -> str:
     return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
 
 
-def provenance_markdown(results: Results) -> str:
+def provenance(results: Results) -> str:
     """Tabulate what the models were made from."""
     lines = []
     for name in VERSIONS:
@@ -296,31 +298,3 @@ def provenance_markdown(results: Results) -> str:
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     return markdown_table(["version", "data", "made with", "took"], lines)
-
-
-TABLES: dict[str, Callable[[Results], str]] = {
-    "headline": headline,
-    "versions": versions_markdown,
-    "naive": naive,
-    "models": models_markdown,
-    "verdicts": verdicts_markdown,
-    "claims": claims_markdown,
-    "seeds": seeds_markdown,
-    "mlp": partial(study_markdown, network="mlp"),
-    "cnn": partial(study_markdown, network="cnn"),
-    "spotters": spotters_markdown,
-    "splits": splits_markdown,
-    "improved": improved_markdown,
-    "prototypes": prototypes_markdown,
-    "bytes": bytes_markdown,
-    "provenance": provenance_markdown,
-    "latency": latency_markdown,
-    "pi": pi_markdown,
-    "bench": bench_markdown,
-    "listening": listening_markdown,
-    "listening-aims": listening,
-    "searches": searches_markdown,
-    "search-summary": searches_summary,
-    "search-results": searches_table,
-    "engine": engine_markdown,
-}

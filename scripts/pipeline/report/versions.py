@@ -105,7 +105,7 @@ def _figure(results: Results, name: str, constraint: Constraint) -> Figure | Non
     return Figure(value, low, high, constraint.met_by(value) if comparable else None)
 
 
-def versions_markdown(results: Results) -> str:
+def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
     header = ["version", "", "limit", "report", "authors' file", "last reading", "published run"]
     header += ["this machine's run"] if results.beside else []

@@ -34,7 +34,7 @@ class Claim:
     verdict: str
 
 
-def claims(results: Results) -> list[Claim]:
+def judge_claims(results: Results) -> list[Claim]:
     """Judge all claims, in the order of the report."""
     forecasters, report = results.trials("forecasters"), results.trials("report")
     return [

@@ -10,8 +10,8 @@ from pipeline.data.sources import Sources
 from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
 from pipeline.reference import SEED
 from pipeline.store import LOCAL, PUBLISHED, ResultStore, latest, store_of
+from pipeline.study.studies import STUDIES
 from pipeline.study.trials import Trial
-from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
 
 

@@ -37,6 +37,22 @@ VERSION = Version(
             quantise=True,
             deflate_layout=True,
         ),
+        "smallest": Recipe(  # what fits in 2,000 bytes
+            architecture="ds_tc_resnet",
+            width=0.3125,  # 20 filters
+            stem=(4, 8),
+            blocks=(1, 1),  # a block costs 60 bytes of structure, whatever its width: wide is cheaper than deep
+            front_end=LogMel(mel_bins=24),
+            learning_rate=1e-2,
+            epochs=250,
+            loss="cross_entropy",
+            batch_size=128,
+            schedule="cosine",
+            augmentation=Augmentation(time_mask=4),  # a small network learns less by harder examples
+            qat=QAT(step=0.6, epochs=40),
+            quantise=True,
+            deflate_layout=True,
+        ),
         "live": Recipe(  # improved, and a further class: a listener hears other things most of the time
             architecture="ds_tc_resnet",
             width=0.75,  # 48 filters: nine classes want some more
@@ -52,22 +68,6 @@ VERSION = Version(
             augmentation=Augmentation(mixup=0.1, shift_s=0.2),  # a word slides through the listener's second
             other=0.5,
             by_speaker=True,  # strangers will talk to it
-            qat=QAT(step=0.6, epochs=40),
-            quantise=True,
-            deflate_layout=True,
-        ),
-        "smallest": Recipe(  # what fits in 2,000 bytes
-            architecture="ds_tc_resnet",
-            width=0.3125,  # 20 filters
-            stem=(4, 8),
-            blocks=(1, 1),  # a block costs 60 bytes of structure, whatever its width: wide is cheaper than deep
-            front_end=LogMel(mel_bins=24),
-            learning_rate=1e-2,
-            epochs=250,
-            loss="cross_entropy",
-            batch_size=128,
-            schedule="cosine",
-            augmentation=Augmentation(time_mask=4),  # a small network learns less by harder examples
             qat=QAT(step=0.6, epochs=40),
             quantise=True,
             deflate_layout=True,
