@@ -11,8 +11,9 @@ from helpers import SYNTHETIC, Run
 
 from device.frontend import Mfcc, Stft
 from pipeline.data import synthetic
+from pipeline.data.identity import SPLITS
 from pipeline.data.sources import Sources, load_speech
-from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.data.speech import Speech, by_speaker
 from pipeline.measure.bench import write_bench
 from pipeline.recipe import Recipe
 from pipeline.reference import load_reference, row_name

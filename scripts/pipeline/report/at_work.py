@@ -16,12 +16,11 @@ from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_o
 from device.runtime import open_model
 from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
-from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS
+from pipeline.data.weather import DAY, OUTPUT_STEPS
 from pipeline.report.style import IMPROVED, REPORT, WIDTH, Chart, chart, legend
 from pipeline.study.results import Results
 
 Array = NDArray[np.float32]
-DAY = 144  # readings
 WORDS = 4
 SEED = 0  # of the choice of clips
 FRAME, BANDS = 512, 64  # of the spectrogram
@@ -48,10 +47,9 @@ def forecasts(card: artifact.Card, content: bytes, sources: Sources) -> Chart:
     """Draw the test day whose forecasts are as good as those of the median day: readings, one forecast per hour."""
     weather = load_weather(sources)
     starts = weather.windows("test")
-    readings = weather.values[starts[:, None] + np.arange(INPUT_STEPS)]
-    inputs: Array = ((readings - np.asarray(card.mean)) / np.asarray(card.std)).astype(np.float32)
+    inputs = card.standardise(weather.inputs("test"))
     outputs = open_model(card, content).predict(inputs).reshape(-1, OUTPUT_STEPS, 2)
-    truth = weather.values[starts[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
+    truth = weather.targets("test")
     errors = np.abs(outputs - truth).mean(axis=1) / np.abs(truth - truth.mean(axis=(0, 1))).mean(axis=(0, 1))
     days = np.flatnonzero(starts[DAY:] - starts[:-DAY] == DAY)[::DAY]  # windows from which a whole day goes on
     by_day = np.array([errors[day : day + DAY].mean() for day in days])

@@ -1,18 +1,19 @@
 """The page's charts of single models: error by step, what was heard for what, latency by stage, bytes by part."""
 
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from device.artifact import Card
+from device.sensor import CADENCE
 from pipeline.metrics import METRICS
 from pipeline.report import style
 from pipeline.report.style import IMPROVED, OURS, WIDTH, Chart, join_sentence
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import FORECASTERS, SPOTTERS
 
-MINUTES = 10  # per step
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
 STAGES = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
@@ -50,7 +51,7 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
         seen = card.content["test"][f"{metric}_by_step"]
         line = "-" if card.name == FORECASTERS[0] else "--"
         colour = IMPROVED if title.startswith("improved") else OURS
-        minutes = [MINUTES * (step + 1) for step in range(len(seen))]
+        minutes = [CADENCE / timedelta(minutes=1) * (step + 1) for step in range(len(seen))]
         axis.plot(minutes, seen, line, marker="o", markersize=3, color=colour, label=title)
     axis.set_xlabel("minutes ahead")
     axis.set_ylabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")

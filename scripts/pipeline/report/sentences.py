@@ -2,7 +2,7 @@
 
 from device.artifact import FORECASTING, SPOTTING, Card
 from pipeline.measure.listening import CLEAN
-from pipeline.metrics import KB, METRICS, TASK_METRICS
+from pipeline.metrics import KB, METRICS, TASK_METRICS, all_met
 from pipeline.reference import load_reference
 from pipeline.study.naive import LAST_READING, LEAST_SQUARES
 from pipeline.study.results import Results
@@ -28,7 +28,7 @@ def _smallest(results: Results, task: str) -> Card | None:
 
     def meets(card: Card) -> bool:
         values = {**card.content["test"], "size_kb": card.content["file"]["compressed_bytes"] / KB}
-        return all(limit.met_by(values[limit.metric]) for limit in limits)
+        return all_met(limits, values)
 
     own = [card for card in cards if card.task == task and meets(card)]
     return min(own, key=lambda card: int(card.content["file"]["compressed_bytes"]), default=None)

@@ -280,7 +280,7 @@ def file_sizes(results: Results) -> str:
             lines.append(
                 [f"`{name}`", f"{reported(name)['size_kb']:.2f}" if reported(name) else "–"]
                 + [f"{b:,}" for b in (*stages, final)]
-                + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
+                + [f"{final / KB:.2f}", f"{final / 1000:.2f}"]
             )
     header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
     return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
