@@ -40,7 +40,7 @@ USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of 
 
 
 @dataclass(frozen=True)
-class Constraint:
+class Limit:
     """A strict limit on one of METRICS; a size in kB of 1024 bytes, as in the report."""
 
     metric: str
@@ -51,7 +51,10 @@ class Constraint:
         return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
 
 
-def all_met(limits: Iterable[Constraint], values: Mapping[str, float]) -> bool:
+Constraint = Limit  # as search/ says
+
+
+def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:
     """Tell whether values keep all limits on them; a limit on what is not among them is not looked at."""
     return all(limit.met_by(values[limit.metric]) for limit in limits if limit.metric in values)
 

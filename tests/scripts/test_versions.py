@@ -16,7 +16,7 @@ from device import artifact
 from device.artifact import FORECASTING, SPOTTING
 from device.errors import UserError
 from pipeline import files
-from pipeline.metrics import METRICS, Constraint, all_met
+from pipeline.metrics import METRICS, Limit, all_met
 from pipeline.version_script import published_seed
 from pipeline.versions.catalogue import RECIPES, VERSIONS
 
@@ -325,11 +325,11 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (tmp_path / "card.json").read_text() == "earlier"
 
 
-def test_constraints_are_strict() -> None:
-    assert not Constraint("size_kb", 2).met_by(2.0)
-    assert Constraint("size_kb", 2).met_by(2047 / 1024)
-    assert not Constraint("accuracy_pct", 90).met_by(90.0)
-    assert Constraint("accuracy_pct", 90).met_by(90.125)
-    limits = (Constraint("size_kb", 2), Constraint("accuracy_pct", 90), Constraint("total_ms", 40))
+def test_limits_are_strict() -> None:
+    assert not Limit("size_kb", 2).met_by(2.0)
+    assert Limit("size_kb", 2).met_by(2047 / 1024)
+    assert not Limit("accuracy_pct", 90).met_by(90.0)
+    assert Limit("accuracy_pct", 90).met_by(90.125)
+    limits = (Limit("size_kb", 2), Limit("accuracy_pct", 90), Limit("total_ms", 40))
     assert all_met(limits, {"size_kb": 1.9, "accuracy_pct": 90.1})  # its latency was not measured
     assert not all_met(limits, {"size_kb": 1.9, "accuracy_pct": 90.1, "total_ms": 41})

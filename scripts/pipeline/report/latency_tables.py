@@ -66,7 +66,7 @@ def pi(results: Results) -> str:
                     f"{timed[1][metric]['mean']:.2f}" if timed and timed[0] == host.PI else "open",
                 ]
             )
-    header = ["version", "", "constraint", "report, Pi 4, ms", "instructions on an emulated Cortex-A72"]
+    header = ["version", "", "limit", "report, Pi 4, ms", "instructions on an emulated Cortex-A72"]
     return markdown_table([*header, "estimate for a Pi 4, ms", "measured on a Pi, ms"], lines)
 
 

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from pipeline.measure.listening import CLEAN, CONDITIONS
-from pipeline.report import style
 from pipeline.report.markdown import markdown_table
-from pipeline.report.style import RECIPE_STYLE, WIDTH, Chart, join_sentence, legend
+from pipeline.report.style import RECIPE_STYLE, WIDTH, Chart, chart, join_sentence, legend
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import RECIPES, SPOTTERS
 
@@ -103,7 +102,7 @@ def det_charts(results: Results) -> list[Chart]:
         title = "Words not heard against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
         fill = partial(_curves, entries=entries, condition=condition)
         told = "At the middle sensitivity: " + join_sentence(words)
-        charts.append(Chart(title, told, style.svg((WIDTH, 4.4), fill, inline=True)))
+        charts.append(chart(title, told, (WIDTH, 4.4), fill))
     return charts
 
 

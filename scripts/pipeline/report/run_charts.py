@@ -7,10 +7,21 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline import metrics
-from pipeline.metrics import METRICS, Constraint
+from pipeline.metrics import METRICS, Limit
 from pipeline.reference import load_reference, reported, row_name
-from pipeline.report import frontiers, style
-from pipeline.report.style import IMPROVED, OTHERS, OURS, RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.report import frontiers
+from pipeline.report.style import (
+    IMPROVED,
+    OTHERS,
+    OURS,
+    RECIPE_STYLE,
+    REPORT,
+    WIDTH,
+    Chart,
+    chart,
+    join_sentence,
+    legend,
+)
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, metric_values, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
@@ -22,13 +33,12 @@ def frontier_charts(results: Results) -> list[Chart]:
     """Draw quality against bytes."""
     charts = []
     for metric in ("t_mae_c", "rh_mae_pct"):
-        drawn = style.svg(
-            (WIDTH, 4.6), partial(frontiers.forecaster_frontier, metric=metric, results=results), inline=True
-        )
-        title = f"{METRICS[metric].title} against bytes"
-        charts.append(Chart(title, _frontier_words(FORECASTERS, metric, results), drawn))
-    drawn = style.svg((WIDTH, 4.9), partial(frontiers.spotter_frontier, results=results), inline=True)
-    return [*charts, Chart("Accuracy against bytes", _frontier_words(SPOTTERS, "accuracy_pct", results), drawn)]
+        words = _frontier_words(FORECASTERS, metric, results)
+        fill = partial(frontiers.forecaster_frontier, metric=metric, results=results)
+        charts.append(chart(f"{METRICS[metric].title} against bytes", words, (WIDTH, 4.6), fill))
+    words = _frontier_words(SPOTTERS, "accuracy_pct", results)
+    fill = partial(frontiers.spotter_frontier, results=results)
+    return [*charts, chart("Accuracy against bytes", words, (WIDTH, 4.9), fill)]
 
 
 def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
@@ -53,20 +63,20 @@ def limit_charts(results: Results) -> list[Chart]:
         for recipe in ("report", "improved"):
             if card := results.card(recipe, name):
                 figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
-        for constraint in VERSIONS[name].constraints:
-            seen = {who: values.get(constraint.metric) for who, values in figures.items()}
-            shares = {who: _share(constraint, value) for who, value in seen.items() if value is not None}
-            rows.append((f"{name} {METRICS[constraint.metric].title}", shares))
+        for limit in VERSIONS[name].limits:
+            seen = {who: values.get(limit.metric) for who, values in figures.items()}
+            shares = {who: _share(limit, value) for who, value in seen.items() if value is not None}
+            rows.append((f"{name} {METRICS[limit.metric].title}", shares))
     parts = [f"{title}: " + ", ".join(f"{who} {share:.2f}" for who, share in shares.items()) for title, shares in rows]
-    drawn = style.svg((WIDTH, 4.8), partial(_limits, rows=rows), inline=True)
-    return [Chart("How much of each limit is used", "Shares of the limit. " + join_sentence(parts), drawn)]
+    words = "Shares of the limit. " + join_sentence(parts)
+    return [chart("How much of each limit is used", words, (WIDTH, 4.8), partial(_limits, rows=rows))]
 
 
-def _share(constraint: Constraint, value: float) -> float:
+def _share(limit: Limit, value: float) -> float:
     """Return value / limit; for accuracy, error rate / allowed error rate."""
-    if METRICS[constraint.metric].more_is_better:
-        return (100 - value) / (100 - constraint.limit)
-    return value / constraint.limit
+    if METRICS[limit.metric].more_is_better:
+        return (100 - value) / (100 - limit.limit)
+    return value / limit.limit
 
 
 def _limits(axis: Axes, rows: Sequence[Row]) -> None:
@@ -103,8 +113,8 @@ def seed_charts(results: Results) -> list[Chart]:
         ]
         if words:
             limits = {n: VERSIONS[n].limit(metric) or 0 for n in names}
-            drawn = style.svg((WIDTH, 3.3), partial(_seeds, metric=metric, sides=sides, limits=limits), inline=True)
-            charts.append(Chart(f"{shown.title} over seeds", join_sentence(words), drawn))
+            fill = partial(_seeds, metric=metric, sides=sides, limits=limits)
+            charts.append(chart(f"{shown.title} over seeds", join_sentence(words), (WIDTH, 3.3), fill))
     return charts
 
 
@@ -153,7 +163,7 @@ def study_charts(results: Results) -> list[Chart]:
             ]
             fills = [partial(_techniques, rows=rows, own=own, column=column) for column in (1, 2)]
             title = f"{network.upper()}: one technique at a time, and together"
-            charts.append(Chart(title, join_sentence(words), style.svg((WIDTH, 3.6), *fills, inline=True)))
+            charts.append(chart(title, join_sentence(words), (WIDTH, 3.6), *fills))
     return charts
 
 
@@ -188,8 +198,8 @@ def split_charts(results: Results) -> list[Chart]:
         for title, side in sides.items()
         for name, seen in side.items()
     ]
-    drawn = style.svg((WIDTH, 3.2), partial(_splits, sides=sides), inline=True)
-    return [Chart("Known and unknown speakers, one dot per seed", join_sentence(words), drawn)]
+    title = "Known and unknown speakers, one dot per seed"
+    return [chart(title, join_sentence(words), (WIDTH, 3.2), partial(_splits, sides=sides))]
 
 
 def _splits(axis: Axes, sides: dict[str, dict[str, list[float]]]) -> None:

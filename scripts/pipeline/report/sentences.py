@@ -23,7 +23,7 @@ def headline(results: Results) -> str:
 
 
 def _smallest(results: Results, task: str) -> Card | None:
-    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_constraints]
+    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
     cards = [card for recipe in RECIPES for name in VERSIONS if (card := results.card(recipe, name))]
 
     def meets(card: Card) -> bool:
@@ -59,7 +59,7 @@ def naive(results: Results) -> str:
 
 
 def _limits_met(figures: dict[str, float]) -> int:
-    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].constraints if limit.metric in figures]
+    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].limits if limit.metric in figures]
     return sum(limit.met_by(figures[limit.metric]) for limit in limits)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from device.artifact import FORECASTING, SPOTTING
 from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
-from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
+from pipeline.metrics import KB, METRICS, TASK_METRICS, Limit
 from pipeline.reference import load_reference, reported, row_name
 from pipeline.report.markdown import literal, markdown_table
 from pipeline.report.versions import compared_with_published
@@ -84,19 +84,19 @@ def _naive_figures(figures: dict[str, Any]) -> list[str]:
 
 
 def seeds(results: Results) -> str:
-    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the constraints."""
+    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the limits."""
     lines = []
     trials = results.trials("report")
     for name in VERSIONS:
         own = trials_of(trials, name)
         if len(own) < 2:
             continue
-        constraints = VERSIONS[name].offline_constraints
-        for constraint in constraints:
-            metric = constraint.metric
+        limits = VERSIONS[name].offline_limits
+        for limit in limits:
+            metric = limit.metric
             seen, shown = metric_values(own, metric), METRICS[metric]
             theirs = reported(name).get(metric)
-            met = sum(meets(trial, [constraint]) for trial in own)
+            met = sum(meets(trial, [limit]) for trial in own)
             lines.append(
                 [
                     f"`{name}`",
@@ -104,10 +104,10 @@ def seeds(results: Results) -> str:
                     f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
                     f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
                     *(["–"] * 3 if theirs is None else _beside_report(metric, seen, theirs)),
-                    f"{shown.limit(constraint.limit)}: {format_share(met, len(own))}",
+                    f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
                 ]
             )
-        met = sum(meets(trial, constraints) for trial in own)
+        met = sum(meets(trial, limits) for trial in own)
         lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
     for name, figures in results.naive_forecasts().items() if lines else ():
         for metric in TASK_METRICS[FORECASTING]:
@@ -116,12 +116,12 @@ def seeds(results: Results) -> str:
                 [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
             )
     header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
-    return markdown_table([*header, "p of a run as far off", "constraint met by (95 %)"], lines)
+    return markdown_table([*header, "p of a run as far off", "limit met by (95 %)"], lines)
 
 
 def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
-    better = sum(Constraint(metric, theirs).met_by(value) for value in seen)
+    better = sum(Limit(metric, theirs).met_by(value) for value in seen)
     return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
 
 
@@ -183,7 +183,7 @@ def splits(results: Results) -> str:
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
-            passed = sum(meets(trial, version.constraints) for trial in side)
+            passed = sum(meets(trial, version.limits) for trial in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
         clips = sides[1][0]["clips"]
         cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
@@ -257,8 +257,8 @@ def _figures(metrics: list[str], values: dict[str, Any]) -> str:
 
 
 def _best_peer(name: str, metrics: list[str]) -> str:
-    """Return the smallest file of others that meets the version's constraints on quality and latency."""
-    limits = [c for c in VERSIONS[name].constraints if c.metric != "size_kb"]
+    """Return the smallest file of others that meets the version's limits on quality and latency."""
+    limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
     timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
     peers = load_reference()["peers"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import files
 from pipeline.intervals import mean_interval, wilson
-from pipeline.metrics import KB, METRICS, Constraint, all_met, merit
+from pipeline.metrics import KB, METRICS, Limit, all_met, merit
 from pipeline.store import NO_VERDICT, SYNTHETIC
 
 Trial = dict[str, Any]
@@ -24,9 +24,9 @@ def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
     return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
 
 
-def meets(trial: Trial, constraints: Sequence[Constraint]) -> bool:
-    """Tell whether a trial keeps all constraints but those on latency, which no trial measures."""
-    return all_met(constraints, {**trial["test"], "size_kb": trial["bytes"] / KB})
+def meets(trial: Trial, limits: Sequence[Limit]) -> bool:
+    """Tell whether a trial keeps all limits but those on latency, which no trial measures."""
+    return all_met(limits, {**trial["test"], "size_kb": trial["bytes"] / KB})
 
 
 def format_share(count: int, runs: int) -> str:

@@ -2,13 +2,13 @@
 
 from device.artifact import SPOTTING
 from device.frontend import LogMel, Mfcc
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import QAT, Augmentation, Recipe, Version
 
 VERSION = Version(
     name="kws_a",
     task=SPOTTING,
-    constraints=(Constraint("accuracy_pct", 90), Constraint("size_kb", 25)),
+    limits=(Limit("accuracy_pct", 90), Limit("size_kb", 25)),
     recipes={
         "report": Recipe(
             architecture="ds_cnn",  # the best of the unoptimised networks
@@ -18,7 +18,7 @@ VERSION = Version(
             epochs=20,
             loss="cross_entropy",
             keep="best",
-            quantise=True,  # the size is the strictest constraint
+            quantise=True,  # the size is the strictest limit
         ),
         "improved": Recipe(
             architecture="ds_tc_resnet",
