@@ -57,10 +57,10 @@ def check_versions() -> None:
 
 
 def publish(sources: Sources) -> None:
-    """Publish the models and what was measured of them, and draw two of them at work on the test split.
+    """Publish the models and what was measured of them, and draw a forecaster at work on the test split.
 
     Raises:
-        UserError: as `publish_models`; something was not measured; bad data for the drawings.
+        UserError: as `publish_models`; something was not measured; bad data for the drawing.
     """
     check_versions()
     for path, target in (

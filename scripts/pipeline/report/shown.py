@@ -10,7 +10,7 @@ from pipeline.report.engine import engine
 from pipeline.report.latency_tables import bench, latency, pi
 from pipeline.report.listening import det_charts, listening
 from pipeline.report.model_charts import bytes_charts, error_charts, latency_charts
-from pipeline.report.run_charts import frontier_charts, limit_charts, seed_charts, split_charts, study_charts
+from pipeline.report.run_charts import frontier_charts, limit_charts, seed_charts
 from pipeline.report.search_charts import search_charts
 from pipeline.report.searches import search_results, search_summary, searches
 from pipeline.report.sentences import headline, listening_aims, naive
@@ -36,7 +36,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
     *(versions, claims, models, improved, seeds, mlp, cnn, studies, splits, prototypes, file_sizes, provenance),
     *(latency, pi, bench, engine, listening, searches, search_results),
-    *(limit_charts, seed_charts, study_charts, split_charts, frontier_charts, error_charts, latency_charts),
+    *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
     *(bytes_charts, det_charts, search_charts, at_work),
 )
 SHOWN = {function.__name__: function for function in FUNCTIONS}
