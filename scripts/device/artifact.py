@@ -66,7 +66,6 @@ COMMON = checks.record(
         recipe=checks.record(architecture=LINE),
         seed=checks.whole(0, 2**32 - 1),
         data=checks.record(source=LINE, description=LINE, digest=LINE, split=LINE),
-        code=LINE,
     ),
     made_with=LINE,
     commit=checks.optional(LINE),

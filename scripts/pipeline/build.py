@@ -1,6 +1,7 @@
 """Build one model from data to card: train, convert, check, slim, compress, evaluate."""
 
 import hashlib
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,13 +16,13 @@ from device import artifact
 from device.errors import UserError
 from device.latency import peak_memory_mib
 from device.runtime import Model
-from pipeline import files, freshness
+from pipeline import files
 from pipeline.cli import import_tensorflow
 from pipeline.data.identity import Identity
 from pipeline.data.sources import DataSets, Sources, load_data
 from pipeline.metrics import KB
 from pipeline.progress import progress_bar
-from pipeline.recipe import Recipe, Version
+from pipeline.recipe import ARITHMETIC, Recipe, Version
 from pipeline.store import store_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to date must not wait for it
@@ -128,7 +129,7 @@ def plan(
         "data": asdict(data.identity),
         **({"other_sounds": asdict(data.other.identity)} if data.other else {}),
         "tools": {name: installed(name) for name in TOOLS},
-        "code": freshness.task_digest(version.task),
+        "arithmetic": ARITHMETIC[version.task],
     }
     folder = store_of(*data.identities).models / (f"{study}/seed-{seed}" if study else recipe_name)
     return Plan(version, recipe_name, seed, made_from, made_with, folder)
@@ -181,7 +182,22 @@ def write(ordered: Plan, compressed: bytes, card: dict[str, Any]) -> None:
     """Write a model and its card, the card last."""
     with files.atomic_write(ordered.folder / f"{ordered.version.name}.tflite.zlib") as partial:
         partial.write_bytes(compressed)
-    files.write_json(ordered.card_path, {**card, "commit": freshness.commit()})
+    files.write_json(ordered.card_path, {**card, "commit": _commit()})
+
+
+def _commit() -> str | None:
+    """Return the commit of this checkout, with "+changes" if its scripts have been changed since; None outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(files.ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "--", "scripts") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:

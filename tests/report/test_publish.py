@@ -17,7 +17,7 @@ from pipeline.store import PUBLISHED, ResultStore
 from pipeline.study.results import read_results
 from pipeline.versions.catalogue import SEARCHED
 
-RUN = {"version": "th_b", "recipe": "improved", "clips": None, "split": "x", "converted_bytes": 9, "code": "c"}
+RUN = {"version": "th_b", "recipe": "improved", "clips": None, "split": "x", "converted_bytes": 9, "arithmetic": 1}
 THRESHOLDS = {"low": 0.75, "middle": 0.5, "high": 0.25}
 
 
@@ -195,12 +195,19 @@ def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -
 
     store = ResultStore(tmp_path, tmp_path)
     store.runs.mkdir()
-    for study, code in (("report", "a"), ("report-by-speaker", "a"), ("improved", "a"), ("improved-by-speaker", "b")):
+    for study, number in (("report", 1), ("report-by-speaker", 1), ("improved", 1), ("improved-by-speaker", 2)):
         runs = [
-            {"version": "kws_a", "seed": s, "bytes": 9, "clips": 800, "test": {"accuracy_pct": 90 + s}, "code": code}
+            {
+                "version": "kws_a",
+                "seed": s,
+                "bytes": 9,
+                "clips": 800,
+                "test": {"accuracy_pct": 90 + s},
+                "arithmetic": number,
+            }
             for s in (1, 2, 3)
         ]
         store.trials_path(study).write_text("".join(json.dumps(run) + "\n" for run in runs))
     note = splits(read_results(store)).splitlines()[-1]
-    assert "improved were made by different code" in note
+    assert "improved were made by different arithmetic" in note
     assert "report" not in note

@@ -17,7 +17,7 @@ from pipeline.study.results import Results
 from pipeline.study.studies import STUDIES
 from pipeline.study.trials import (
     BY_SPEAKER,
-    digests,
+    arithmetics,
     format_mean,
     format_p,
     format_share,
@@ -172,14 +172,14 @@ def studies(results: Results) -> str:
 
 def splits(results: Results) -> str:
     """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
-    lines, other_code = [], set()
+    lines, stale = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
         sides = [trials_of(results.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
         if version.task != SPOTTING or min(map(len, sides)) < 2:
             continue
-        if len(digests([*sides[0], *sides[1]])) > 1:
-            other_code.add(recipe)
+        if len(arithmetics([*sides[0], *sides[1]])) > 1:
+            stale.add(recipe)
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
@@ -190,8 +190,8 @@ def splits(results: Results) -> str:
         lines.append(cells)
     header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
     header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
-    note = f"\nThe two studies of {', '.join(sorted(other_code))} were made by different code: to be made again.\n"
-    return markdown_table(header, lines) + (note if other_code else "")
+    note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
+    return markdown_table(header, lines) + (note if stale else "")
 
 
 def improved(results: Results) -> str:

@@ -9,11 +9,11 @@ import optuna
 
 from device.artifact import SPOTTING, read_card
 from device.errors import UserError
-from pipeline import build, files, freshness
+from pipeline import build, files
 from pipeline.data.sources import DataSets, Sources, load_other_sounds, load_speech, load_weather
 from pipeline.engine.pool import Pool, open_pool
 from pipeline.metrics import TASK_METRICS, Constraint
-from pipeline.recipe import Version
+from pipeline.recipe import ARITHMETIC, Version
 from pipeline.search import finalists, journal, latency, outcome, plan, space, trial
 from pipeline.search.driver import Driver
 from pipeline.search.finalists import Finalist
@@ -81,7 +81,7 @@ def _made_from(task: str, limits: Sequence[Constraint], seed: int, data: DataSet
         "data": asdict(data.identity),
         "other sounds": asdict(data.other.identity) if data.other else None,
         "packages": {package: installed(package) for package in build.TOOLS},
-        "code": freshness.task_digest(task),
+        "arithmetic": ARITHMETIC[task],
     }
 
 

@@ -134,6 +134,6 @@ def trial_of_card(of: Card) -> dict[str, Any]:
         },
         "clips": card["test"].get("clips"),
         "seconds": card["wall_seconds"],
-        "code": made["code"],
+        "arithmetic": made["arithmetic"],
         "made_with": card["made_with"],
     }

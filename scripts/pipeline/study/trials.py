@@ -45,9 +45,9 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def digests(trials: Sequence[Trial]) -> set[str]:
-    """Return the digests of the code that the trials were made by; see pipeline.freshness."""
-    return {trial["code"] for trial in trials}
+def arithmetics(trials: Sequence[Trial]) -> set[int]:
+    """Return the arithmetics that the trials were made by; see pipeline.recipe."""
+    return {trial["arithmetic"] for trial in trials}
 
 
 def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -4,29 +4,23 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from device.artifact import SPOTTING
 from device.audio import RATE, Audio
 from device.frontend import FrontEnd, extractor, to_dict
-from pipeline import files, freshness
+from pipeline import files
 from pipeline.data.identity import Identity
 from pipeline.data.noise import coloured_noise
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.speech import Speech
 from pipeline.progress import progress_bar
-from pipeline.recipe import Augmentation
+from pipeline.recipe import ARITHMETIC, Augmentation
 from pipeline.train.other import OtherSeconds
 
 Features = NDArray[np.float16]
-CODE = (  # of which the kept features are made
-    files.SCRIPTS / "device" / "frontend.py",
-    files.SCRIPTS / "pipeline" / "data" / "noise.py",
-    files.SCRIPTS / "pipeline" / "train" / "other.py",
-    Path(__file__),
-)
 NOISES = 64  # coloured noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
@@ -34,7 +28,7 @@ LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Features:
     """Compute features [copies, clips, *front_end.shape] of changed training clips.
 
-    They are kept in data/, and made again when the clips, the front end, the changes or this code are others. Half
+    They are kept in data/, and made again when the clips, the front end, the changes or the arithmetic are others. Half
     precision holds them to 1e-3, far below what the changes themselves do.
     """
 
@@ -72,7 +66,7 @@ def _features(
         count,
         identity.digest,
         identity.split,
-        freshness.code_digest(CODE),
+        ARITHMETIC[SPOTTING],
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
