@@ -16,7 +16,8 @@ MODEL = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
 STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
-VERSIONS := th_a th_b kws_a kws_b kws_c
+# those that a numbered script builds, in its order
+VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -33,16 +34,8 @@ setup: ## install the pinned packages into .venv
 data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py $(SOURCES)
 
-th_a: setup ## build one version: train, prune, quantise, compress, evaluate
-	@$(RUN) scripts/03_th_a.py $(MODEL)
-th_b: setup ## likewise
-	@$(RUN) scripts/04_th_b.py $(MODEL)
-kws_a: setup ## likewise
-	@$(RUN) scripts/05_kws_a.py $(MODEL)
-kws_b: setup ## likewise
-	@$(RUN) scripts/06_kws_b.py $(MODEL)
-kws_c: setup ## likewise
-	@$(RUN) scripts/07_kws_c.py $(MODEL)
+$(VERSIONS): setup ## build one version: train, prune, quantise, compress, evaluate
+	@$(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
 
 improved: setup ## our own recipes: smaller and better models under the same limits
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
@@ -151,8 +144,7 @@ clean: ## remove what runs on this machine made; keeps own words, searches, down
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/engine.json runs/naive.json \
-	    runs/listening.json derived/versions.* derived/claims.json derived/examples.json page/index.html page/*.svg \
-	    published.log*); \
+	    runs/listening.json versions.csv page/index.html page/*.svg published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
@@ -162,7 +154,8 @@ clean: ## remove what runs on this machine made; keeps own words, searches, down
 
 help: ## this list
 	@echo "make all    does everything; make test checks everything. All targets:"; echo
-	@sed -n 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
+	@sed -n -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1; likewise $(wordlist 2,99,$(VERSIONS))/' \
+	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (sounds that are no words)"
 	@echo "           JOBS=2 (models at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"

@@ -20,7 +20,7 @@ from device.cli import add_number, parser, run
 from pipeline import files
 from pipeline.study import runs, trials
 from pipeline.study.naive import write_naive_forecasts
-from pipeline.versions.baselines import STUDIES
+from pipeline.study.studies import STUDIES
 
 EXAMPLES = """\
   .venv/bin/python scripts/02_baselines.py

@@ -3,7 +3,7 @@
 Its limits and recipes are in scripts/pipeline/versions/th_a.py.
 """
 
-from pipeline.versions.main import version_main
+from pipeline.version_script import version_main
 from pipeline.versions.th_a import VERSION
 
 if __name__ == "__main__":

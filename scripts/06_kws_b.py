@@ -3,8 +3,8 @@
 Its limits and recipes are in scripts/pipeline/versions/kws_b.py.
 """
 
+from pipeline.version_script import version_main
 from pipeline.versions.kws_b import VERSION
-from pipeline.versions.main import version_main
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

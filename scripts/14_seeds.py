@@ -1,6 +1,6 @@
 """Build versions with several seeds, to tell the effect of a recipe from luck.
 
-A study is one of the recipes (report, improved, smallest, live), or a recipe for the spotters with the clips split by
+A study is one of the recipes (report, improved …), or a recipe for the spotters with the clips split by
 speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
 
 A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
@@ -17,7 +17,7 @@ from device.artifact import SPOTTING
 from device.cli import add_number, parser, run
 from pipeline.study import runs, trials
 from pipeline.study.trials import BY_SPEAKER
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 EXAMPLES = """\
   .venv/bin/python scripts/14_seeds.py improved
@@ -26,7 +26,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in RECIPES if recipe != "live"))  # which is split so anyway
+    studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in COMPARED_RECIPES))
     options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
     add_number(options, "--seeds", "seeds 1 to N", runs.SEEDS, 5)
     options.add_argument(

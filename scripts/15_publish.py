@@ -1,9 +1,8 @@
 """Copy this machine's models and results to the published ones (for maintainers); then run 16_render.py and commit.
 
 It takes the five versions by the report's recipes, of our own recipes the seeds that validation chooses, all studies,
-latencies, the bench and the listeners, and derives the table of versions, the claims and the examples from them.
-08_measure.py and 18_listening.py measure published models: copy these first. What searches
-found can be copied alone.
+latencies, the bench and the listeners, and draws a forecaster at work on the test split. 08_measure.py and
+18_listening.py measure published models: copy these first. What searches found can be copied alone.
 """
 
 from device.cli import parser, run

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from device import checks, frontend
 from device.errors import UserError
 from device.frontend import FrontEnd
@@ -15,6 +18,9 @@ LARGEST_MODEL = 1 << 26  # bytes, inflated; a limit against zlib bombs
 FORECASTING, SPOTTING = "forecasting", "keyword_spotting"
 LARGEST_CARD = 1 << 20  # bytes
 CARD_FORMAT = 1
+# of the figures on a card: how good a model is at its task, and what it takes
+TASK_METRICS = {FORECASTING: ("t_mae_c", "rh_mae_pct"), SPOTTING: ("accuracy_pct",)}
+COST_METRICS = ("size_kb", "inference_ms", "total_ms")
 STEPS, COLUMNS = 6, 2  # of what a forecaster reads, and of what it puts out: degC and %
 
 # The fields of a card. A card may say more.
@@ -46,7 +52,7 @@ COMMON = checks.record(
     sparsity=checks.number(0, 1),
     results=checks.each(
         checks.record(
-            metric=checks.one_of("t_mae_c", "rh_mae_pct", "accuracy_pct", "size_kb", "inference_ms", "total_ms"),
+            metric=checks.one_of(*TASK_METRICS[FORECASTING], *TASK_METRICS[SPOTTING], *COST_METRICS),
             limit=checks.number(0, 1e9),
             value=checks.optional(checks.number(0, 1e9)),
             met=checks.optional(checks.one_of(True, False)),
@@ -113,6 +119,16 @@ class Card:
     def words(self) -> tuple[str, ...]:
         """Return the labels that are words; one that begins with "_" stands for anything else."""
         return tuple(label for label in self.labels if not label.startswith("_"))
+
+    def standardise(self, readings: ArrayLike) -> NDArray[np.float32]:
+        """Return the z-scores of readings [..., 2], which a forecaster takes in."""
+        return z_score(readings, self.mean, self.std)
+
+
+def z_score(readings: ArrayLike, mean: ArrayLike, std: ArrayLike) -> NDArray[np.float32]:
+    """Return readings [..., 2] less the mean of each column, divided by its deviation, all in float32."""
+    values, mean, std = (np.asarray(each, np.float32) for each in (readings, mean, std))
+    return (values - mean) / std
 
 
 def read_card(path: Path) -> Card:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from device.wav import FIX, read_mono
 
 RATE = 16_000  # Hz, of every clip and front end
 RATES = (4_000, 768_000)  # Hz, of any recorder; a rate beyond is a damaged header, and 16 Hz would fill the memory
+FULL_SCALE = 32768  # of 16-bit samples
 
 Audio = NDArray[np.float32]
 
@@ -31,6 +32,16 @@ def read_wav(file: BinaryIO, name: str, longest: float = math.inf) -> Audio:
     """
     samples, rate = read_mono(file, name, longest)
     return resample(samples, rate, name)
+
+
+def to_float(samples: NDArray[np.int16]) -> Audio:
+    """Return 16-bit samples as float32 in [-1, 1)."""
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def to_int16(audio: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
+    """Return sound in [-1, 1] as 16-bit samples, rounded."""
+    return np.clip(np.round(audio * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def fit(audio: Audio, samples: int = RATE) -> Audio:

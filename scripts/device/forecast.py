@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import numpy as np
-
-from device.artifact import Card
+from device.artifact import STEPS, Card
 from device.log import BETWEEN, GAP, NOT_AFTER, UNLIKELY, WAITING, Notice, Raster, Reading
 from device.runtime import open_model
 from device.sensor import A_RATIO, CADENCE, SATURATED
-
-READINGS = 6
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Forecaster:
 
     def __init__(self, card: Card, content: bytes) -> None:
         self._model = open_model(card, content)
-        self._mean, self._std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
+        self._standardise = card.standardise
         test = card.content["test"]
         self._errors = list(zip(test["t_mae_c_by_step"], test["rh_mae_pct_by_step"], strict=True))
         self._raster = Raster()
@@ -64,10 +60,10 @@ class Forecaster:
             apart = row.utc - self._recent[-1].utc
             yield Notice(f"{row.time}: {apart} after the last reading, not {CADENCE}; starting over from here", GAP)
             self._recent = []
-        self._recent = [*self._recent[1 - READINGS :], row]
-        if len(self._recent) < READINGS:
+        self._recent = [*self._recent[1 - STEPS :], row]
+        if len(self._recent) < STEPS:
             yield Notice(
-                f"{row.time}: {len(self._recent)} of the {READINGS} readings in a row that a forecast needs", WAITING
+                f"{row.time}: {len(self._recent)} of the {STEPS} readings in a row that a forecast needs", WAITING
             )
         elif all(reading.humidity <= 1 for reading in self._recent):
             yield Notice(f"{row.time}: {A_RATIO}", UNLIKELY)
@@ -76,7 +72,7 @@ class Forecaster:
 
     def _steps(self, last: datetime) -> Iterator[Step]:
         """Yield the forecast; no humidity lies beyond 0 to 100 %, where the model knows no bounds."""
-        window = np.array([(r.temperature, r.humidity) for r in self._recent], np.float32)
-        values = self._model.predict(((window - self._mean) / self._std)[None])[0].reshape(-1, 2)
+        window = [(reading.temperature, reading.humidity) for reading in self._recent]
+        values = self._model.predict(self._standardise(window)[None])[0].reshape(-1, 2)
         for i, (t, h) in enumerate(values):
             yield Step(last + CADENCE * (i + 1), float(t), min(max(float(h), 0.0), SATURATED), *self._errors[i])

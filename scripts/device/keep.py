@@ -7,9 +7,7 @@ import wave
 from itertools import count
 from pathlib import Path
 
-import numpy as np
-
-from device.audio import RATE, Audio
+from device.audio import RATE, Audio, to_int16
 from device.errors import UserError
 from device.listen import Detection
 
@@ -56,5 +54,5 @@ def _wav(sound: Audio) -> bytes:
         wav.setnchannels(1)
         wav.setsampwidth(2)
         wav.setframerate(RATE)
-        wav.writeframes(np.clip(np.round(sound * 32768), -32768, 32767).astype("<i2").tobytes())
+        wav.writeframes(to_int16(sound).astype("<i2").tobytes())
     return out.getvalue()

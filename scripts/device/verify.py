@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device import artifact
+from device.audio import to_float
 from device.cli import run
 from device.errors import UserError
 from device.frontend import extractor
@@ -28,9 +29,8 @@ def outputs(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
     model = open_model(card, content)
     if card.front_end:
         extract = extractor(card.front_end)
-        return np.stack([model.predict(extract(clip.astype(np.float32) / 32768)[None])[0] for clip in inputs])
-    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
-    return model.predict((inputs.astype(np.float32) - mean) / std)
+        return np.stack([model.predict(extract(to_float(clip))[None])[0] for clip in inputs])
+    return model.predict(card.standardise(inputs))
 
 
 def main() -> None:

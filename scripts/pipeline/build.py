@@ -124,7 +124,7 @@ def plan(
     made_from = {
         "recipe_name": recipe_name,
         "recipe": version.recipes[recipe_name].to_dict(),
-        "constraints": [asdict(c) for c in version.constraints],
+        "constraints": [asdict(c) for c in version.limits],
         "seed": seed,
         "data": asdict(data.identity),
         **({"other_sounds": asdict(data.other.identity)} if data.other else {}),
@@ -220,16 +220,16 @@ def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) -> list[dict[str, Any]]:
-    """Return each constraint with its value and whether it is met.
+    """Return each limit with its value and whether it is met.
 
-    Latency is not known here (see results/latency). On synthetic data no constraint is met or missed.
+    Latency is not known here (see results/latency). On synthetic data no limit is met or missed.
     """
     values = {**metrics, "size_kb": round(size / KB, 4)}
     judged: list[dict[str, Any]] = []
-    for constraint in version.constraints:
-        value = values.get(constraint.metric)
-        met = None if value is None or data.synthetic else constraint.met_by(value)
-        judged.append({**asdict(constraint), "value": value, "met": met})
+    for limit in version.limits:
+        value = values.get(limit.metric)
+        met = None if value is None or data.synthetic else limit.met_by(value)
+        judged.append({**asdict(limit), "value": value, "met": met})
     return judged
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from device import frontend
 from device.artifact import FORECASTING, SPOTTING
 from device.frontend import FrontEnd
-from pipeline.metrics import METRICS, Constraint
+from pipeline.metrics import METRICS, Limit
 
 # The arithmetic of each task. A change that is meant to change the bytes of its models raises the number: cards and
 # runs of a lower one are stale. tests/proof tells whether a change does.
@@ -149,18 +149,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Version:
-    """One exercise version: its task (device.artifact), its constraints, its recipes by name."""
+    """One exercise version: its task (device.artifact), its limits, its recipes by name."""
 
     name: str
     task: str
-    constraints: tuple[Constraint, ...]
+    limits: tuple[Limit, ...]
     recipes: Mapping[str, Recipe]
 
     @property
-    def offline_constraints(self) -> tuple[Constraint, ...]:
-        """The constraints that the file itself decides: all but those on latency, which need a device."""
-        return tuple(c for c in self.constraints if not METRICS[c.metric].is_latency)
+    def offline_limits(self) -> tuple[Limit, ...]:
+        """The limits that the file itself decides: all but those on latency, which need a device."""
+        return tuple(c for c in self.limits if not METRICS[c.metric].is_latency)
 
     def limit(self, metric: str) -> float | None:
         """Return the limit on a metric, or None where this version has none."""
-        return next((c.limit for c in self.constraints if c.metric == metric), None)
+        return next((c.limit for c in self.limits if c.metric == metric), None)

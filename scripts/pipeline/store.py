@@ -31,11 +31,6 @@ class ResultStore:
         return self.results / "latency"
 
     @property
-    def derived(self) -> Path:
-        """What is computed from models and runs: claims, the table of versions, examples."""
-        return self.results / "derived"
-
-    @property
     def page(self) -> Path:
         """The page and its plots."""
         return self.results / "page"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from device import artifact
 from device.errors import UserError
 from pipeline.data import other_sounds, sources, synthetic
+from pipeline.data.identity import SPLITS
 from pipeline.data.other_sounds import KINDS, MOST_OF_A_WORD, Recording, collect, read_other_sounds
 from pipeline.data.sources import Sources, load_other_sounds
-from pipeline.data.speech import SPLITS
 
 
 def sound(seconds: float = 0.01, level: float = 0.1) -> bytes:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from device.errors import UserError
 from pipeline.data import own_words, sources
+from pipeline.data.identity import SPLITS
 from pipeline.data.other_sounds import Recording, collect, combine
 from pipeline.data.own_words import BY_FILE, BY_SPEAKER, LEAST_CLIPS, around_loudest, read_own_words
 from pipeline.data.sources import Sources, load_other_sounds, load_speech
-from pipeline.data.speech import SPLITS
 
 
 def clips(word: str, count: int = LEAST_CLIPS, seconds: float = 0.01) -> dict[str, bytes]:

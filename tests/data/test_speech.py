@@ -13,6 +13,7 @@ from helpers import wav_bytes
 
 from device.errors import UserError
 from pipeline.data import speech
+from pipeline.data.identity import SPLITS
 from pipeline.data.sources import Sources, load_speech
 from pipeline.data.speech import LABELS, read_speech
 
@@ -79,7 +80,7 @@ def test_a_path_in_an_archive_can_do_no_harm(tmp_path: Path) -> None:
     ],
 )
 def test_speaker_hash_equals_the_published_lists(name: str, split: str) -> None:
-    assert speech.SPLITS[speech.split_clips([name], None)[0][0]] == split
+    assert SPLITS[speech.split_clips([name], None)[0][0]] == split
 
 
 @pytest.mark.parametrize(

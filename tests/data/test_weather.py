@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from pipeline.data.identity import Identity
+from pipeline.data.identity import SPLITS, Identity
 from pipeline.data.sources import Sources
-from pipeline.data.weather import SPLITS, Weather
+from pipeline.data.weather import Weather
 from pipeline.data.weather_csv import read_weather
 from pipeline.train.forecasting import Forecasting
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from device.errors import UserError
 from pipeline.data import weather_csv
+from pipeline.data.identity import SPLITS
 from pipeline.data.sources import Sources, load_weather
-from pipeline.data.weather import SPLITS, Weather
+from pipeline.data.weather import Weather
 from pipeline.data.weather_csv import OFFICIAL_ROWS, OFFICIAL_TRAIN_MEAN, read_weather
 
 HEADER = "Date Time,p (mbar),T (degC),rh (%)"

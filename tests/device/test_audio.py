@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.audio import RATE, fit, read_wav, resampler
+from device.audio import RATE, fit, read_wav, resampler, to_float, to_int16
 from device.errors import UserError
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
@@ -76,3 +76,11 @@ def test_fit_gives_one_second_and_pads_at_the_end(length: int) -> None:
 def test_refuses_what_is_not_a_clip(content: bytes, message: str) -> None:
     with pytest.raises(UserError, match=f"clip.wav.*{message}"):
         read(content)
+
+
+def test_16_bit_samples_become_floats_and_the_same_samples_again() -> None:
+    samples = np.array([-32768, -1, 0, 1, 32767], np.int16)
+    audio = to_float(samples)
+    np.testing.assert_array_equal(audio, np.array([-1, -1 / 32768, 0, 1 / 32768, 32767 / 32768], np.float32))
+    np.testing.assert_array_equal(to_int16(audio), samples)
+    np.testing.assert_array_equal(to_int16(np.array([-2.0, 1.0, 0.6 / 32768])), [-32768, 32767, 1])  # clipped, rounded

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.frontend import FrontEnd, LogMel, Mfcc, Stft, extractor
-from pipeline.data.identity import Identity
+from pipeline.data.identity import SPLITS, Identity
 from pipeline.data.other_sounds import from_sounds
 from pipeline.data.speech import LABELS, Speech, by_speaker, split_clips
 from pipeline.data.synthetic import make_weather
-from pipeline.data.weather import SPLITS, Weather
+from pipeline.data.weather import Weather
 from pipeline.recipe import Pruning, RateDistortion, Recipe
 from pipeline.versions.catalogue import VERSIONS
 

@@ -9,7 +9,7 @@ from helpers import ROOT
 
 from device import artifact
 from pipeline.measure.listening import CONDITIONS
-from pipeline.report.listening import NONE, det_charts, listening_markdown
+from pipeline.report.listening import NONE, det_charts, listening
 from pipeline.store import PUBLISHED
 from pipeline.study.results import Results, read_results
 
@@ -36,7 +36,7 @@ def results(entry: dict[str, Any]) -> Results:
 
 
 def test_the_table_shows_shares_rates_and_how_they_were_measured() -> None:
-    text = listening_markdown(results(ENTRY))
+    text = listening(results(ENTRY))
     (line,) = [line for line in text.splitlines() if line.startswith("| `")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[:4] == ["`improved/kws_a`", "0.87", "91.3 (90.0–92.4)", "2.5"]
@@ -48,12 +48,12 @@ def test_the_table_shows_shares_rates_and_how_they_were_measured() -> None:
 
 
 def test_what_was_not_measured_is_said() -> None:
-    assert listening_markdown(replace(read_results(PUBLISHED), listening={})) == NONE
+    assert listening(replace(read_results(PUBLISHED), listening={})) == NONE
     assert "make listening" in NONE
     entry = copy.deepcopy(ENTRY)
     for found in entry["test"]["middle"].values():
         found["speech"] = found["others"] = None
-    assert "| – | – | 0 (< 30) | 0 in 6 min |" in listening_markdown(results(entry))
+    assert "| – | – | 0 (< 30) | 0 in 6 min |" in listening(results(entry))
     assert det_charts(results(entry)) == []
 
 

@@ -19,7 +19,7 @@ import pytest
 from helpers import ROOT
 
 from pipeline.data.sources import Sources
-from pipeline.report import examples, page
+from pipeline.report import at_work, page
 from pipeline.report.render import rendered
 from pipeline.store import PUBLISHED, ResultStore
 from pipeline.study.results import read_results
@@ -88,12 +88,13 @@ def test_every_chart_is_well_formed() -> None:
         ElementTree.fromstring(drawing)
 
 
-def test_the_drawings_of_models_at_work_are_found_again(tmp_path: Path, real_data: Sources) -> None:
-    store = ResultStore(PUBLISHED.models, tmp_path)
-    examples.write_examples(read_results(store), real_data)
-    found, published = (examples.kept(read_results(each)) for each in (store, PUBLISHED))
+def test_the_drawing_of_a_model_at_work_is_made_again(tmp_path: Path, real_data: Sources) -> None:
+    results = read_results(ResultStore(PUBLISHED.models, tmp_path))
+    at_work.draw_at_work(results, real_data)
+    found, published = (at_work.at_work(each) for each in (results, read_results(PUBLISHED)))
     assert [(c.title, c.words) for c in found] == [(c.title, c.words) for c in published], "run make publish"
-    assert len(found) == 3
+    (drawn,) = published
+    assert drawn.to_file() == (PUBLISHED.page / at_work.FILE).read_text(encoding="utf-8")
 
 
 def test_a_page_of_nothing_says_so_once_and_leaves_the_rest_out(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from pipeline.engine.pool import open_pool
 from pipeline.export.costs import costs
 from pipeline.search.trial import train
 from pipeline.store import PUBLISHED
+from pipeline.study.studies import STUDIES
 from pipeline.study.trials import chosen
 from pipeline.train.task import prepare_for
-from pipeline.versions.baselines import STUDIES
+from pipeline.version_script import published_seed
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
-from pipeline.versions.main import published_seed
 
 ALL = [path for folder in (*RECIPES, SEARCHED) for path in sorted((ROOT / "models" / folder).glob("*.tflite.zlib"))]
 

@@ -31,7 +31,7 @@ def test_two_files_meet_every_limit_of_all_five() -> None:
 
 
 def test_the_listener_is_set_beside_its_aims() -> None:
-    text = sentences.listening(read_results(PUBLISHED))
+    text = sentences.listening_aims(read_results(PUBLISHED))
     assert text in README
     (entry,) = [e for e in PUBLISHED.listening()["models"].values() if e["model"] == "live/kws_a"]
     clean = entry["test"]["middle"]["clean"]

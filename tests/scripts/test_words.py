@@ -8,7 +8,7 @@ import pytest
 from helpers import Run, wav_bytes
 
 from device import artifact
-from pipeline.versions.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
+from pipeline.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
 
 
 @pytest.fixture(scope="module")

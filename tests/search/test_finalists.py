@@ -19,7 +19,7 @@ from pipeline.intervals import mean_interval
 from pipeline.metrics import Constraint
 from pipeline.recipe import Recipe, Version
 from pipeline.report.search_charts import pareto, search_charts
-from pipeline.report.searches import own_best, searches_markdown, searches_summary, searches_table
+from pipeline.report.searches import own_best, search_results, search_summary, searches
 from pipeline.search import finalists, journal, outcome
 from pipeline.search.driver import Driver
 from pipeline.search.limits import metrics_of
@@ -167,7 +167,7 @@ def test_the_page_tells_of_each_search(tmp_path: Path) -> None:
     results = read_results(PUBLISHED)
     found = searched(a_search(tmp_path))
     shown = replace(results, searches=[found])
-    text = searches_markdown(shown)
+    text = searches(shown)
     assert "30 trials: 30 trained for a ninth of the epochs" in text
     assert text.count("| --- |\n") == 1
     assert all(f"| {f['trial']} |" in text for f in found["finalists"])
@@ -178,17 +178,17 @@ def test_the_page_tells_of_each_search(tmp_path: Path) -> None:
     assert f"{best:.2f} %" in front.words
     assert "learning_rate" in mattered.words
     assert "trial 0" in grew.words
-    assert searches_markdown(replace(results, searches=[])) == ""
+    assert searches(replace(results, searches=[])) == ""
     assert search_charts(replace(results, searches=[])) == []
 
 
 def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> None:
     results, found = read_results(PUBLISHED), searched(a_search(tmp_path))
-    assert "No search" in searches_table(replace(results, searches=[found]))
+    assert "No search" in search_results(replace(results, searches=[found]))
     best = found["finalists"][0]
     test = {"accuracy_pct": 95.5, "accuracy_pct_95": [93.0, 97.0]}
     ended = {**found, "model": {"trial": best["trial"], "seed": 23, "bytes": 7654, "test": test}}
-    *_, line = searches_table(replace(results, searches=[ended])).splitlines()
+    *_, line = search_results(replace(results, searches=[ended])).splitlines()
     runs = [r for t in found["trials"] for r in t["rungs"]] + [
         r for f in found["finalists"] for r in f["runs"].values()
     ]
@@ -206,7 +206,7 @@ def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
     tmp_path: Path, points_more: float, outcome: str
 ) -> None:
     results, found = read_results(PUBLISHED), searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
-    assert "No search" in searches_summary(replace(results, searches=[found]))
+    assert "No search" in search_summary(replace(results, searches=[found]))
     ours = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
     runs = {
         str(t["seed"]): {"validation": {"accuracy_pct": t["validation"]["accuracy_pct"] + points_more}, "bytes": 1900}
@@ -214,13 +214,13 @@ def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
     }
     best = {**found["finalists"][0], "runs": {**runs, "99": {"error": "diverged"}}, "kept": True}
     ended = {**found, "finalists": [best], "model": {"trial": best["trial"]}}
-    said = searches_summary(replace(results, searches=[ended]))
+    said = search_summary(replace(results, searches=[ended]))
     assert "Of 1 published searches, 1 keep all their limits." in said
     size = fmean(t["bytes"] for t in ours)
     limits = "size < 2 kB, accuracy > 94 %, unknown speakers"
     assert f"- **1 {outcome}**: {limits} (1,900 bytes, ours {size:,.0f})\n" in said
     alone = {**ended, "limits": [{"metric": "size_kb", "limit": 1}]}
-    assert "- **1 nothing to compare with**: size < 1 kB" in searches_summary(replace(results, searches=[alone]))
+    assert "- **1 nothing to compare with**: size < 1 kB" in search_summary(replace(results, searches=[alone]))
 
 
 def test_what_was_found_is_compared_with_our_own_best_recipe_that_is_small_enough(tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ def test_what_was_found_is_compared_with_our_own_best_recipe_that_is_small_enoug
     runs = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
     said = own_best(found, results)
     assert said.startswith(f"`smallest/kws_a`: accuracy {fmean(t['validation']['accuracy_pct'] for t in runs):.2f} (")
-    assert said in searches_markdown(replace(results, searches=[found]))
-    assert "size < 2 kB, accuracy > 94 %, unknown speakers" in searches_markdown(replace(results, searches=[found]))
+    assert said in searches(replace(results, searches=[found]))
+    assert "size < 2 kB, accuracy > 94 %, unknown speakers" in searches(replace(results, searches=[found]))
     larger = {**found, "limits": [{"metric": "size_kb", "limit": 24}]}
     assert own_best(larger, results).startswith("`improved/kws_")
     assert own_best({**found, "limits": [{"metric": "size_kb", "limit": 1}]}, results) == ""

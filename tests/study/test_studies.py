@@ -11,8 +11,9 @@ from helpers import SYNTHETIC, Run
 
 from device.frontend import Mfcc, Stft
 from pipeline.data import synthetic
+from pipeline.data.identity import SPLITS
 from pipeline.data.sources import Sources, load_speech
-from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.data.speech import Speech, by_speaker
 from pipeline.measure.bench import write_bench
 from pipeline.recipe import Recipe
 from pipeline.reference import load_reference, row_name
@@ -20,8 +21,8 @@ from pipeline.report import tables
 from pipeline.store import ResultStore
 from pipeline.study import claims
 from pipeline.study.results import read_results
+from pipeline.study.studies import STUDIES
 from pipeline.train import networks
-from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import VERSIONS
 
 
@@ -115,8 +116,8 @@ def trial(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[
 
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
     empty = read_results(ResultStore(tmp_path, tmp_path))
-    assert {claim.verdict for claim in claims.claims(empty)} == {claims.INCONCLUSIVE}
-    assert tables.seeds_markdown(empty).count("\n") == 2  # a header alone
+    assert {claim.verdict for claim in claims.judge_claims(empty)} == {claims.INCONCLUSIVE}
+    assert tables.seeds(empty).count("\n") == 2  # a header alone
 
 
 def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> 
     store.runs.mkdir()
     trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
     store.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
-    lines = tables.seeds_markdown(read_results(store)).splitlines()
+    lines = tables.seeds(read_results(store)).splitlines()
     (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
     assert "| 2 of 4 |" in accuracy  # better than the report's 90.88

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 SYNTHETIC = "synthetic"
 OWN = "own"
+SPLITS = ("train", "validation", "test")  # arrays hold a place in it for each row or clip
 
 
 @dataclass(frozen=True)

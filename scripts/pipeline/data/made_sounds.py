@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE
+from device.audio import RATE, to_int16
 from pipeline.data import synthetic
+from pipeline.data.identity import SPLITS
 from pipeline.data.noise import coloured_noise
 from pipeline.data.other_sounds import OtherSounds, Recording, collect
-from pipeline.data.speech import SPLITS, Speech, split_clips
+from pipeline.data.speech import Speech, split_clips
 
 SEED = 1
 STRETCHES = {"train": 60, "validation": 15, "test": 15}  # recordings of each kind
@@ -52,4 +53,4 @@ def _piece(clip: NDArray[np.int16], reverse: bool, rng: np.random.Generator) -> 
 
 def _noise(rng: np.random.Generator) -> NDArray[np.int16]:
     noise = coloured_noise(NOISE_SECONDS * RATE, rng) * 10 ** rng.uniform(-3, -1)
-    return np.clip(noise * 32767, -32768, 32767).astype(np.int16)
+    return to_int16(noise)

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE, Audio
+from device.audio import RATE, to_int16
 from device.errors import UserError
 from pipeline.data.archive import LARGEST_RECORDING, recordings
 from pipeline.data.fetch import DownloadableFile
-from pipeline.data.identity import Identity, digest_arrays
+from pipeline.data.identity import SPLITS, Identity, digest_arrays
 from pipeline.data.recording import decode
-from pipeline.data.speech import LABELS, OTHER, SPLITS, split_clips
+from pipeline.data.speech import LABELS, OTHER, split_clips
 from pipeline.progress import progress_bar
 
 KINDS = ("speech", "words", "noise")
@@ -145,7 +145,7 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
         seconds += len(sound) / RATE
         if seconds > MOST_SECONDS:
             raise UserError(f"{path}: more than {MOST_SECONDS // 3600} hours of sound: give less of it")
-        audio[name] = int16(sound)
+        audio[name] = to_int16(sound)
     if not audio:
         raise UserError(
             f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
@@ -177,11 +177,6 @@ def combine(other: OtherSounds, words: Collection[str], more: OtherSounds) -> Ot
         description += f"; and {more.identity.description}"
     result = collect(kept, other.identity.source, description, other.identity.split)
     return replace(result, identity=replace(result.identity, description=description))
-
-
-def int16(sound: Audio) -> NDArray[np.int16]:
-    """Return sound in [-1, 1] as 16-bit samples."""
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
 
 
 def _plain(word: str) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE, Audio, fit
+from device.audio import RATE, Audio, fit, to_int16
 from device.errors import UserError
 from pipeline.data.archive import LARGEST_RECORDING, recordings
-from pipeline.data.identity import OWN, Identity, digest_arrays
-from pipeline.data.other_sounds import LONGEST, MOST_SECONDS, NOISE_FOLDER, OtherSounds, from_sounds, int16
+from pipeline.data.identity import OWN, SPLITS, Identity, digest_arrays
+from pipeline.data.other_sounds import LONGEST, MOST_SECONDS, NOISE_FOLDER, OtherSounds, from_sounds
 from pipeline.data.recording import decode
-from pipeline.data.speech import MOST_CLIPS, OTHER, SPLITS, Speech, split_clips
+from pipeline.data.speech import MOST_CLIPS, OTHER, Speech, split_clips
 from pipeline.progress import progress_bar
 
 WORDS = 2, 40  # least and most
@@ -48,10 +48,10 @@ def read_own_words(path: Path) -> OwnWords:
         sound = decode(content, f"{path}: {name}", LONGEST)
         if name.split("/")[0] in (NOISE_FOLDER, OTHER):
             seconds += len(sound) / RATE
-            others[name] = int16(sound)
+            others[name] = to_int16(sound)
         else:
             cut += len(sound) > RATE
-            clips[name] = int16(around_loudest(sound))
+            clips[name] = to_int16(around_loudest(sound))
         if len(clips) > MOST_CLIPS or seconds > MOST_SECONDS:
             raise UserError(f"{path}: more than {MOST_CLIPS:,} clips or {MOST_SECONDS // 3600} hours: give less of it")
     counts = Counter(name.split("/")[0] for name in clips)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import Audio, fit
+from device.audio import Audio, fit, to_float, to_int16
 from device.errors import UserError
 from pipeline.data.archive import recordings
 from pipeline.data.fetch import DownloadableFile
-from pipeline.data.identity import Identity
+from pipeline.data.identity import SPLITS, Identity
 from pipeline.data.recording import decode
 from pipeline.progress import progress_bar
 
@@ -21,7 +21,6 @@ LABELS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 OTHER = "_other_"  # the label of everything else; labels that begin with "_" are no words
 # the splits, as identities name them: the course's, and the one in which no speaker is twice
 BY_LISTS, BY_SPEAKER = "the course's lists", "speaker hash 80/10/10"
-SPLITS = ("train", "validation", "test")
 MOST_CLIPS = 200_000
 
 OFFICIAL = DownloadableFile(
@@ -70,7 +69,7 @@ class Speech:
         Raises:
             UserError: the split is empty.
         """
-        return (self.audio[i].astype(np.float32) / 32768 for i in self._places(split))
+        return (to_float(self.audio[i]) for i in self._places(split))
 
     def labels(self, split: str) -> NDArray[np.int32]:
         """Return the labels [n] of one split.
@@ -105,7 +104,7 @@ def read_speech(path: Path, user: bool) -> Speech:
         if len(clips) >= MOST_CLIPS:
             raise UserError(f"{path}: more than {MOST_CLIPS:,} clips: this is not Mini Speech Commands")
         audio = fit(decode(content, f"{path}: {name}", longest=1.0))
-        clips[name] = np.clip(np.round(audio * 32768), -32768, 32767).astype(np.int16)
+        clips[name] = to_int16(audio)
         lines.append(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n")
     empty = [word for word in LABELS if not any(name.startswith(word + "/") for name in clips)]
     if empty:

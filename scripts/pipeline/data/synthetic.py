@@ -12,10 +12,10 @@ import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE, fit, resample
+from device.audio import RATE, fit, resample, to_float, to_int16
 from pipeline.data.identity import SYNTHETIC, Identity, digest_arrays
 from pipeline.data.speech import LABELS, Speech, split_clips
-from pipeline.data.weather import Weather
+from pipeline.data.weather import CADENCE, DAY, Weather
 from pipeline.progress import progress_bar
 
 SEED = 1
@@ -27,8 +27,8 @@ def make_weather(rows: int = 100_000) -> Weather:
     Close to two years by default, so that training has seen the season of the test.
     """
     rng = np.random.default_rng(SEED)
-    time = np.datetime64("2001-01-01T00:00", "m") + np.arange(0, 10 * rows, 10).astype("timedelta64[m]")
-    day = np.arange(rows) / 144
+    time = np.datetime64("2001-01-01T00:00", "m") + np.arange(rows) * CADENCE
+    day = np.arange(rows) / DAY
     season = -np.cos(2 * np.pi * day / 365.25)
     sun = -np.cos(2 * np.pi * (day - 0.1))
     front = _autoregressive(rng, rows, 0.9995) * 5
@@ -92,7 +92,7 @@ def _add_noise_and_shift(clean: NDArray[np.float32], rng: np.random.Generator) -
     placed *= rng.uniform(0.2, 0.9) / max(1e-3, float(np.abs(placed).max()))
     colour = np.fft.irfft(np.fft.rfft(rng.normal(size=RATE)) / np.arange(1, RATE // 2 + 2) ** rng.uniform(0, 1))
     noise = colour / colour.std() * 10 ** rng.uniform(-3.5, -1.7)
-    return (np.clip(placed + noise, -1, 1) * 32767).astype(np.int16)
+    return to_int16(placed + noise)
 
 
 _VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5", "klatt", "klatt3", "croak")
@@ -135,6 +135,6 @@ class _Synthesiser:
         self._pieces.clear()
         text = word.encode()
         self._library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, _UTF8, None, None)
-        spoken = np.concatenate(self._pieces).astype(np.float32) / np.float32(32768)
+        spoken = to_float(np.concatenate(self._pieces))
         loud = np.flatnonzero(np.abs(spoken) > 0.01)
         return resample(spoken[loud[0] : loud[-1] + 1], self._rate)

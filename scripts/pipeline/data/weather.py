@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from device import sensor
+from device.artifact import STEPS
 from device.errors import UserError
-from pipeline.data.identity import Identity
+from pipeline.data.identity import SPLITS, Identity
 
-SPLITS = ("train", "validation", "test")
-INPUT_STEPS = OUTPUT_STEPS = 6
-CADENCE = np.timedelta64(10, "m")
+INPUT_STEPS = OUTPUT_STEPS = STEPS
+CADENCE = np.timedelta64(sensor.CADENCE, "m")
+DAY = int(np.timedelta64(1, "D") / CADENCE)  # readings
 
 
 @dataclass(frozen=True)

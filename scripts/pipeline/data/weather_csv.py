@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from device.errors import UserError
 from device.log import BETWEEN, Log, Notice, Raster, Reading, Tally, lines
 from device.sensor import A_RATIO, CADENCE
-from pipeline.data.identity import Identity, digest_arrays
-from pipeline.data.weather import SPLITS, Weather
+from pipeline.data.identity import SPLITS, Identity, digest_arrays
+from pipeline.data.weather import Weather
 
 SPLIT = "split"
 LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB

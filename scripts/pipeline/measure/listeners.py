@@ -6,17 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from device import artifact
 from device.artifact import SENSITIVITIES, Card
-from device.audio import Audio
+from device.audio import to_float
 from device.errors import UserError
 from pipeline import files, freshness
+from pipeline.data.identity import SPLITS
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.sources import Sources, load_other_sounds, load_speech
-from pipeline.data.speech import SPLITS, Speech, by_speaker
+from pipeline.data.speech import Speech, by_speaker
 from pipeline.measure import listening
 from pipeline.measure.listening import CLEAN, CONDITIONS, THRESHOLDS, Session, Sounds
 from pipeline.measure.sensitivity import choose
@@ -128,15 +126,11 @@ def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
         UserError: there are no clips in it.
     """
     kinds = {
-        kind: [_float(r.audio) for r in others.recordings(split, (kind,))] for kind in ("speech", "words", "noise")
+        kind: [to_float(r.audio) for r in others.recordings(split, (kind,))] for kind in ("speech", "words", "noise")
     }
     said = speech.words[speech.labels(split)]
     words = [(str(word), clip) for word, clip in zip(said, speech.clips(split), strict=True)]
     return Sounds(words, kinds["speech"], kinds["words"], kinds["noise"])
-
-
-def _float(audio: NDArray[np.int16]) -> Audio:
-    return audio.astype(np.float32) / np.float32(32768)
 
 
 def known_speakers(speech: Speech) -> int:

@@ -6,7 +6,7 @@ from pipeline.report.markdown import markdown_table
 from pipeline.study.results import Results
 
 
-def engine_markdown(results: Results) -> str:
+def engine(results: Results) -> str:
     """Tabulate the result of `make engine`."""
     result = results.store.engine()
     return engine_table(result) if result else "Not measured yet: make engine.\n"

@@ -1,7 +1,6 @@
 """Plots of the results: quality against bytes."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -9,20 +8,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from device.artifact import FORECASTING, SPOTTING
 from pipeline.metrics import KB, METRICS
 from pipeline.reference import load_reference, reported
-from pipeline.report.style import NARROW, OTHERS, OURS, RECIPE_STYLE, REPORT, svg
+from pipeline.report.style import NARROW, OTHERS, RECIPE_STYLE, REPORT
 from pipeline.study.naive import LAST_READING
 from pipeline.study.results import Results
 from pipeline.study.trials import summary
 from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
-
-
-def frontiers(results: Results) -> dict[str, str]:
-    """Draw quality against bytes, of forecasters and of spotters; return SVG by file name."""
-    errors = [partial(forecaster_frontier, metric=metric, results=results) for metric in ("t_mae_c", "rh_mae_pct")]
-    return {
-        "frontier-th.svg": svg((8.5, 4.8), *errors),
-        "frontier-kws.svg": svg((8.5, 4.8), partial(spotter_frontier, results=results)),
-    }
 
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
@@ -61,7 +51,7 @@ def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
     cards = [card for name in names if (card := results.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
-    _scatter(axis, "the report's recipes, here, one seed", "v", OURS, points)
+    _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
         trials = results.trials(recipe)
         means = [summary(trials, name, metric) for name in names]

@@ -10,7 +10,7 @@ from pipeline.study.results import Results
 from pipeline.versions.catalogue import VERSIONS
 
 
-def latency_markdown(results: Results) -> str:
+def latency(results: Results) -> str:
     """Tabulate latency by stage on this host."""
     result = results.latencies.get(host.HOST_RESULT.name, host.NO_RESULT)
     lines = []
@@ -37,7 +37,7 @@ def latency_markdown(results: Results) -> str:
     return f"{note}\n\n{markdown_table(header, lines)}"
 
 
-def pi_markdown(results: Results) -> str:
+def pi(results: Results) -> str:
     """Tabulate the spotters' latency on a Raspberry Pi: measured, estimated, or open.
 
     The estimate assumes that all instructions last as long as those of the report's kws_b, which took 0.60 ms on a
@@ -66,7 +66,7 @@ def pi_markdown(results: Results) -> str:
                     f"{timed[1][metric]['mean']:.2f}" if timed and timed[0] == host.PI else "open",
                 ]
             )
-    header = ["version", "", "constraint", "report, Pi 4, ms", "instructions on an emulated Cortex-A72"]
+    header = ["version", "", "limit", "report, Pi 4, ms", "instructions on an emulated Cortex-A72"]
     return markdown_table([*header, "estimate for a Pi 4, ms", "measured on a Pi, ms"], lines)
 
 
@@ -74,7 +74,7 @@ def _spread(summary: dict[str, float]) -> str:
     return " / ".join(f"{summary[key]:.3f}" for key in ("mean", "median", "p90", "p99"))
 
 
-def bench_markdown(results: Results) -> str:
+def bench(results: Results) -> str:
     """Tabulate the result of `make bench`."""
     result = results.bench
     if not result:

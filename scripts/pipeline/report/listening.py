@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from pipeline.measure.listening import CLEAN, CONDITIONS
-from pipeline.report import style
 from pipeline.report.markdown import markdown_table
-from pipeline.report.style import RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.report.style import RECIPE_STYLE, WIDTH, Chart, chart, join_sentence, legend
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import RECIPES, SPOTTERS
 
@@ -24,7 +23,7 @@ LEAST = 0.6  # at which none at all is drawn
 Entry = dict[str, Any]
 
 
-def listening_markdown(results: Results) -> str:
+def listening(results: Results) -> str:
     """Tabulate what each published listener does with words, other words, speech, noise and silence."""
     entries = _entries(results)
     if not entries:
@@ -103,7 +102,7 @@ def det_charts(results: Results) -> list[Chart]:
         title = "Words not heard against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
         fill = partial(_curves, entries=entries, condition=condition)
         told = "At the middle sensitivity: " + join_sentence(words)
-        charts.append(Chart(title, told, style.svg((WIDTH, 4.4), fill, inline=True)))
+        charts.append(chart(title, told, (WIDTH, 4.4), fill))
     return charts
 
 
@@ -120,8 +119,8 @@ def _at_work(entry: Entry, condition: str) -> tuple[float, float]:
 def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     for name, entry in entries.items():
         recipe, version = name.split("/")
-        colour = RECIPE_STYLE.get(recipe, ("", REPORT))[1]
-        line = LINES[SPOTTERS.index(version)]
+        colour = RECIPE_STYLE[recipe][1]
+        line = LINES[SPOTTERS.index(version) % len(LINES)]
         curve = entry["det"][condition]
         axis.plot(_shown(curve["per_hour"]), curve["not_heard_pct"], line, color=colour, linewidth=1.2, label=name)
         lost, per_hour = _at_work(entry, condition)

@@ -1,18 +1,18 @@
 """The page's charts of single models: error by step, what was heard for what, latency by stage, bytes by part."""
 
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from device.artifact import Card
+from device.sensor import CADENCE
 from pipeline.metrics import METRICS
-from pipeline.report import style
-from pipeline.report.style import IMPROVED, OURS, WIDTH, Chart, join_sentence
+from pipeline.report.style import RECIPE_STYLE, WIDTH, Chart, chart, join_sentence
 from pipeline.study.results import Results
 from pipeline.versions.catalogue import FORECASTERS, SPOTTERS
 
-MINUTES = 10  # per step
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
 STAGES = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
@@ -24,8 +24,12 @@ def _cards(results: Results, names: tuple[str, ...]) -> dict[str, Card]:
     return {title: card for title, card in found.items() if card}
 
 
-def step_charts(results: Results) -> list[Chart]:
-    """Draw the error by forecast step."""
+def error_charts(results: Results) -> list[Chart]:
+    """Draw the error by forecast step, and which word was detected for which."""
+    return [*_step_charts(results), *_confusion_charts(results)]
+
+
+def _step_charts(results: Results) -> list[Chart]:
     cards = _cards(results, FORECASTERS)
     if not cards:
         return []
@@ -38,15 +42,15 @@ def step_charts(results: Results) -> list[Chart]:
         )
         words.append(f"{title}: {first} at the first step, {last} at the last")
     fills = [partial(_steps, cards=cards, metric=metric) for metric in ("t_mae_c", "rh_mae_pct")]
-    return [Chart("Error by forecast step", join_sentence(words), style.svg((WIDTH, 2.9), *fills, inline=True))]
+    return [chart("Error by forecast step", join_sentence(words), (WIDTH, 2.9), *fills)]
 
 
 def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
     for title, card in cards.items():
         seen = card.content["test"][f"{metric}_by_step"]
         line = "-" if card.name == FORECASTERS[0] else "--"
-        colour = IMPROVED if title.startswith("improved") else OURS
-        minutes = [MINUTES * (step + 1) for step in range(len(seen))]
+        colour = RECIPE_STYLE[title.partition("/")[0]][1]
+        minutes = [CADENCE / timedelta(minutes=1) * (step + 1) for step in range(len(seen))]
         axis.plot(minutes, seen, line, marker="o", markersize=3, color=colour, label=title)
     axis.set_xlabel("minutes ahead")
     axis.set_ylabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
@@ -55,16 +59,15 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
         axis.legend(fontsize=7)
 
 
-def confusion_charts(results: Results) -> list[Chart]:
-    """Draw which word was heard for which."""
+def _confusion_charts(results: Results) -> list[Chart]:
     charts = []
     for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])
         wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
         most = [f"{said} heard as {heard} {count} times" for count, said, heard in sorted(wrong, reverse=True)[:3]]
         words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
-        drawn = style.svg((3.8, 3.6), partial(_confusion, matrix=matrix, labels=card.labels), inline=True)
-        charts.append(Chart(f"{title}: said and heard", words, drawn))
+        fill = partial(_confusion, matrix=matrix, labels=card.labels)
+        charts.append(chart(f"{title}: said and heard", words, (3.8, 3.6), fill))
     return charts
 
 
@@ -125,9 +128,8 @@ def bytes_charts(results: Results) -> list[Chart]:
 
 def _bar_chart(title: str, bars: Bars, colours: dict[str, str], unit: str) -> Chart:
     words = [f"{bar}: " + ", ".join(f"{part} {_short(n)}" for part, n in parts.items()) for bar, parts in bars.items()]
-    size = WIDTH, 1.3 + 0.25 * len(bars)
-    drawn = style.svg(size, partial(_stacked, bars=bars, colours=colours, unit=unit), inline=True)
-    return Chart(title, f"In {unit}. {join_sentence(words)}", drawn)
+    fill = partial(_stacked, bars=bars, colours=colours, unit=unit)
+    return chart(title, f"In {unit}. {join_sentence(words)}", (WIDTH, 1.3 + 0.25 * len(bars)), fill)
 
 
 def _short(value: float) -> str:

@@ -11,16 +11,15 @@ from string import Template
 
 from markdown import Markdown
 
-from pipeline.report.charts import CHARTS
+from pipeline.report.shown import SHOWN
 from pipeline.report.style import Chart
-from pipeline.report.tables import TABLES
 from pipeline.store import SYNTHETIC
 from pipeline.study.results import Results
 
 TITLE = "Five small models under hard budgets: is the report reproduced?"
 TEXT, FRAME = (Path(__file__).with_name(name) for name in ("page.md", "page.html"))
 SYNTHETIC_NOTICE = '<p class="synthetic">SYNTHETIC DATA: these figures say nothing about the report.</p>'
-MARK = re.compile("<!-- (table|charts): (.*) -->")
+MARK = re.compile("<!-- (.*) -->")
 
 
 def page(results: Results) -> str:
@@ -29,16 +28,18 @@ def page(results: Results) -> str:
     Raises:
         UserError: a result is damaged.
     """
-    tables = {name: _table(table(results)) for name, table in TABLES.items()}
-    charts = {name: draw(results) for name, draw in CHARTS.items()}
-    there = {("table", name) for name, text in tables.items() if text}
-    there |= {("charts", name) for name, drawn in charts.items() if drawn}
+    charts: dict[str, list[Chart]] = {}
+
+    def shown(name: str) -> str:
+        found = SHOWN[name](results)
+        if isinstance(found, str):
+            return _table(found)
+        charts[name] = found
+        return f"charts:{name}" if found else ""
 
     def section(text: str) -> str:
-        marks = MARK.findall(text)
-        if marks and not there.intersection(marks):
-            return ""
-        return MARK.sub(lambda m: tables[m[2]] if m[1] == "table" else f"charts:{m[2]}", text)
+        found = {name: shown(name) for name in MARK.findall(text)}
+        return MARK.sub(lambda mark: found[mark[1]], text) if any(found.values()) or not found else ""
 
     text = "".join(map(section, re.split("^(?=## )", TEXT.read_text(encoding="utf-8"), flags=re.MULTILINE)))
     converter = Markdown(extensions=["tables", "toc"])

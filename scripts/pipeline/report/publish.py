@@ -1,9 +1,8 @@
-"""Copy this machine's models and results to the published ones, and derive what is computed from them."""
+"""Copy this machine's models and results to the published ones."""
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from device import artifact
 from device.artifact import SPOTTING
@@ -13,19 +12,18 @@ from pipeline.data.sources import Sources
 from pipeline.measure import host
 from pipeline.measure.listeners import name_thresholds
 from pipeline.reference import SEED
-from pipeline.report.examples import write_examples
-from pipeline.report.versions import write_rows
+from pipeline.report.at_work import draw_at_work
 from pipeline.store import LOCAL, PUBLISHED
-from pipeline.study.claims import write_claims
 from pipeline.study.results import read_results
 from pipeline.study.trials import chosen
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
 
 
 def publish_models() -> None:
-    """Publish this machine's runs: the report's recipes at SEED, the chosen seeds of our recipes, all studies.
+    """Publish this machine's runs: the report's recipes at SEED, all studies, and the chosen seeds of some of them.
 
-    Thresholds that were measured before are named on the cards.
+    Chosen by validation are the runs of our own recipes, and the models with and without quantisation. Thresholds that
+    were measured before are named on the cards.
 
     Raises:
         UserError: a version is missing, or was not made with the report's recipe and SEED.
@@ -33,13 +31,18 @@ def publish_models() -> None:
     check_versions()
     for name in VERSIONS:
         _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
-    publish_studies()
+    for path in LOCAL.runs.glob("*.jsonl"):
+        study, trials = path.stem, LOCAL.trials(path.stem)
+        _copy(path, PUBLISHED.trials_path(study))
+        for version in {trial["version"] for trial in trials} if study in (*RECIPES[1:], QUANTISATION_STUDY) else ():
+            seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
+            _copy_model(LOCAL.models / study / f"seed-{seed}", PUBLISHED.models / study, version)
     if LOCAL.listening_path.exists():
         publish_listening()  # a copied card has no thresholds
 
 
 def check_versions() -> None:
-    """Check that all five versions were made by the report's recipe with SEED.
+    """Check that all versions were made by the report's recipe with SEED.
 
     Raises:
         UserError: one was not.
@@ -54,10 +57,10 @@ def check_versions() -> None:
 
 
 def publish(sources: Sources) -> None:
-    """Publish the models, what was measured of them, and what is computed from all.
+    """Publish the models and what was measured of them, and draw a forecaster at work on the test split.
 
     Raises:
-        UserError: as `publish_models`; something was not measured; bad data for the examples.
+        UserError: as `publish_models`; something was not measured; bad data for the drawing.
     """
     check_versions()
     for path, target in (
@@ -71,39 +74,16 @@ def publish(sources: Sources) -> None:
         if not path.exists():
             raise UserError(f"{path}: no such result: run {target} first")
     publish_models()
-    published = {
-        artifact.load_file(path)[0].sha256
-        for recipe in (*RECIPES, QUANTISATION_STUDY)
-        for path in (PUBLISHED.models / recipe).glob("*.zlib")
-    }
+    results = read_results(PUBLISHED)
+    published = {card.sha256 for card in results.cards.values()}
     for path in LOCAL.latency.glob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
-    _copy(LOCAL.bench_path, PUBLISHED.bench_path)
-    _copy(LOCAL.engine_path, PUBLISHED.engine_path)
-    _copy(LOCAL.naive_path, PUBLISHED.naive_path)
+    for path in (LOCAL.bench_path, LOCAL.engine_path, LOCAL.naive_path):
+        _copy(path, PUBLISHED.runs / path.name)
     publish_searches()
-    results = read_results(PUBLISHED)
-    write_rows(results)
-    write_claims(results)
-    write_examples(results, sources)
-
-
-def publish_studies() -> None:
-    """Publish the runs of all studies, and some of their models.
-
-    These are the runs of our own recipes that validation chooses, and the models with and without quantisation.
-    """
-    for path in LOCAL.runs.glob("*.jsonl"):
-        study_name = path.stem
-        trials = LOCAL.trials(study_name)
-        _copy(path, PUBLISHED.trials_path(study_name))
-        if study_name not in (*RECIPES[1:], QUANTISATION_STUDY):
-            continue
-        for version in {trial["version"] for trial in trials}:
-            seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
-            _copy_model(LOCAL.models / study_name / f"seed-{seed}", PUBLISHED.models / study_name, version)
+    draw_at_work(results, sources)
 
 
 def publish_searches() -> None:
@@ -111,20 +91,15 @@ def publish_searches() -> None:
     cards = (PUBLISHED.card("report", name) for name in VERSIONS)
     published = {card.content["made_from"]["data"]["digest"] for card in cards if card}
     for found in LOCAL.searches():
-        data = found["made_from"]["data"]
-        if data["digest"] in published:
-            _publish_search(found)
-        else:
-            print(f"{found['name']}: left out: it was searched on {data['description']}")
-
-
-def _publish_search(found: dict[str, Any]) -> None:
-    name, model = found["name"], found["model"]
-    if model:
-        _copy_model(LOCAL.models / SEARCHED, PUBLISHED.models / SEARCHED, name)
-        card = PUBLISHED.models / SEARCHED / f"{name}.json"
-        found = {**found, "model": {**model, "card": str(card.relative_to(PUBLISHED.models.parent))}}
-    files.write_json(PUBLISHED.search_path(name), found)
+        name, model, data = found["name"], found["model"], found["made_from"]["data"]
+        if data["digest"] not in published:
+            print(f"{name}: left out: it was searched on {data['description']}")
+            continue
+        if model:
+            _copy_model(LOCAL.models / SEARCHED, PUBLISHED.models / SEARCHED, name)
+            card = PUBLISHED.models / SEARCHED / f"{name}.json"
+            found = {**found, "model": {**model, "card": str(card.relative_to(PUBLISHED.models.parent))}}
+        files.write_json(PUBLISHED.search_path(name), found)
 
 
 def publish_listening() -> None:

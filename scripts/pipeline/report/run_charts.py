@@ -7,12 +7,22 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline import metrics
-from pipeline.metrics import METRICS, Constraint
-from pipeline.reference import load_reference, reported, row_name
-from pipeline.report import frontiers, style
-from pipeline.report.style import IMPROVED, OTHERS, OURS, RECIPE_STYLE, REPORT, WIDTH, Chart, join_sentence, legend
+from pipeline.metrics import METRICS, Limit
+from pipeline.reference import reported
+from pipeline.report import frontiers
+from pipeline.report.style import (
+    IMPROVED,
+    OURS,
+    RECIPE_STYLE,
+    REPORT,
+    WIDTH,
+    Chart,
+    chart,
+    join_sentence,
+    legend,
+)
 from pipeline.study.results import Results
-from pipeline.study.trials import BY_SPEAKER, Trial, metric_values, trials_of
+from pipeline.study.trials import metric_values, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
 
 Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
@@ -22,13 +32,12 @@ def frontier_charts(results: Results) -> list[Chart]:
     """Draw quality against bytes."""
     charts = []
     for metric in ("t_mae_c", "rh_mae_pct"):
-        drawn = style.svg(
-            (WIDTH, 4.6), partial(frontiers.forecaster_frontier, metric=metric, results=results), inline=True
-        )
-        title = f"{METRICS[metric].title} against bytes"
-        charts.append(Chart(title, _frontier_words(FORECASTERS, metric, results), drawn))
-    drawn = style.svg((WIDTH, 4.9), partial(frontiers.spotter_frontier, results=results), inline=True)
-    return [*charts, Chart("Accuracy against bytes", _frontier_words(SPOTTERS, "accuracy_pct", results), drawn)]
+        words = _frontier_words(FORECASTERS, metric, results)
+        fill = partial(frontiers.forecaster_frontier, metric=metric, results=results)
+        charts.append(chart(f"{METRICS[metric].title} against bytes", words, (WIDTH, 4.6), fill))
+    words = _frontier_words(SPOTTERS, "accuracy_pct", results)
+    fill = partial(frontiers.spotter_frontier, results=results)
+    return [*charts, chart("Accuracy against bytes", words, (WIDTH, 4.9), fill)]
 
 
 def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
@@ -45,7 +54,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
     return join_sentence(parts)
 
 
-def budget_chart(results: Results) -> Chart:
+def limit_charts(results: Results) -> list[Chart]:
     """Draw each figure as a share of its limit."""
     rows: list[Row] = []
     for name in VERSIONS:
@@ -53,23 +62,23 @@ def budget_chart(results: Results) -> Chart:
         for recipe in ("report", "improved"):
             if card := results.card(recipe, name):
                 figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
-        for constraint in VERSIONS[name].constraints:
-            seen = {who: values.get(constraint.metric) for who, values in figures.items()}
-            shares = {who: _share(constraint, value) for who, value in seen.items() if value is not None}
-            rows.append((f"{name} {METRICS[constraint.metric].title}", shares))
+        for limit in VERSIONS[name].limits:
+            seen = {who: values.get(limit.metric) for who, values in figures.items()}
+            shares = {who: _share(limit, value) for who, value in seen.items() if value is not None}
+            rows.append((f"{name} {METRICS[limit.metric].title}", shares))
     parts = [f"{title}: " + ", ".join(f"{who} {share:.2f}" for who, share in shares.items()) for title, shares in rows]
-    drawn = style.svg((WIDTH, 4.8), partial(_budgets, rows=rows), inline=True)
-    return Chart("How much of each limit is used", "Shares of the limit. " + join_sentence(parts), drawn)
+    words = "Shares of the limit. " + join_sentence(parts)
+    return [chart("How much of each limit is used", words, (WIDTH, 4.8), partial(_limits, rows=rows))]
 
 
-def _share(constraint: Constraint, value: float) -> float:
+def _share(limit: Limit, value: float) -> float:
     """Return value / limit; for accuracy, error rate / allowed error rate."""
-    if METRICS[constraint.metric].more_is_better:
-        return (100 - value) / (100 - constraint.limit)
-    return value / constraint.limit
+    if METRICS[limit.metric].more_is_better:
+        return (100 - value) / (100 - limit.limit)
+    return value / limit.limit
 
 
-def _budgets(axis: Axes, rows: Sequence[Row]) -> None:
+def _limits(axis: Axes, rows: Sequence[Row]) -> None:
     for who, marker, colour in (
         ("the report", "s", REPORT),
         ("report recipe, here", "v", OURS),
@@ -103,8 +112,8 @@ def seed_charts(results: Results) -> list[Chart]:
         ]
         if words:
             limits = {n: VERSIONS[n].limit(metric) or 0 for n in names}
-            drawn = style.svg((WIDTH, 3.3), partial(_seeds, metric=metric, sides=sides, limits=limits), inline=True)
-            charts.append(Chart(f"{shown.title} over seeds", join_sentence(words), drawn))
+            fill = partial(_seeds, metric=metric, sides=sides, limits=limits)
+            charts.append(chart(f"{shown.title} over seeds", join_sentence(words), (WIDTH, 3.3), fill))
     return charts
 
 
@@ -137,67 +146,3 @@ def _beside(seen: Sequence[float], at: float) -> list[tuple[float, float]]:
     """Return points of values in order, side by side around `at`."""
     x = at + (np.linspace(-0.1, 0.1, len(seen)) if len(seen) > 1 else np.zeros(len(seen)))
     return list(zip(x.tolist(), sorted(seen), strict=True))
-
-
-def study_charts(results: Results) -> list[Chart]:
-    """Draw the report's one figure per row beside ours."""
-    charts = []
-    for network in ("mlp", "cnn"):
-        rows = load_reference()["ablation"][network]
-        own = [trials_of(results.trials("forecasters"), row_name(network, row[0])) for row in rows]
-        if all(own):
-            medians = [[np.median(metric_values(seen, metric)) for metric in ("t_mae_c", "rh_mae_pct")] for seen in own]
-            words = [
-                f"{row[0]}: report {row[1]:.2f} °C, {row[2]:.2f} %, ours, median {median[0]:.2f} °C, {median[1]:.2f} %"
-                for row, median in zip(rows, medians, strict=True)
-            ]
-            fills = [partial(_techniques, rows=rows, own=own, column=column) for column in (1, 2)]
-            title = f"{network.upper()}: one technique at a time, and together"
-            charts.append(Chart(title, join_sentence(words), style.svg((WIDTH, 3.6), *fills, inline=True)))
-    return charts
-
-
-def _techniques(axis: Axes, rows: Sequence[Sequence[float]], own: Sequence[Sequence[Trial]], column: int) -> None:
-    metric = ("t_mae_c", "rh_mae_pct")[column - 1]
-    most = 1.1 * max(row[column] for row in rows)
-    points = [(value, -at) for at, seen in enumerate(own) for value in metric_values(seen, metric)]
-    x, y = zip(*(point for point in points if point[0] <= most), strict=True)
-    axis.scatter(x, y, s=9, color=OURS, label="ours, one dot per seed", zorder=3)
-    for value, at in (point for point in points if point[0] > most):  # a failed run would flatten all others
-        axis.annotate(f"{value:.0f} →", (most, at), ha="right", va="center", fontsize=7)
-    axis.set_xlim(0.95 * min(x), most)
-    places = [-at for at in range(len(rows))]
-    axis.scatter([row[column] for row in rows], places, s=24, marker="s", color=REPORT, label="the report")
-    axis.set_xlabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
-    axis.set_yticks(places, [str(row[0]) if column == 1 else "" for row in rows], fontsize=7)
-    if column == 1:
-        legend(axis, 0.14, 1)
-
-
-def split_charts(results: Results) -> list[Chart]:
-    """Draw the accuracy of the report's spotters by the course's lists and on unknown speakers."""
-    studies = {"the course's lists": "report", "unknown speakers": "report" + BY_SPEAKER}
-    sides = {
-        title: {name: metric_values(trials_of(results.trials(study), name), "accuracy_pct") for name in SPOTTERS}
-        for title, study in studies.items()
-    }
-    if not all(seen for side in sides.values() for seen in side.values()):
-        return []
-    words = [
-        f"{name}, {title}: mean {np.mean(seen):.2f} %, {min(seen):.2f} to {max(seen):.2f} %"
-        for title, side in sides.items()
-        for name, seen in side.items()
-    ]
-    drawn = style.svg((WIDTH, 3.2), partial(_splits, sides=sides), inline=True)
-    return [Chart("Known and unknown speakers, one dot per seed", join_sentence(words), drawn)]
-
-
-def _splits(axis: Axes, sides: dict[str, dict[str, list[float]]]) -> None:
-    for offset, colour, (title, side) in zip((-0.15, 0.15), (OURS, OTHERS), sides.items(), strict=True):
-        points = [p for at, seen in enumerate(side.values()) for p in _beside(seen, at + offset)]
-        x, y = zip(*points, strict=True)
-        axis.scatter(x, y, color=colour, s=14, label=title, zorder=3)
-    axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linestyle=":", label="limit")
-    axis.set_xticks(range(len(SPOTTERS)), SPOTTERS)
-    axis.set_ylabel("accuracy on test, %")
-    legend(axis, 0.1, 3)

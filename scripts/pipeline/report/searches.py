@@ -22,7 +22,7 @@ NONE_PUBLISHED = "No search has been published yet.\n"
 Found = Mapping[str, Any]  # the result file of a search
 
 
-def searches_markdown(results: Results) -> str:
+def searches(results: Results) -> str:
     """Tell of each search: how many trials it took, its finalists and its model; nothing if there was none."""
     if not results.searches:
         return ""
@@ -32,7 +32,7 @@ def searches_markdown(results: Results) -> str:
     return "\n".join([*parts, ""])
 
 
-def searches_table(results: Results) -> str:
+def search_results(results: Results) -> str:
     """Tabulate the searches in one line each: what was asked for, what it took, and what came of it."""
     lines = []
     for found in results.searches:
@@ -63,7 +63,7 @@ def searches_table(results: Results) -> str:
     return markdown_table(header, lines)
 
 
-def searches_summary(results: Results) -> str:
+def search_summary(results: Results) -> str:
     """Count the searches that met their limits, and those whose recipe is better than our own best or not."""
     ended = [found for found in results.searches if found["model"]]
     if not ended:

@@ -2,7 +2,7 @@
 
 from device.artifact import FORECASTING, SPOTTING, Card
 from pipeline.measure.listening import CLEAN
-from pipeline.metrics import KB, METRICS, TASK_METRICS
+from pipeline.metrics import KB, METRICS, TASK_METRICS, all_met
 from pipeline.reference import load_reference
 from pipeline.study.naive import LAST_READING, LEAST_SQUARES
 from pipeline.study.results import Results
@@ -23,12 +23,12 @@ def headline(results: Results) -> str:
 
 
 def _smallest(results: Results, task: str) -> Card | None:
-    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_constraints]
+    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
     cards = [card for recipe in RECIPES for name in VERSIONS if (card := results.card(recipe, name))]
 
     def meets(card: Card) -> bool:
         values = {**card.content["test"], "size_kb": card.content["file"]["compressed_bytes"] / KB}
-        return all(limit.met_by(values[limit.metric]) for limit in limits)
+        return all_met(limits, values)
 
     own = [card for card in cards if card.task == task and meets(card)]
     return min(own, key=lambda card: int(card.content["file"]["compressed_bytes"]), default=None)
@@ -59,11 +59,11 @@ def naive(results: Results) -> str:
 
 
 def _limits_met(figures: dict[str, float]) -> int:
-    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].constraints if limit.metric in figures]
+    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].limits if limit.metric in figures]
     return sum(limit.met_by(figures[limit.metric]) for limit in limits)
 
 
-def listening(results: Results) -> str:
+def listening_aims(results: Results) -> str:
     """Set what the published listener does beside what was wanted of it, and beside what others measured."""
     card = results.card("live", "kws_a")
     entry = results.listening.get("models", {}).get(card.sha256) if card else None

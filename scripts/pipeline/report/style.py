@@ -1,12 +1,17 @@
 """The style of all charts, as SVG that is the same whenever it is drawn from the same figures."""
 
+import html
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from pipeline.versions.catalogue import RECIPES
 
 WIDTH = 4.7  # inches, of a chart on the page
 NARROW = 5  # inches: what a phone still shows readably
@@ -27,7 +32,10 @@ INLINE_STYLE = {
     "svg.fonttype": "none",
 }  # the page's own letters
 REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
-RECIPE_STYLE = {"improved": ("o", "tab:red"), "smallest": ("D", "tab:purple"), "live": ("s", "tab:brown")}
+# the marker and the colour of each recipe, made here
+RECIPE_STYLE = dict(
+    zip(RECIPES, cycle((("v", OURS), ("o", "tab:red"), ("D", "tab:purple"), ("s", "tab:brown"))), strict=False)
+)
 IMPROVED = RECIPE_STYLE["improved"][1]
 Fill = Callable[[Axes], None]
 
@@ -39,6 +47,24 @@ class Chart:
     title: str
     words: str
     svg: str
+
+    def to_file(self) -> str:
+        """Return the drawing as a file that tells its title and words to whoever reads it aloud."""
+        told = f"<title>{html.escape(self.title)}</title><desc>{html.escape(self.words)}</desc>"
+        return self.svg.replace(">", f">{told}", 1)
+
+    @classmethod
+    def from_file(cls, text: str) -> "Chart":
+        """Return the chart of a file by `to_file`."""
+        start, title, words, rest = re.split(
+            "<title>(.*?)</title><desc>(.*?)</desc>", text, maxsplit=1, flags=re.DOTALL
+        )
+        return cls(html.unescape(title), html.unescape(words), start + rest)
+
+
+def chart(title: str, words: str, size: tuple[float, float], *fills: Fill) -> Chart:
+    """Draw a chart for the page; see svg."""
+    return Chart(title, words, svg(size, *fills, inline=True))
 
 
 def join_sentence(parts: Sequence[str]) -> str:

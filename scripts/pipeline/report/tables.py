@@ -1,7 +1,5 @@
 """Every table that a reader sees, by name; each is computed from the results."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -10,17 +8,13 @@ import numpy as np
 from device.artifact import FORECASTING, SPOTTING
 from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
-from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
+from pipeline.metrics import KB, METRICS, TASK_METRICS, Limit
 from pipeline.reference import load_reference, reported, row_name
-from pipeline.report.engine import engine_markdown
-from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
-from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import literal, markdown_table
-from pipeline.report.searches import searches_markdown, searches_summary, searches_table
-from pipeline.report.sentences import headline, listening, naive
-from pipeline.report.versions import compared_with_published, versions_markdown
-from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
+from pipeline.report.versions import compared_with_published
+from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, judge_claims
 from pipeline.study.results import Results
+from pipeline.study.studies import STUDIES
 from pipeline.study.trials import (
     BY_SPEAKER,
     arithmetics,
@@ -34,37 +28,30 @@ from pipeline.study.trials import (
 )
 from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
-VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE)
 
-
-def claims_markdown(results: Results) -> str:
-    """Tabulate the report's claims, our evidence and the verdicts."""
-    lines = [
-        [c["claim"], c["evidence"] or "no result yet: make study", f"**{c['verdict']}**"] for c in _claims(results)
-    ]
+def claims(results: Results) -> str:
+    """Tabulate the report's claims, our evidence and the verdicts; beside the published results, only with evidence."""
+    found = [claim for claim in judge_claims(results) if claim.evidence or not results.beside]
+    lines = [[c.claim, c.evidence or "no result yet: make study", f"**{c.verdict}**"] for c in found]
     return markdown_table(["the report says", "we found", "verdict"], lines)
 
 
-def verdicts_markdown(results: Results) -> str:
-    """Count the claims by verdict, and name them; on this machine's page, first whether the files are the published."""
-    found = _claims(results)
-    lines = [f"- {literal(line)}" for line in compared_with_published(results)]
+def verdicts(results: Results) -> str:
+    """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
     if results.beside:
+        lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
-    if not found:
-        return "No claim has been judged yet.\n"
-    for verdict in VERDICTS:
-        own = [c["claim"].partition(":")[0] for c in found if c["verdict"] == verdict]
+    found = judge_claims(results)
+    if all(claim.verdict == INCONCLUSIVE for claim in found):
+        return "- No claim has been judged yet.\n"
+    lines = []
+    for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
+        own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
         lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
     return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
 
 
-def _claims(results: Results) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = results.derived.get("claims.json", {}).get("claims", [])
-    return [claim for claim in found if claim["evidence"] or not results.beside]
-
-
-def models_markdown(results: Results) -> str:
+def models(results: Results) -> str:
     """Tabulate all published models: what they are, how well they do, and what they cost."""
     lines = [
         [f"*{name}*", "none", ", ".join(_naive_figures(figures)), *["–"] * 4]
@@ -96,20 +83,20 @@ def _naive_figures(figures: dict[str, Any]) -> list[str]:
     return [METRICS[m].interval(figures[m], *figures[m + "_95"]) for m in TASK_METRICS[FORECASTING]]
 
 
-def seeds_markdown(results: Results) -> str:
-    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the constraints."""
+def seeds(results: Results) -> str:
+    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the limits."""
     lines = []
     trials = results.trials("report")
     for name in VERSIONS:
         own = trials_of(trials, name)
         if len(own) < 2:
             continue
-        constraints = VERSIONS[name].offline_constraints
-        for constraint in constraints:
-            metric = constraint.metric
+        limits = VERSIONS[name].offline_limits
+        for limit in limits:
+            metric = limit.metric
             seen, shown = metric_values(own, metric), METRICS[metric]
             theirs = reported(name).get(metric)
-            met = sum(meets(trial, [constraint]) for trial in own)
+            met = sum(meets(trial, [limit]) for trial in own)
             lines.append(
                 [
                     f"`{name}`",
@@ -117,10 +104,10 @@ def seeds_markdown(results: Results) -> str:
                     f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
                     f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
                     *(["–"] * 3 if theirs is None else _beside_report(metric, seen, theirs)),
-                    f"{shown.limit(constraint.limit)}: {format_share(met, len(own))}",
+                    f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
                 ]
             )
-        met = sum(meets(trial, constraints) for trial in own)
+        met = sum(meets(trial, limits) for trial in own)
         lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
     for name, figures in results.naive_forecasts().items() if lines else ():
         for metric in TASK_METRICS[FORECASTING]:
@@ -129,17 +116,27 @@ def seeds_markdown(results: Results) -> str:
                 [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
             )
     header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
-    return markdown_table([*header, "p of a run as far off", "constraint met by (95 %)"], lines)
+    return markdown_table([*header, "p of a run as far off", "limit met by (95 %)"], lines)
 
 
 def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
-    better = sum(Constraint(metric, theirs).met_by(value) for value in seen)
+    better = sum(Limit(metric, theirs).met_by(value) for value in seen)
     return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
 
 
-def study_markdown(results: Results, network: str) -> str:
-    """Tabulate the report's study of one network beside ours: medians and ranges over seeds, mean sizes."""
+def mlp(results: Results) -> str:
+    """Tabulate the report's study of the MLP beside ours; see _techniques."""
+    return _techniques(results, "mlp")
+
+
+def cnn(results: Results) -> str:
+    """Tabulate the report's study of the CNN beside ours; see _techniques."""
+    return _techniques(results, "cnn")
+
+
+def _techniques(results: Results, network: str) -> str:
+    """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
     trials = results.trials("forecasters")
     lines = []
     for technique, *theirs in load_reference()["ablation"][network]:
@@ -160,22 +157,20 @@ def study_markdown(results: Results, network: str) -> str:
     return markdown_table([*header, "ours, not slimmed"], lines)
 
 
-def spotters_markdown(results: Results) -> str:
-    """Tabulate the unoptimised spotters."""
-    trials = results.trials("spotters")
+def studies(results: Results) -> str:
+    """Tabulate all other studies: the mean scores of each version over seeds."""
     lines = []
-    for name in dict.fromkeys(trial["version"] for trial in trials):
-        own = trials_of(trials, name)
-        network, features = name.rsplit("_", 1)
-        size = f"{np.mean(metric_values(own, 'size_kb')):,.0f}"
-        seconds = f"{np.mean([t['seconds'] for t in own]):.0f}"
-        title = network.upper().replace("_", "-")
-        lines.append([title, features.upper(), format_mean(own, "accuracy_pct"), size, str(len(own)), seconds])
-    header = ["network", "features", "accuracy, mean over seeds (95 %)", "kB", "seeds", "seconds per run"]
-    return markdown_table(header, lines)
+    for study, (members, _) in STUDIES.items():
+        for version in members if study != "forecasters" else ():
+            if len(own := trials_of(results.trials(study), version.name)) > 1:
+                score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
+                size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
+                seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
+                lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
+    return markdown_table(["study", "", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines)
 
 
-def splits_markdown(results: Results) -> str:
+def splits(results: Results) -> str:
     """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
     lines, stale = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
@@ -188,7 +183,7 @@ def splits_markdown(results: Results) -> str:
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
-            passed = sum(meets(trial, version.constraints) for trial in side)
+            passed = sum(meets(trial, version.limits) for trial in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
         clips = sides[1][0]["clips"]
         cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
@@ -199,7 +194,7 @@ def splits_markdown(results: Results) -> str:
     return markdown_table(header, lines) + (note if stale else "")
 
 
-def improved_markdown(results: Results) -> str:
+def improved(results: Results) -> str:
     """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
     for recipe in COMPARED_RECIPES[1:]:
@@ -230,7 +225,7 @@ def improved_markdown(results: Results) -> str:
     )
 
 
-def prototypes_markdown(results: Results) -> str:
+def prototypes(results: Results) -> str:
     """Tabulate the notes on prototypes, by validation data and bytes, with the seeds where there were several."""
 
     def side(figures: dict[str, Any] | None) -> str:
@@ -262,8 +257,8 @@ def _figures(metrics: list[str], values: dict[str, Any]) -> str:
 
 
 def _best_peer(name: str, metrics: list[str]) -> str:
-    """Return the smallest file of others that meets the version's constraints on quality and latency."""
-    limits = [c for c in VERSIONS[name].constraints if c.metric != "size_kb"]
+    """Return the smallest file of others that meets the version's limits on quality and latency."""
+    limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
     timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
     peers = load_reference()["peers"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
@@ -273,7 +268,7 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     return f"[{_figures([*metrics, *timed], best)} in {best['bytes']:,} B]({best['source']})"
 
 
-def bytes_markdown(results: Results) -> str:
+def file_sizes(results: Results) -> str:
     """Tabulate the bytes of the published files at each stage, in both kinds of kB."""
     lines = []
     for name in VERSIONS:
@@ -285,13 +280,13 @@ def bytes_markdown(results: Results) -> str:
             lines.append(
                 [f"`{name}`", f"{reported(name)['size_kb']:.2f}" if reported(name) else "–"]
                 + [f"{b:,}" for b in (*stages, final)]
-                + [f"{final / 1024:.2f}", f"{final / 1000:.2f}"]
+                + [f"{final / KB:.2f}", f"{final / 1000:.2f}"]
             )
     header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
     return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
 
 
-def provenance_markdown(results: Results) -> str:
+def provenance(results: Results) -> str:
     """Tabulate what the models were made from."""
     lines = []
     for name in VERSIONS:
@@ -303,31 +298,3 @@ def provenance_markdown(results: Results) -> str:
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     return markdown_table(["version", "data", "made with", "took"], lines)
-
-
-TABLES: dict[str, Callable[[Results], str]] = {
-    "headline": headline,
-    "versions": versions_markdown,
-    "naive": naive,
-    "models": models_markdown,
-    "verdicts": verdicts_markdown,
-    "claims": claims_markdown,
-    "seeds": seeds_markdown,
-    "mlp": partial(study_markdown, network="mlp"),
-    "cnn": partial(study_markdown, network="cnn"),
-    "spotters": spotters_markdown,
-    "splits": splits_markdown,
-    "improved": improved_markdown,
-    "prototypes": prototypes_markdown,
-    "bytes": bytes_markdown,
-    "provenance": provenance_markdown,
-    "latency": latency_markdown,
-    "pi": pi_markdown,
-    "bench": bench_markdown,
-    "listening": listening_markdown,
-    "listening-aims": listening,
-    "searches": searches_markdown,
-    "search-summary": searches_summary,
-    "search-results": searches_table,
-    "engine": engine_markdown,
-}

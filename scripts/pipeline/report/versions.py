@@ -1,4 +1,4 @@
-"""The five versions: the report, the published run, this machine's run, the constraints.
+"""The five versions: the report, the published run, this machine's run, the limits.
 
 All figures come from results/reference/, the cards and the latency results; none is written here.
 """
@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from pipeline import files
 from pipeline.data.identity import Identity
 from pipeline.measure import host
-from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.metrics import KB, METRICS, Limit
 from pipeline.reference import authors_file, reported
 from pipeline.report.markdown import literal, markdown_table
 from pipeline.store import LOCAL, differences, store_of
@@ -46,7 +45,7 @@ class Row:
 
     version: str
     metric: str
-    constraint: str
+    limit: str
     report: float | None
     authors_file: float | None
     naive: float | None
@@ -67,46 +66,46 @@ def rows(results: Results) -> list[Row]:
         differs = "; ".join(differences(local, published.card("report", name), version)) if local else ""
         theirs = authors_file(name)
         theirs = {**theirs, "size_kb": theirs["bytes"] / KB} if theirs else {}
-        for constraint in version.constraints:
-            metric = constraint.metric
+        for limit in version.limits:
+            metric = limit.metric
             table.append(
                 Row(
                     version=name,
                     metric=metric,
-                    constraint=METRICS[metric].limit(constraint.limit),
+                    limit=METRICS[metric].limit(limit.limit),
                     report=reported(name).get(metric),
                     authors_file=theirs.get(metric),
                     naive=naive.get(metric),
-                    published=_figure(published, name, constraint),
-                    here=_figure(here, name, constraint) if here else None,
+                    published=_figure(published, name, limit),
+                    here=_figure(here, name, limit) if here else None,
                     here_differs=differs,
                 )
             )
     return table
 
 
-def _figure(results: Results, name: str, constraint: Constraint) -> Figure | None:
+def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
     """Return a figure of the report's recipe; sizes are of the file as converted, since the report's were."""
     card = results.card("report", name)
     if card is None:
         return None
-    metric = constraint.metric
+    metric = limit.metric
     comparable = store_of(Identity(**card.content["made_from"]["data"])) is LOCAL
     if METRICS[metric].is_latency:
         timed = results.timed(card.sha256)
         if timed is None:
             return None
         kind, value = timed[0], timed[1][metric]["mean"]
-        return Figure(value, None, None, constraint.met_by(value) if comparable and kind == host.PI else None)
+        return Figure(value, None, None, limit.met_by(value) if comparable and kind == host.PI else None)
     if metric == "size_kb":
         value = card.content["file"]["converted_compressed_bytes"] / KB
-        return Figure(value, None, None, constraint.met_by(value) if comparable else None)
+        return Figure(value, None, None, limit.met_by(value) if comparable else None)
     value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
     low, high = card.content["test"].get(metric + "_95", (None, None))
-    return Figure(value, low, high, constraint.met_by(value) if comparable else None)
+    return Figure(value, low, high, limit.met_by(value) if comparable else None)
 
 
-def versions_markdown(results: Results) -> str:
+def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
     header = ["version", "", "limit", "report", "authors' file", "last reading", "published run"]
     header += ["this machine's run"] if results.beside else []
@@ -116,7 +115,7 @@ def versions_markdown(results: Results) -> str:
         cells = [
             f"`{row.version}`",
             METRICS[row.metric].title,
-            row.constraint,
+            row.limit,
             "" if row.report is None else f"{row.report:g}",
             *("" if value is None else f"{value:.{digits}f}" for value in (row.authors_file, row.naive)),
             _cell(row.published, row.metric),
@@ -161,13 +160,7 @@ def compared_with_published(results: Results) -> list[str]:
     return [*lines, *other, *([f"Not made here yet: {', '.join(absent)}."] if absent else [])]
 
 
-def write_rows(results: Results) -> None:
-    """Write versions.json and versions.csv among the derived results."""
-    records = [asdict(row) for row in rows(results)]
-    if not results.beside:
-        records = [{key: record[key] for key in record if not key.startswith("here")} for record in records]
-    folder = results.store.derived
-    made_with = "make results" if results.beside else "make publish"
-    files.write_json(folder / "versions.json", {"made_with": made_with, "rows": records})
-    table = pd.json_normalize(records, sep="_")  # a figure becomes a column for each of its parts
-    files.write_text(folder / "versions.csv", table.to_csv(index=False, lineterminator="\n"))
+def versions_csv(results: Results) -> str:
+    """Return the rows as CSV; a figure becomes a column for each of its parts."""
+    table = pd.json_normalize([asdict(row) for row in rows(results)], sep="_")
+    return str(table.to_csv(index=False, lineterminator="\n"))

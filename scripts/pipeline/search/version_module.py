@@ -24,7 +24,7 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
     parts = sorted({type(part).__name__ for part in vars(recipe).values() if is_dataclass(part)} - {front_end})
     constant = "SPOTTING" if task == SPOTTING else "FORECASTING"
     each = [_source(limit) for limit in limits]
-    constraints = "(\n        " + ",\n        ".join(each) + ",\n    )" if len(each) > 1 else f"({each[0]},)"
+    shown = "(\n        " + ",\n        ".join(each) + ",\n    )" if len(each) > 1 else f"({each[0]},)"
     lines = [
         f'"""{name}: {WHAT[task == SPOTTING]}.',
         "",
@@ -33,13 +33,13 @@ def version_module(name: str, task: str, limits: Sequence[Constraint], recipe: R
         "",
         f"from device.artifact import {constant}",
         *([f"from device.frontend import {front_end}"] if front_end else []),
-        "from pipeline.metrics import Constraint",
+        "from pipeline.metrics import Limit",
         f"from pipeline.recipe import {', '.join(sorted([*parts, 'Recipe', 'Version'], key=_import_order))}",
         "",
         "VERSION = Version(",
         f'    name="{name}",',
         f"    task={constant},",
-        *f"    constraints={constraints},".splitlines(),
+        *f"    limits={shown},".splitlines(),
         "    recipes={",
         '        "improved": Recipe(',
         *(f"            {argument}," for argument in _arguments(recipe)),

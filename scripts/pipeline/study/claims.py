@@ -5,15 +5,14 @@ probability that a further run of ours lies as far off. Where there is no result
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline import files
 from pipeline.intervals import Difference, difference, prediction_p_value, wilson
 from pipeline.measure import host
-from pipeline.metrics import METRICS, Constraint
+from pipeline.metrics import METRICS, Limit
 from pipeline.reference import SEED, load_reference, reported, row_name
 from pipeline.study.results import Results
 from pipeline.study.trials import Trial, format_mean, format_p, format_share, meets, metric_values, trials_of
@@ -35,7 +34,7 @@ class Claim:
     verdict: str
 
 
-def claims(results: Results) -> list[Claim]:
+def judge_claims(results: Results) -> list[Claim]:
     """Judge all claims, in the order of the report."""
     forecasters, report = results.trials("forecasters"), results.trials("report")
     return [
@@ -106,7 +105,7 @@ def lighter_and_better(trials: Sequence[Trial]) -> Claim:
 
 
 def no_single_technique(trials: Sequence[Trial]) -> Claim:
-    """Judge whether any run with a single technique keeps all constraints of either version."""
+    """Judge whether any run with a single technique keeps all limits of either version."""
     text = "No single technique is enough: errors or size stay out of bounds"
     enough, runs, smallest = 0, 0, np.inf
     for network in NETWORKS:
@@ -115,29 +114,29 @@ def no_single_technique(trials: Sequence[Trial]) -> Claim:
             own = trials_of(trials, row_name(network, technique))
             if technique == "none" or " + " in technique or not own:
                 continue
-            limits = [VERSIONS[version].constraints for version in NETWORKS.values()]
-            enough += sum(any(meets(trial, constraints) for constraints in limits) for trial in own)
+            sides = [VERSIONS[version].limits for version in NETWORKS.values()]
+            enough += sum(any(meets(trial, limits) for limits in sides) for trial in own)
             runs += len(own)
             smallest = min(smallest, *metric_values(own, "size_kb"))
     if not runs:
         return Claim(text, "", INCONCLUSIVE)
     evidence = (
-        f"{format_share(enough, runs)} keep all constraints of th_a or th_b; the smallest file takes {smallest:.1f} kB"
+        f"{format_share(enough, runs)} keep all limits of th_a or th_b; the smallest file takes {smallest:.1f} kB"
     )
     return Claim(text, evidence, REPRODUCED if not enough else PARTLY if enough < runs / 2 else NOT_REPRODUCED)
 
 
 def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
-    """Judge whether runs meet the constraints without latency, and how likely the report's figures are among them."""
-    constraints = VERSIONS[name].offline_constraints
+    """Judge whether runs meet the limits without latency, and how likely the report's figures are among them."""
+    limits = VERSIONS[name].offline_limits
     theirs = reported(name)
-    text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in constraints)
+    text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
     own = trials_of(trials, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    met = sum(meets(trial, constraints) for trial in own)
+    met = sum(meets(trial, limits) for trial in own)
     parts = []
-    for c in constraints:
+    for c in limits:
         if c.metric == "size_kb":
             sizes = metric_values(own, c.metric)
             parts.append(f"{min(sizes):.2f}–{max(sizes):.2f} kB")
@@ -221,7 +220,7 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
     version = VERSIONS["kws_b"]
     recipe, limit = (
         version.recipes["report"],
-        [c for c in version.constraints if c.metric == "accuracy_pct"],
+        [c for c in version.limits if c.metric == "accuracy_pct"],
     )
     text = (
         f"A learning rate of {recipe.learning_rate:g} lets a network of width {recipe.width:g} "
@@ -257,14 +256,14 @@ def cheap_features(results: Results) -> Claim:
 
 
 def latency(results: Results) -> Claim:
-    """Judge the latency constraints on a Raspberry Pi, if one was measured."""
+    """Judge the latency limits on a Raspberry Pi, if one was measured."""
     inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
     text = f"kws_b infers in {inference:.2f} ms, kws_c takes {total:.2f} ms"
     parts, met = [], []
     for name in ("kws_b", "kws_c"):
         card = results.card("report", name)
         timed = results.timed(card.sha256) if card else None
-        for c in VERSIONS[name].constraints:
+        for c in VERSIONS[name].limits:
             if METRICS[c.metric].is_latency and timed and timed[0] == host.PI:
                 value = timed[1][c.metric]["mean"]
                 parts.append(f"{name} {value:.2f} ms")
@@ -295,11 +294,5 @@ def _signed(d: Difference, unit: str, digits: int) -> str:
     return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f}) {unit}"
 
 
-def _figure(constraint: Constraint, value: float) -> str:
-    return f"{value:g} {METRICS[constraint.metric].unit}"
-
-
-def write_claims(results: Results) -> None:
-    """Write claims.json among the derived results."""
-    content = {"made_with": "make study", "claims": [asdict(c) for c in claims(results)]}
-    files.write_json(results.store.derived / "claims.json", content)
+def _figure(limit: Limit, value: float) -> str:
+    return f"{value:g} {METRICS[limit.metric].unit}"

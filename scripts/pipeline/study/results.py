@@ -1,6 +1,5 @@
 """All results of one store, read once: what tables, charts and claims are computed from."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +10,8 @@ from pipeline.data.sources import Sources
 from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
 from pipeline.reference import SEED
 from pipeline.store import LOCAL, PUBLISHED, ResultStore, latest, store_of
+from pipeline.study.studies import STUDIES
 from pipeline.study.trials import Trial
-from pipeline.versions.baselines import STUDIES
 from pipeline.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
 
 
@@ -29,7 +28,6 @@ class Results:
         listening: the result of `make listening`, or empty.
         naive: the errors of forecasts that need no network, or empty.
         searches: the results of `make search`.
-        derived: the derived results, by file name: claims.json, examples.json.
         beside: the published results, for a store of this machine.
     """
 
@@ -41,7 +39,6 @@ class Results:
     listening: Mapping[str, Any]
     naive: Mapping[str, Any]
     searches: Sequence[Mapping[str, Any]]
-    derived: Mapping[str, Any]
     beside: "Results | None" = None
 
     def card(self, recipe: str, name: str) -> Card | None:
@@ -89,7 +86,6 @@ def read_results(store: ResultStore) -> Results:
         store.listening(),
         store.naive(),
         store.searches(),
-        {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(store.derived.glob("*.json"))},
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.engine.pool import as_ended, open_pool
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe, Version
 from pipeline.store import LOCAL, OWN, SYNTHETIC
-from pipeline.versions.baselines import STUDIES
+from pipeline.study.studies import STUDIES
 from pipeline.versions.catalogue import VERSIONS
 
 SEEDS = (1, 10_000)  # the fewest and the most that a study can have

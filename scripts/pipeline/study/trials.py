@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import files
 from pipeline.intervals import mean_interval, wilson
-from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.metrics import KB, METRICS, Limit, all_met, merit
 from pipeline.store import NO_VERDICT, SYNTHETIC
 
 Trial = dict[str, Any]
@@ -24,10 +24,9 @@ def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
     return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
 
 
-def meets(trial: Trial, constraints: Sequence[Constraint]) -> bool:
-    """Tell whether a trial keeps all constraints but those on latency, which no trial measures."""
-    offline = (c for c in constraints if not METRICS[c.metric].is_latency)
-    return all(c.met_by(metric_values([trial], c.metric)[0]) for c in offline)
+def meets(trial: Trial, limits: Sequence[Limit]) -> bool:
+    """Tell whether a trial keeps all limits but those on latency, which no trial measures."""
+    return all_met(limits, {**trial["test"], "size_kb": trial["bytes"] / KB})
 
 
 def format_share(count: int, runs: int) -> str:
@@ -52,16 +51,8 @@ def arithmetics(trials: Sequence[Trial]) -> set[int]:
 
 
 def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the trial that does best on validation data: highest accuracy, or lowest sum of relative errors."""
-
-    def merit(t: dict[str, Any]) -> float:
-        seen = t["validation"]
-        if "accuracy_pct" in seen:
-            return float(seen["accuracy_pct"])
-        best = {m: min(other["validation"][m] for other in trials) for m in seen}
-        return -sum(seen[m] / best[m] for m in seen)
-
-    return max(trials, key=merit)
+    """Return the trial that does best on validation data."""
+    return max(trials, key=lambda trial: merit(trial["validation"]))
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from device.artifact import FORECASTING
+from device.artifact import FORECASTING, z_score
 from device.errors import UserError
 from device.runtime import lay_out
-from pipeline.data.identity import Identity
-from pipeline.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
+from pipeline.data.identity import SPLITS, Identity
+from pipeline.data.weather import DAY, INPUT_STEPS, OUTPUT_STEPS, Weather
 from pipeline.intervals import block_bootstrap
 from pipeline.metrics import TASK_METRICS
 from pipeline.recipe import Recipe
@@ -19,7 +19,6 @@ from pipeline.train import loop, networks
 from pipeline.train.rate_distortion import fit_rate_distortion
 
 Array = NDArray[np.float32]
-DAY = 144  # readings
 INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
 FAR = 2  # times the error of the last reading said again: so bad is a failed training, or a mistake in reading outputs
 NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
@@ -37,10 +36,10 @@ class Forecasting:
     def __init__(self, weather: Weather, normalisation: tuple[Array, Array] | None = None) -> None:
         self._weather = weather
         if normalisation is None:
-            train = weather.values[weather.split == 0].astype(np.float64)
+            train = weather.values[weather.split == SPLITS.index("train")].astype(np.float64)
             normalisation = train.mean(axis=0).astype(np.float32), (train.std(axis=0) + 1e-6).astype(np.float32)
         self._mean, self._std = normalisation
-        self._inputs = (weather.values - self._mean) / self._std
+        self._inputs = z_score(weather.values, self._mean, self._std)
 
     @property
     def identity(self) -> Identity:
@@ -82,7 +81,7 @@ class Forecasting:
 
     def inputs(self, split: str) -> Array:
         """Return inputs [windows, 6, 2], z-scored."""
-        return (self._weather.inputs(split) - self._mean) / self._std
+        return z_score(self._weather.inputs(split), self._mean, self._std)
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
         """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""

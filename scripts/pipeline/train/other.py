@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import RATE, Audio
+from device.audio import RATE, Audio, to_float
 from pipeline.data.noise import coloured_noise, tones
 from pipeline.data.other_sounds import Recording
 
@@ -45,7 +45,7 @@ class OtherSeconds:
         recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
         if kind == "speech" and rng.random() < ALONE:
             return _alone(recording, rng)
-        return _sound(_around_loudest(recording, rng) if kind == "words" else _window(recording, rng))
+        return to_float(_around_loudest(recording, rng) if kind == "words" else _window(recording, rng))
 
 
 def loudest_place(recording: NDArray[np.int16]) -> int:
@@ -74,16 +74,12 @@ def _around_loudest(recording: NDArray[np.int16], rng: np.random.Generator) -> N
 
 def _alone(recording: NDArray[np.int16], rng: np.random.Generator) -> Audio:
     """Return a second with a piece of a recording in a quiet room."""
-    piece = _sound(_window(recording, rng, int(rng.integers(*PIECE))))
+    piece = to_float(_window(recording, rng, int(rng.integers(*PIECE))))
     ramp = np.minimum(1, np.arange(len(piece)) / BLOCK).astype(np.float32)
     before = int(rng.integers(RATE - len(piece)))
     room = _noise(ROOM, rng)
     room[before : before + len(piece)] += piece * ramp * ramp[::-1]
     return room
-
-
-def _sound(samples: NDArray[np.int16]) -> Audio:
-    return samples.astype(np.float32) / np.float32(32768)
 
 
 def _noise(powers: tuple[float, float], rng: np.random.Generator) -> Audio:

@@ -2,13 +2,13 @@
 
 from device.artifact import SPOTTING
 from device.frontend import LogMel, Mfcc
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import QAT, Augmentation, Recipe, Version
 
 VERSION = Version(
     name="kws_b",
     task=SPOTTING,
-    constraints=(Constraint("accuracy_pct", 90), Constraint("size_kb", 35), Constraint("inference_ms", 1.5)),
+    limits=(Limit("accuracy_pct", 90), Limit("size_kb", 35), Limit("inference_ms", 1.5)),
     recipes={
         "report": Recipe(
             architecture="ds_cnn",

@@ -2,13 +2,13 @@
 
 from device.artifact import SPOTTING
 from device.frontend import LogMel, Stft
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import QAT, Augmentation, Recipe, Version
 
 VERSION = Version(
     name="kws_c",
     task=SPOTTING,
-    constraints=(Constraint("accuracy_pct", 90), Constraint("size_kb", 45), Constraint("total_ms", 40)),
+    limits=(Limit("accuracy_pct", 90), Limit("size_kb", 45), Limit("total_ms", 40)),
     recipes={
         "report": Recipe(
             architecture="ds_cnn",

@@ -1,13 +1,13 @@
 """th_a: forecast temperature and humidity an hour ahead, T MAE < 0.5 °C, Rh MAE < 1.8 %, in less than 2 kB."""
 
 from device.artifact import FORECASTING
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import QAT, Pruning, Recipe, Version
 
 VERSION = Version(
     name="th_a",
     task=FORECASTING,
-    constraints=(Constraint("t_mae_c", 0.5), Constraint("rh_mae_pct", 1.8), Constraint("size_kb", 2)),
+    limits=(Limit("t_mae_c", 0.5), Limit("rh_mae_pct", 1.8), Limit("size_kb", 2)),
     recipes={
         "report": Recipe(
             architecture="mlp",  # has the smaller humidity error, the harder one to reduce

@@ -1,13 +1,13 @@
 """th_b: forecast temperature and humidity an hour ahead, T MAE < 0.6 °C, Rh MAE < 1.9 %, in less than 1.7 kB."""
 
 from device.artifact import FORECASTING
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import Pruning, RateDistortion, Recipe, Version
 
 VERSION = Version(
     name="th_b",
     task=FORECASTING,
-    constraints=(Constraint("t_mae_c", 0.6), Constraint("rh_mae_pct", 1.9), Constraint("size_kb", 1.7)),
+    limits=(Limit("t_mae_c", 0.6), Limit("rh_mae_pct", 1.9), Limit("size_kb", 1.7)),
     recipes={
         "report": Recipe(
             architecture="cnn",  # lighter than the MLP

@@ -58,7 +58,7 @@ def published_seed(version: Version, recipe: str) -> int:
 
 
 def card_lines(path: Path) -> list[str]:
-    """Format a card for a terminal: its bytes, and one line per constraint."""
+    """Format a card for a terminal: its bytes, and one line per limit."""
     content = read_card(path).content
     synthetic = Identity(**content["made_from"]["data"]).synthetic
     size = content["file"]
@@ -71,7 +71,7 @@ def card_lines(path: Path) -> list[str]:
 
 
 def verdict(result: dict[str, Any], test: dict[str, Any], synthetic: bool) -> str:
-    """Format one constraint: value, interval, limit, and whether it is met, which no synthetic data can tell."""
+    """Format one limit on a card: value, interval, limit, and whether it is met, which no synthetic data can tell."""
     metric = METRICS[result["metric"]]
     limit = metric.limit(result["limit"])
     if result["value"] is None:

@@ -6,7 +6,7 @@ from device.artifact import FORECASTING, SPOTTING
 from device.frontend import FrontEnd, Mfcc, Stft
 from pipeline.recipe import Pruning, Recipe, Version
 from pipeline.reference import SEED, load_reference, row_name
-from pipeline.versions.catalogue import VERSIONS
+from pipeline.versions.catalogue import QUANTISATION_STUDY, VERSIONS
 
 KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
 
@@ -62,9 +62,9 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         range(1, 11),
     ),
     "features": (_spotter_versions("features", {"kws_a_stft": replace(KWS_A, front_end=Stft())}), range(1, 11)),
-    "quantisation": (
+    QUANTISATION_STUDY: (
         _spotter_versions(
-            "quantisation",
+            QUANTISATION_STUDY,
             {
                 "kws_a_float": replace(KWS_A, quantise=False),
                 "kws_b_int8": replace(KWS_B, quantise=True),
