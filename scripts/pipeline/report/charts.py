@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pipeline.report import examples, listening, model_charts, run_charts, search_charts
+from pipeline.report import examples, listening, model_charts, run_charts
 from pipeline.report.style import Chart
 from pipeline.study.results import Results
 
@@ -16,6 +16,5 @@ CHARTS: dict[str, Callable[[Results], list[Chart]]] = {
     "latency": model_charts.latency_charts,
     "bytes": model_charts.bytes_charts,
     "listening": listening.det_charts,
-    "searches": search_charts.search_charts,
     "examples": examples.kept,
 }

@@ -64,7 +64,6 @@ def publish(sources: Sources) -> None:
         (host.HOST_RESULT, "make measure"),
         (LOCAL.latency / host.EMULATED_RESULT, "make emulated"),
         (LOCAL.bench_path, "make bench"),
-        (LOCAL.engine_path, "make engine"),
         (LOCAL.naive_path, "make baselines"),
         (LOCAL.listening_path, "make listening"),
     ):
@@ -81,7 +80,6 @@ def publish(sources: Sources) -> None:
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
     _copy(LOCAL.bench_path, PUBLISHED.bench_path)
-    _copy(LOCAL.engine_path, PUBLISHED.engine_path)
     _copy(LOCAL.naive_path, PUBLISHED.naive_path)
     publish_searches()
     results = read_results(PUBLISHED)

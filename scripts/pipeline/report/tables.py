@@ -12,11 +12,10 @@ from pipeline import files
 from pipeline.intervals import difference, prediction_p_value
 from pipeline.metrics import KB, METRICS, TASK_METRICS, Constraint
 from pipeline.reference import load_reference, reported, row_name
-from pipeline.report.engine import engine_markdown
 from pipeline.report.latency_tables import bench_markdown, latency_markdown, pi_markdown
 from pipeline.report.listening import listening_markdown
 from pipeline.report.markdown import literal, markdown_table
-from pipeline.report.searches import searches_markdown, searches_summary, searches_table
+from pipeline.report.searches import searches_summary, searches_table
 from pipeline.report.sentences import headline, listening, naive
 from pipeline.report.versions import compared_with_published, versions_markdown
 from pipeline.study.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
@@ -326,8 +325,6 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "bench": bench_markdown,
     "listening": listening_markdown,
     "listening-aims": listening,
-    "searches": searches_markdown,
     "search-summary": searches_summary,
     "search-results": searches_table,
-    "engine": engine_markdown,
 }
