@@ -22,7 +22,7 @@ VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench engine listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
+  bench listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
@@ -84,10 +84,6 @@ results: setup ## the report, the published run and this machine's run in one ta
 bench: setup ## time our training, front ends and models beside what others use
 	@$(RUN) scripts/13_bench.py $(SOURCES)
 
-engine: ## measure what many models at once cost and give
-	@$(PYTHON) scripts/00_setup.py --search
-	@$(RUN) scripts/20_engine.py $(SOURCES)
-
 listening: setup ## measure the published spotters on long recordings (OTHER: sounds that are no words)
 	@$(RUN) scripts/18_listening.py $(SOURCES)
 
@@ -108,7 +104,7 @@ published: setup ## for maintainers: make all that is published, in the backgrou
 	@mkdir -p $(dir $(LOG))
 	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
 	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish-models measure emulated listening \
-	  engine publish render DATA=real >> $(LOG) 2>&1 & \
+	  publish render DATA=real >> $(LOG) 2>&1 & \
 	echo "running in the background. To watch it: tail -f $(LOG)"; \
 	echo "To stop it: kill -- -$$!  (make published goes on from there)"
 
@@ -143,7 +139,7 @@ clean: ## remove what runs on this machine made; keeps own words, searches, down
 	  rm -rf models/$$store/*/seed-*; \
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
-	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/engine.json runs/naive.json \
+	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/naive.json \
 	    runs/listening.json versions.csv page/index.html page/*.svg published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \

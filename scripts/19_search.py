@@ -1,9 +1,9 @@
 """Search for the best recipe under limits: "I have 8 kB and 10 ms: what is the best model?"
 
-Optuna proposes recipes whose files are small enough, by a model of bytes; short trainings sort out the hopeless ones;
-the three best are trained with five fresh seeds, and the limits are judged by the intervals of these. Then the best
-one's model is made, and tested once. All that is known is kept as it comes: the same command goes on where it was
-stopped, or shows again what was found; a larger number of trials adds to them. See docs/search.md.
+Optuna proposes recipes whose files are small enough; short trainings sort out the hopeless ones; the three best are
+trained with five fresh seeds, and the limits are judged by the intervals of these. Then the best one's model is made,
+and tested once. All that is known is kept as it comes: the same command goes on where it was stopped, or shows again
+what was found; a larger number of trials adds to them. See docs/search.md.
 
 Limits are on accuracy_pct (keyword_spotting), on t_mae_c and rh_mae_pct (forecasting), and on size_kb, inference_ms and
 total_ms. Qualities are judged on validation data, latencies on this machine or, with --host, on a Raspberry Pi.

@@ -18,6 +18,10 @@ MODELS = ROOT / "models"
 RESULTS = ROOT / "results"
 
 
+class DiskFullError(UserError):
+    """There is no space left on the disk, or on the user's share of it."""
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the name `path` once the block has succeeded, and is removed otherwise.
@@ -35,7 +39,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"{path}: the disk is full: free some space and run again") from None
+            raise DiskFullError(f"{path}: the disk is full: free some space and run again") from None
         raise
     finally:
         partial.unlink(missing_ok=True)

@@ -51,7 +51,7 @@ class Limit:
         return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
 
 
-Constraint = Limit  # as search/ says
+Limit = Limit  # as search/ says
 
 
 def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:

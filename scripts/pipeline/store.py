@@ -62,15 +62,6 @@ class ResultStore:
         """Return the result of `make listening`, empty if there is none."""
         return _read_json(self.listening_path)
 
-    @property
-    def engine_path(self) -> Path:
-        """The result of `make engine`."""
-        return self.runs / "engine.json"
-
-    def engine(self) -> dict[str, Any]:
-        """Return the result of `make engine`, empty if there is none."""
-        return _read_json(self.engine_path)
-
     def search_path(self, name: str) -> Path:
         """Return the result file of a search."""
         return self.runs / "search" / f"{name}.json"

@@ -42,7 +42,6 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
         content = {"device": {"kind": "host"}, "protocol": {}, "models": models}
         (local.latency / name).write_text(json.dumps(content))
     local.bench_path.write_text('{"speed": {}, "training": {}}')
-    local.engine_path.write_text("{}")
     local.naive_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
     entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}
@@ -140,7 +139,6 @@ def test_a_card_that_names_the_thresholds_stays_as_it_is(stores: tuple[ResultSto
         ("results/local/latency/host.json", "run make measure first"),
         (f"results/local/latency/{host.EMULATED_RESULT}", "run make emulated first"),
         ("results/local/runs/bench.json", "run make bench first"),
-        ("results/local/runs/engine.json", "run make engine first"),
         ("results/local/runs/naive.json", "run make baselines first"),
         ("results/local/runs/listening.json", "run make listening first"),
     ],

@@ -13,9 +13,9 @@ from helpers import ROOT
 from device import artifact
 from pipeline.build import evaluate
 from pipeline.data.sources import Sources, load_data
-from pipeline.engine.pool import open_pool
 from pipeline.export.costs import costs
-from pipeline.search.trial import train
+from pipeline.processes import open_workers
+from pipeline.search.trials import train
 from pipeline.store import PUBLISHED
 from pipeline.study.studies import STUDIES
 from pipeline.study.trials import chosen
@@ -44,10 +44,10 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
 @pytest.mark.parametrize(("recipe", "name"), [("report", "th_a"), ("improved", "th_b")])  # spotters take minutes
 def test_a_published_file_is_made_again(recipe: str, name: str, real_data: Sources) -> None:
     version = VERSIONS[name]
-    with open_pool(1) as pool:
-        data = pool.share(load_data(version.task, version.recipes[recipe], real_data))
-        pool.submit(name, train, version.recipes[recipe], published_seed(version, recipe), data)
-        (done,) = pool.wait()
+    data = load_data(version.task, version.recipes[recipe], real_data)
+    tasks = iter([(name, train, version.recipes[recipe], published_seed(version, recipe), data)])
+    with open_workers(1) as workers:
+        (done,) = workers.run(lambda: next(tasks, None))
     assert done.error is None
     assert done.value[1] == (PUBLISHED.models / recipe / f"{name}.tflite.zlib").read_bytes()
 

@@ -14,22 +14,21 @@ from device.passes import COURSE
 from pipeline import files
 from pipeline.measure import device
 from pipeline.measure.ssh import private_folder
-from pipeline.metrics import Constraint
+from pipeline.metrics import Limit
 from pipeline.recipe import Recipe
-from pipeline.search import finalists, journal, latency, space
-from pipeline.search.driver import Driver
+from pipeline.search import finalists, latency, space, trials
 from pipeline.search.plan import Search
-from search.fakes import FakePool, a_search, fake_train
+from search.fakes import FakeWorkers, a_search, fake_train
 
 MODEL = ROOT / "models" / "improved" / "kws_a.tflite.zlib"
-LIMITS = (Constraint("size_kb", 8), Constraint("total_ms", 10_000))
+LIMITS = (Limit("size_kb", 8), Limit("total_ms", 10_000))
 
 
 @pytest.fixture(autouse=True)
 def _one_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that all recipes make here takes the features of only one of the front ends."""
-    suggest = space.suggest
-    monkeypatch.setattr(space, "suggest", lambda *given: {**suggest(*given), "stem": 8, "hop": 320})
+    choose = space.choose
+    monkeypatch.setattr(space, "choose", lambda *given: {**choose(*given), "stem": 8, "hop": 320})
 
 
 def train(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:
@@ -38,15 +37,15 @@ def train(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], byte
 
 def timed(search: Search) -> dict[str, Any]:
     """Time the finalists of a search without training, twice; return what the journal says of it."""
-    with journal.opened(search.folder, search.made_from) as study:
-        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
-        finalists.run_seeds(search, study, FakePool(), train, None, lambda *_: None)
+    with trials.opened(search) as study:
+        trials.run_trials(search, study, FakeWorkers(), train, None, lambda: None)
+        finalists.run_seeds(search, study, FakeWorkers(), train, None, lambda: None)
         latency.check_device(search, study)
         latency.time_candidates(search, study)
         known = {key: value for key, value in study.user_attrs.items() if key.startswith("latency")}
         latency.time_candidates(search, study)
         assert all(study.user_attrs[key] == value for key, value in known.items())
-        found = finalists.finalists(search, study, journal.entries(study))
+        found = finalists.finalists(search, study)
     assert all({j["metric"] for j in f.judged} == {"size_kb", "total_ms"} for f in found)
     return known
 
@@ -91,14 +90,14 @@ def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
     (target.tools / "an ssh").rename(target.tools / "ssh")
     monkeypatch.setenv("PATH", f"{target.tools}:{os.environ['PATH']}")
     search = a_search(tmp_path, limits=LIMITS, host="pi", trials=3)
-    with journal.opened(search.folder, search.made_from) as study:
+    with trials.opened(search) as study:
         with pytest.raises(UserError, match="pi: no SSH server answers"):
             latency.check_device(search, study)
         latency.check_device(replace(search, limits=LIMITS[:1]), study)  # no limit on latency: it is not needed
-        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
+        trials.run_trials(search, study, FakeWorkers(), train, None, lambda: None)
         with pytest.raises(UserError, match="pi: no SSH server answers"):
             latency.check_device(search, study)
-        for entry in finalists.candidates(search, journal.entries(study)):
+        for entry in finalists.candidates(search, study):
             study.set_user_attr(finalists.latency_key(search, entry.number), {"total_ms": [1.0]})
         latency.check_device(search, study)  # all is timed: it is not needed either
         with pytest.raises(UserError, match="pi: no SSH server answers"):
@@ -107,11 +106,10 @@ def test_a_device_that_is_not_there_is_said_before_anything_is_trained(
 
 def test_no_device_is_needed_for_candidates_that_failed_with_every_seed(tmp_path: Path) -> None:
     def failing(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:
-        raise UserError("out of memory")
+        return {"error": "the training diverged"}, b""
 
     search = a_search(tmp_path, limits=LIMITS, host="a host that is not there", trials=3)
-    with journal.opened(search.folder, search.made_from) as study:
-        Driver(search, study, FakePool(), train, None, lambda *_: None).run()
-        finalists.run_seeds(search, study, FakePool(), failing, None, lambda *_: None)
+    with trials.opened(search) as study:
+        trials.run_trials(search, study, FakeWorkers(), train, None, lambda: None)
+        finalists.run_seeds(search, study, FakeWorkers(), failing, None, lambda: None)
         latency.time_candidates(search, study)
-        latency.check_device(search, study)

@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from helpers import ROOT
 
-from pipeline.search import journal
+from pipeline.search import trials
 from search.fakes import a_search
 
 TRIALS = 6
@@ -18,15 +17,14 @@ CODE = """
 import os, sys
 os.fsync = lambda _: None
 from pathlib import Path
-from pipeline.engine.one_by_one import OneByOne
-from pipeline.search import finalists, journal
-from pipeline.search.driver import Driver
+from pipeline.processes import OneByOne
+from pipeline.search import finalists, trials
 from search.fakes import a_search, fake_train
 search = a_search(Path(sys.argv[1]), trials=int(sys.argv[2]))
 nothing = lambda *_: None
-with journal.opened(search.folder, search.made_from) as study, OneByOne() as pool:
-    Driver(search, study, pool, fake_train, None, nothing).run()
-    finalists.run_seeds(search, study, pool, fake_train, None, nothing)
+with trials.opened(search) as study, OneByOne() as workers:
+    trials.run_trials(search, study, workers, fake_train, None, nothing)
+    finalists.run_seeds(search, study, workers, fake_train, None, nothing)
 """
 
 
@@ -35,25 +33,29 @@ def start(results: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", CODE, str(results), str(TRIALS)], env={"PYTHONPATH": path})
 
 
-def kept(results: Path) -> Any:
+def kept(results: Path) -> tuple[int, int, int]:
+    """How many trainings of trials and of finalists are kept, and how many trials have ended."""
     search = a_search(results, trials=TRIALS)
-    with journal.opened(search.folder, search.made_from) as study:
-        return journal.entries(study), study.user_attrs
+    with trials.opened(search) as study:
+        known = trials.begun(study)
+        ended = sum(trial.state.is_finished() for trial in known)
+        return sum(len(trials.rungs_of(trial)) for trial in known), len(study.user_attrs), ended
 
 
-def test_a_killed_search_ends_as_one_that_was_let_alone(tmp_path: Path) -> None:
+def test_a_killed_search_loses_nothing_and_ends(tmp_path: Path) -> None:
     started = time.monotonic()
-    assert start(tmp_path / "whole").wait(timeout=300) == 0
+    assert start(tmp_path / "whole").wait(timeout=600) == 0
     seconds = time.monotonic() - started
-    rng, ended = random.Random(5), 0
+    rng, before = random.Random(5), (0, 0, 0)
     for share in (0.3, 0.3, 0.3):
         process = start(tmp_path / "killed")
         time.sleep(share * seconds * (0.8 + 0.4 * rng.random()))
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=60)
-        entries, attributes = kept(tmp_path / "killed")
-        now = sum(len(e.rungs) for e in entries) + len(attributes)
-        assert now >= ended
-        ended = now
-    assert start(tmp_path / "killed").wait(timeout=300) == 0
-    assert kept(tmp_path / "killed") == kept(tmp_path / "whole")
+        now = kept(tmp_path / "killed")
+        assert all(a >= b for a, b in zip(now, before, strict=True))
+        before = now
+    assert start(tmp_path / "killed").wait(timeout=600) == 0
+    _, finalists, ended = kept(tmp_path / "killed")
+    assert ended == TRIALS
+    assert finalists > 5  # of at least one recipe, and what all was made from

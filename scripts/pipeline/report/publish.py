@@ -67,7 +67,6 @@ def publish(sources: Sources) -> None:
         (host.HOST_RESULT, "make measure"),
         (LOCAL.latency / host.EMULATED_RESULT, "make emulated"),
         (LOCAL.bench_path, "make bench"),
-        (LOCAL.engine_path, "make engine"),
         (LOCAL.naive_path, "make baselines"),
         (LOCAL.listening_path, "make listening"),
     ):
@@ -80,7 +79,7 @@ def publish(sources: Sources) -> None:
         result = json.loads(path.read_text(encoding="utf-8"))
         result["models"] = {sha256: entry for sha256, entry in result["models"].items() if sha256 in published}
         files.write_json(PUBLISHED.latency / path.name, result)
-    for path in (LOCAL.bench_path, LOCAL.engine_path, LOCAL.naive_path):
+    for path in (LOCAL.bench_path, LOCAL.naive_path):
         _copy(path, PUBLISHED.runs / path.name)
     publish_searches()
     draw_at_work(results, sources)

@@ -1,4 +1,4 @@
-"""What `make search` found: each search told on the page, and in one line of a table."""
+"""What `make search` found: a table with a line for each search, and its summary."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -15,21 +15,10 @@ from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, trials_of
 from pipeline.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
-RUNGS = ("a ninth of the epochs", "a third", "all epochs")  # how long a trial was trained
 OUTCOMES = ("better", "worse", "no clear difference", "nothing to compare with")  # beside our own best recipe
 NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
-
-
-def searches(results: Results) -> str:
-    """Tell of each search: how many trials it took, its finalists and its model; nothing if there was none."""
-    if not results.searches:
-        return ""
-    parts = []
-    for found in results.searches:
-        parts += [f"**{asked(found)}** (`{found['name']}`)\n", _told(found), _finalists(found, results)]
-    return "\n".join([*parts, ""])
 
 
 def search_results(results: Results) -> str:
@@ -42,11 +31,11 @@ def search_results(results: Results) -> str:
         kept = "kept" if best["kept"] else "**missed**"
         lines.append(
             [
-                asked(found),
+                _asked(found),
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
                 f"{kept}; {_over_seeds(found, best['runs'].values())}",
-                own_best(found, results) or OUTCOMES[-1],
+                _own_best(found, results) or OUTCOMES[-1],
                 _model(found),
             ]
         )
@@ -101,7 +90,7 @@ def _beside(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]
     return better if change.low > 0 else worse if change.high < 0 else unclear
 
 
-def own_best(found: Found, results: Results) -> str:
+def _own_best(found: Found, results: Results) -> str:
     """Name our own best recipe that is small enough, with its figures over seeds on the same validation data.
 
     Nothing is said where there is none to compare with.
@@ -173,7 +162,7 @@ def _model(found: Found) -> str:
     return f"{', '.join(figures)}, {model['bytes']:,} bytes"
 
 
-def asked(found: Found) -> str:
+def _asked(found: Found) -> str:
     """Say what was asked for: the limits, and on which split if it is not the course's."""
     limits = [f"{METRICS[name].title} {METRICS[name].limit(limit)}" for name, limit in limits_of(found).items()]
     return ", ".join([*limits, *(["unknown speakers"] if _by_speaker(found) else [])])
@@ -181,44 +170,3 @@ def asked(found: Found) -> str:
 
 def _by_speaker(found: Found) -> bool:
     return any(t["choices"].get("by_speaker") for t in found["trials"])
-
-
-def _told(found: Found) -> str:
-    trials = found["trials"]
-    failed = sum(t["state"] == "failed" for t in trials)
-    lengths = [sum(len(t["rungs"]) > rung for t in trials) for rung in range(len(RUNGS))]
-    parts = [f"{len(trials)} trials: {lengths[0]} trained for {RUNGS[0]}, {lengths[1]} for {RUNGS[1]}"]
-    parts += [f"{lengths[2]} in full" + (f", {failed} failed" if failed else "")]
-    text = ", ".join(parts)
-    if found["size_error_pct"] is not None:
-        text += f". Their bytes were told before within {found['size_error_pct']:.1f} % (root mean square)"
-    if model := found["model"]:
-        text += f". Trial {model['trial']} with seed {model['seed']}, on the test split: {_model(found)}"
-    return f"{text}. All trainings together took {_core_minutes(found):.0f} minutes of one core.\n"
-
-
-def _finalists(found: Found, results: Results) -> str:
-    """Tabulate the finalists: the task's metrics, each judged if there is a limit on it, then the other limits."""
-    limits = limits_of(found)
-    names = list(dict.fromkeys([*TASK_METRICS[found["task"]], *limits]))
-    lines = []
-    for finalist in found["finalists"]:
-        judged = {j["metric"]: j for j in finalist["limits"]}
-        cells = [_judged(judged[n]) if n in judged else _not_judged(n, finalist) for n in names]
-        lines.append([str(finalist["trial"]), *cells])
-    if not lines:
-        return "No finalist has been trained with all seeds yet.\n"
-    titles = [f"{METRICS[n].title} {METRICS[n].limit(limits[n])}" if n in limits else METRICS[n].title for n in names]
-    own = own_best(found, results)
-    compared = f"\nOur own best recipe that is small enough, likewise: {own}.\n" if own else ""
-    return markdown_table(["trial", *titles], lines) + compared
-
-
-def _judged(judged: Mapping[str, Any]) -> str:
-    interval = METRICS[judged["metric"]].interval(judged["mean"], judged["low"], judged["high"])
-    return f"{interval} {'✓' if judged['kept'] else '**missed**'}"
-
-
-def _not_judged(name: str, finalist: Mapping[str, Any]) -> str:
-    values = [r["validation"][name] for r in finalist["runs"].values() if name in r.get("validation", {})]
-    return METRICS[name].interval(*mean_interval(values)) if values else "not measured"

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
+from device.errors import UserError
 from pipeline import files
-from pipeline.engine.pool import Pool
 from pipeline.intervals import mean_interval
-from pipeline.metrics import KB, METRICS, Constraint
+from pipeline.metrics import KB, METRICS, Limit
+from pipeline.processes import Workers
 from pipeline.recipe import Recipe
-from pipeline.search import space
-from pipeline.search.driver import Train
-from pipeline.search.journal import Entry, Result, entries
-from pipeline.search.plan import Search, excesses, merit, rank, values_of
+from pipeline.search.plan import Result, Search, broken, merit, rank, values_of
+from pipeline.search.trials import GOES_ON, Train, begun, recipe_of, rungs_of
 
 FINALISTS = 3
 SEEDS = 5
@@ -30,7 +30,7 @@ class Finalist:
     Attributes:
         trial: its number.
         runs: figures on validation data, one by seed; one that failed has an "error".
-        judged: each limit with the mean and the 95 % interval of its metric, and whether the whole interval keeps it.
+        judged: each limit with the mean and the 95 % interval of its metric, and whether the whole interval meets it.
     """
 
     trial: int
@@ -40,7 +40,7 @@ class Finalist:
 
     @property
     def kept(self) -> bool:
-        """Whether it keeps all limits that were measured, with every seed that was trained."""
+        """Whether it meets all limits that were measured, with every seed that was trained."""
         return not self.failed and all(j["kept"] for j in self.judged)
 
     @property
@@ -53,9 +53,9 @@ class Finalist:
         return mean_interval([merit(run["validation"]) for run in self.runs.values()])[0]
 
     @property
-    def excess(self) -> float:
+    def broken(self) -> float:
         """By how much the worse ends of the intervals break limits, together, as shares of them."""
-        return sum(max(0.0, j["excess"]) for j in self.judged)
+        return sum(broken([Limit(j["metric"], j["limit"])], {j["metric"]: _worse_end(j)}) for j in self.judged)
 
     @property
     def seed(self) -> int:
@@ -65,15 +65,16 @@ class Finalist:
         return max(small or self.runs, key=lambda seed: merit(self.runs[seed]["validation"]))
 
 
-def candidates(search: Search, known: Sequence[Entry]) -> list[Entry]:
-    """Return the trials that go on: of those trained in full, the best on validation data that keep the limits.
+def candidates(search: Search, study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that go on: those trained longest, of these the best on validation data that meet the limits.
 
-    Where fewer keep them, those follow that break them least.
+    Where fewer meet them, those follow that break them least.
     """
-
-    by_recipe: dict[Recipe, Entry] = {}
-    for entry in sorted((e for e in known if e.state == "finished"), key=lambda e: rank(search, e.rungs[-1])):
-        by_recipe.setdefault(space.recipe_of(entry.choices), entry)
+    trained = [t for t in begun(study) if rungs_of(t) and "error" not in rungs_of(t)[-1]]
+    small = [t for t in trained if rungs_of(t)[-1]["bytes"] < search.most_bytes]
+    by_recipe: dict[Recipe, FrozenTrial] = {}
+    for trial in sorted(small or trained, key=lambda t: (-len(rungs_of(t)), *rank(search, rungs_of(t)[-1]))):
+        by_recipe.setdefault(recipe_of(trial), trial)
     return list(by_recipe.values())[:FINALISTS]
 
 
@@ -83,71 +84,70 @@ def seeds(search: Search) -> range:
 
 
 def run_seeds(
-    search: Search, study: optuna.Study, pool: Pool, train: Train, data: object, notice: Callable[[int, int], None]
+    search: Search, study: optuna.Study, workers: Workers, train: Train, data: object, notice: Callable[[], None]
 ) -> None:
-    """Train the candidates with each seed, unless that is done; results go to the journal, files beside it.
+    """Train the candidates with each seed, unless that is done; results are kept with the trials, files beside them.
 
-    Args:
-        notice: is called with how many are done, and of how many, whenever one has ended.
+    Raises:
+        UserError: the machine failed a training.
     """
-    runs = {
-        run_key(entry.number, seed): (space.recipe_of(entry.choices), seed)
-        for entry in candidates(search, entries(study))
+    missing = (
+        (_run_key(trial.number, seed), train, recipe_of(trial), seed, data)
+        for trial in candidates(search, study)
         for seed in seeds(search)
-    }
-    waiting = [key for key in runs if key not in study.user_attrs]
-    running = 0
-    while waiting or running:
-        while waiting and running < pool.slots:
-            key = waiting.pop(0)
-            pool.submit(key, train, *runs[key], data)
-            running += 1
-        for done in pool.wait():
-            running -= 1
-            if done.error is None:
-                result, file = done.value
-                with files.atomic_write(file_of(search, done.key)) as partial:
-                    partial.write_bytes(file)
-            study.set_user_attr(done.key, {"error": done.error} if done.error is not None else result)
-        notice(len(runs) - len(waiting) - running, len(runs))
+        if _run_key(trial.number, seed) not in study.user_attrs
+    )
+    for done in workers.run(lambda: next(missing, None)):
+        if done.error:
+            raise UserError(f"a finalist's training was lost: {done.error}; {GOES_ON}")
+        result, file = done.value
+        if file:
+            with files.atomic_write(file_of(search, int(done.key.split()[1]))) as partial:
+                partial.write_bytes(file)
+        study.set_user_attr(done.key, result)
+        notice()
 
 
-def run_key(trial: int, seed: int) -> str:
-    """Return under which name the journal keeps a run of a candidate."""
+def _run_key(trial: int, seed: int) -> str:
+    """Return under which name the study keeps a run of a candidate."""
     return f"trial {trial} seed {seed}"
 
 
-def file_of(search: Search, key: str) -> Path:
-    """Return where the file of a run is kept."""
-    return search.folder / f"{key.replace(' ', '-')}.tflite.zlib"
+def file_of(search: Search, trial: int) -> Path:
+    """Return where a file of a candidate is kept, with whichever seed: all take the same time."""
+    return search.folder / f"trial-{trial}.tflite.zlib"
 
 
 def latency_key(search: Search, trial: int) -> str:
-    """Return under which name the journal keeps the latencies of a candidate."""
+    """Return under which name the study keeps the latencies of a candidate."""
     return f"latency of trial {trial}" + (f" on {search.host}" if search.host else "")
 
 
-def finalists(search: Search, study: optuna.Study, known: Sequence[Entry]) -> list[Finalist]:
+def finalists(search: Search, study: optuna.Study) -> list[Finalist]:
     """Return the candidates that were trained with all seeds, the best first."""
     kept = study.user_attrs
     found = []
-    for entry in candidates(search, known):
-        keys = {seed: run_key(entry.number, seed) for seed in seeds(search)}
+    for trial in candidates(search, study):
+        keys = {seed: _run_key(trial.number, seed) for seed in seeds(search)}
         runs = {seed: kept[key] for seed, key in keys.items() if key in kept}
         if len(runs) == SEEDS:
-            latency = kept.get(latency_key(search, entry.number), {})
+            latency = kept.get(latency_key(search, trial.number), {})
             judged = [j for limit in search.limits if (j := _judge(limit, list(runs.values()), latency))]
-            found.append(Finalist(entry.number, space.recipe_of(entry.choices), runs, tuple(judged)))
-    return sorted(found, key=lambda f: (f.failed, not f.kept, f.excess, f.failed or -f.merit))
+            found.append(Finalist(trial.number, recipe_of(trial), runs, tuple(judged)))
+    return sorted(found, key=lambda f: (f.failed, not f.kept, f.broken, f.failed or -f.merit))
 
 
-def _judge(limit: Constraint, runs: Sequence[Result], latency: Latency) -> dict[str, Any] | None:
+def _judge(limit: Limit, runs: Sequence[Result], latency: Latency) -> dict[str, Any] | None:
     """Judge a limit by the 95 % interval over seeds, or over passes for a latency; None where nothing was measured."""
     whole = [values_of(run) for run in runs if "error" not in run]
     values = latency.get(limit.metric) or [v[limit.metric] for v in whole if limit.metric in v]
     if not values:
         return None
     mean, low, high = mean_interval(values)
-    worse = low if METRICS[limit.metric].more_is_better else high
-    over = excesses((limit,), {limit.metric: worse})[limit.metric]
-    return {**asdict(limit), "mean": mean, "low": low, "high": high, "excess": over, "kept": limit.met_by(worse)}
+    judged = {**asdict(limit), "mean": mean, "low": low, "high": high}
+    return {**judged, "kept": limit.met_by(_worse_end(judged))}
+
+
+def _worse_end(judged: dict[str, Any]) -> float:
+    end: float = judged["low" if METRICS[judged["metric"]].more_is_better else "high"]
+    return end

@@ -1,23 +1,19 @@
 """How long finalists take, here or on a Raspberry Pi, by the course's protocol: one second of sound, or one window."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 
 from device import frontend
 from pipeline.measure.device import parsed, performance_governor, reached, ready
 from pipeline.measure.host import run_here
-from pipeline.metrics import METRICS
-from pipeline.search import space
-from pipeline.search.finalists import Latency, candidates, file_of, latency_key, run_key, seeds
-from pipeline.search.journal import Entry, entries
+from pipeline.search.finalists import candidates, file_of, latency_key
 from pipeline.search.plan import Search
+from pipeline.search.trials import begun, recipe_of
 
 MODULE = "device.passes"
-Timer = Callable[[Path, str], Latency]  # of a model's file and its front end, as the module takes it
 
 
 def check_device(search: Search, study: optuna.Study) -> None:
@@ -28,32 +24,16 @@ def check_device(search: Search, study: optuna.Study) -> None:
     Raises:
         UserError: what is wrong with it.
     """
-    if not (search.host and _limits_latency(search)):
-        return
-    known = entries(study)
-    all_ended = len(known) >= search.trials and all(entry.state != "running" for entry in known)
-    if all_ended and not _to_time(search, study):
-        return
-    with reached(search.host):
-        pass
+    known = begun(study)
+    ended = len(known) >= search.trials and all(trial.state != TrialState.RUNNING for trial in known)
+    if search.host and search.limits_latency and not (ended and not _to_time(search, study)):
+        with reached(search.host):
+            pass
 
 
-def _limits_latency(search: Search) -> bool:
-    return any(METRICS[c.metric].is_latency for c in search.limits)
-
-
-def _to_time(search: Search, study: optuna.Study) -> list[Entry]:
-    """Return the candidates that are not timed yet; those that failed with every seed have no file to time."""
+def _to_time(search: Search, study: optuna.Study) -> list[FrozenTrial]:
     kept = study.user_attrs
-
-    def failed(entry: Entry) -> bool:
-        return all("error" in kept.get(run_key(entry.number, seed), {}) for seed in seeds(search))
-
-    return [
-        entry
-        for entry in candidates(search, entries(study))
-        if latency_key(search, entry.number) not in kept and not failed(entry)
-    ]
+    return [trial for trial in candidates(search, study) if latency_key(search, trial.number) not in kept]
 
 
 def time_candidates(search: Search, study: optuna.Study) -> None:
@@ -62,27 +42,23 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
     Raises:
         UserError: what is wrong with the device.
     """
-    if not _limits_latency(search):
-        return
     waiting: dict[str, tuple[Path, str]] = {}
-    for entry in _to_time(search, study):
-        made = [path for seed in seeds(search) if (path := file_of(search, run_key(entry.number, seed))).exists()]
-        front_end = space.recipe_of(entry.choices).front_end
-        if made:
+    for trial in _to_time(search, study):
+        path, front_end = file_of(search, trial.number), recipe_of(trial).front_end
+        if path.exists():  # it failed with every seed otherwise
             fields = json.dumps(frontend.to_dict(front_end) if front_end else None)
-            waiting[latency_key(search, entry.number)] = made[0], fields
-    if waiting:
-        print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
-        with _timer(search.host, [path for path, _ in waiting.values()]) as timed:
-            for key, (path, fields) in waiting.items():
-                study.set_user_attr(key, timed(path, fields))
-
-
-@contextmanager
-def _timer(host: str | None, paths: Sequence[Path]) -> Iterator[Timer]:
-    """Yield a function that times files where the user wants it."""
-    if host is None:
-        yield lambda path, fields: run_here(MODULE, path, fields)
+            waiting[latency_key(search, trial.number)] = path, fields
+    if not (waiting and search.limits_latency):
         return
-    with ready(host, "ssh", wheels=True, paths=paths) as there, performance_governor(there.connection):
-        yield lambda path, fields: parsed(there.run(MODULE, path, fields), host)
+    print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
+    if search.host is None:
+        for key, (path, fields) in waiting.items():
+            study.set_user_attr(key, run_here(MODULE, path, fields))
+        return
+    paths = [path for path, _ in waiting.values()]
+    with (
+        ready(search.host, "ssh", wheels=True, paths=paths) as there,
+        performance_governor(there.connection),
+    ):
+        for key, (path, fields) in waiting.items():
+            study.set_user_attr(key, parsed(there.run(MODULE, path, fields), search.host))

@@ -1,10 +1,11 @@
 """Limits as a user writes them, such as "size_kb<8 accuracy_pct>94 total_ms<10"."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from device.errors import UserError
-from pipeline.metrics import METRICS, TASK_METRICS, Constraint
+from pipeline.metrics import METRICS, TASK_METRICS, Limit
 
 LIMIT = re.compile(r"([a-z_]+)\s*([<>])\s*([0-9.eE+-]+)")
 HIGHEST = {"accuracy_pct": 100.0}  # what no value can lie above
@@ -16,13 +17,13 @@ def metrics_of(task: str) -> tuple[str, ...]:
     return (*TASK_METRICS[task], *shared)
 
 
-def parse_limits(text: str, task: str) -> tuple[Constraint, ...]:
+def parse_limits(text: str, task: str) -> tuple[Limit, ...]:
     """Read limits, in any order, apart by blanks or commas.
 
     Raises:
-        UserError: no limit, one that can't be read, names no metric of the task, or that nothing can keep.
+        UserError: no limit, one that can't be read, names no metric of the task, or that no model, or any, can meet.
     """
-    limits: dict[str, Constraint] = {}
+    limits: dict[str, Limit] = {}
     rest = LIMIT.sub("", text).strip(" ,")
     if rest or not text.strip(" ,"):
         raise UserError(f"limits {text!r}: {rest or 'nothing'!r} is no limit: write them as {_example(task)!r}")
@@ -34,20 +35,28 @@ def parse_limits(text: str, task: str) -> tuple[Constraint, ...]:
     return tuple(limits.values())
 
 
-def _read(name: str, sign: str, number: str, task: str) -> Constraint:
+def _read(name: str, sign: str, number: str, task: str) -> Limit:
     if name not in metrics_of(task):
-        raise UserError(f"{name}: no metric of {task}: limit one of {', '.join(metrics_of(task))}")
+        others = [other for other, names in TASK_METRICS.items() if name in names]
+        of = f"{name} is of {others[0]}: TASK={others[0]}, or" if others else f"{name}: no metric of {task}:"
+        raise UserError(f"{of} limit one of {', '.join(metrics_of(task))}")
     try:
-        limit = Constraint(name, float(number))
+        limit = Limit(name, float(number))
     except ValueError:
         raise UserError(f"{name}{sign}{number}: {number!r} is no number: write it as {_example(task)!r}") from None
     metric = METRICS[name]
+    if not math.isfinite(limit.limit):
+        raise UserError(f"{name}{sign}{number}: too large a number: write it as {_example(task)!r}")
     if (sign == ">") != metric.more_is_better:
         better, right = ("more", ">") if metric.more_is_better else ("less", "<")
         raise UserError(f"{name}{sign}{number}: of {metric.title} {better} is better: write {name}{right}{number}")
-    nothing = limit.limit >= HIGHEST.get(name, float("inf")) if metric.more_is_better else limit.limit <= 0
+    nothing = limit.limit >= HIGHEST.get(name, math.inf) if metric.more_is_better else limit.limit <= 0
     if nothing:
-        raise UserError(f"{name}{sign}{number}: no model can keep that: {metric.title} goes to {_end(name)}")
+        raise UserError(f"{name}{sign}{number}: no model can meet that: {metric.title} goes to {_end(name)}")
+    if name == "accuracy_pct" and limit.limit <= 0:
+        raise UserError(f"{name}{sign}{number}: every model meets that: write it as {_example(task)!r}")
+    if name == "accuracy_pct" and limit.limit < 1:
+        raise UserError(f"{name}{sign}{number}: that is {number} %: do you mean {100 * limit.limit:g}?")
     return limit
 
 
@@ -58,28 +67,12 @@ def _end(name: str) -> str:
 
 def _example(task: str) -> str:
     quality = {"accuracy_pct": 94, "t_mae_c": 0.5, "rh_mae_pct": 1.8}
-    return format_limits([Constraint("size_kb", 8), *(Constraint(name, quality[name]) for name in TASK_METRICS[task])])
+    return format_limits([Limit("size_kb", 8), *(Limit(name, quality[name]) for name in TASK_METRICS[task])])
 
 
-def format_limits(limits: Sequence[Constraint]) -> str:
+def format_limits(limits: Sequence[Limit]) -> str:
     """Write limits as `parse_limits` reads them."""
     signs = {True: ">", False: "<"}
     return " ".join(
         f"{c.metric}{signs[METRICS[c.metric].more_is_better]}{repr(c.limit).removesuffix('.0')}" for c in limits
     )
-
-
-def limit_on(limits: Sequence[Constraint], metric: str) -> float | None:
-    """Return the limit on a metric, None where there is none."""
-    return next((c.limit for c in limits if c.metric == metric), None)
-
-
-def excess(limit: Constraint, value: float) -> float:
-    """Return by how much a value breaks a limit, as a share of the limit; 0 or less where it keeps it."""
-    over = limit.limit - value if METRICS[limit.metric].more_is_better else value - limit.limit
-    return over / abs(limit.limit) if limit.limit else over
-
-
-def keeps(limits: Sequence[Constraint], values: Mapping[str, float]) -> bool:
-    """Tell whether values keep all limits on them; a limit on what is not among them is not looked at."""
-    return all(c.met_by(values[c.metric]) for c in limits if c.metric in values)

@@ -2,21 +2,22 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from device.artifact import FORECASTING, SPOTTING
 from device.errors import UserError
-from pipeline.metrics import KB, TASK_METRICS, Constraint
+from pipeline.metrics import KB, METRICS, TASK_METRICS, Limit
 from pipeline.search import space
-from pipeline.search.limits import excess, format_limits, limit_on
-from pipeline.search.sizes import learn
+from pipeline.search.limits import format_limits
 
 SHORT = {SPOTTING: "kws", FORECASTING: "th"}
 USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
 NAME = r"[a-z][a-z0-9_]{0,79}"
+
+Result = dict[str, Any]  # of a training: "validation", its metrics; "bytes"; "seconds"; or the "error" of its recipe
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Search:
     """What is asked for.
 
     Attributes:
-        name: of its folder, of the model it ends with, and of its version module.
+        name: of its folder and of the model it ends with.
         trials: how many recipes are tried.
         seed: of all randomness.
         given: choices that are the same in all trials, beside the task and its limits.
@@ -35,7 +36,7 @@ class Search:
 
     name: str
     task: str
-    limits: tuple[Constraint, ...]
+    limits: tuple[Limit, ...]
     trials: int
     seed: int
     given: Mapping[str, Any]
@@ -50,7 +51,11 @@ class Search:
     @property
     def most_bytes(self) -> float:
         """What a file must stay below."""
-        return KB * (limit_on(self.limits, "size_kb") or space.MOST_KB)
+        return KB * next((c.limit for c in self.limits if c.metric == "size_kb"), space.MOST_KB)
+
+    @property
+    def limits_latency(self) -> bool:
+        return any(METRICS[c.metric].is_latency for c in self.limits)
 
     @property
     def made_with(self) -> str:
@@ -62,13 +67,13 @@ class Search:
         return f"{command} SEED={self.seed}{split}{named}{there}"
 
 
-def usual_name(task: str, limits: tuple[Constraint, ...]) -> str:
+def usual_name(task: str, limits: tuple[Limit, ...]) -> str:
     """Return the name of a search that is given none, such as "kws_size_kb_8_accuracy_pct_94"."""
     return re.sub(r"\W+", "_", f"{SHORT[task]} {format_limits(limits)}")
 
 
 def check_name(name: str) -> None:
-    """Check that a name can be one of a Python module, and of files.
+    """Check that a name can be one of a version, and of files.
 
     Raises:
         UserError: it can't.
@@ -77,19 +82,19 @@ def check_name(name: str) -> None:
         raise UserError(f"name {name!r}: give up to 80 small letters, digits and _, a letter first")
 
 
-def check_size(task: str, limits: tuple[Constraint, ...]) -> None:
+def check_size(task: str, limits: tuple[Limit, ...]) -> None:
     """Check that the search has recipes of that size.
 
     Raises:
         UserError: it has none.
     """
-    limit = limit_on(limits, "size_kb")
-    least = space.least_bytes(task, learn([]).at_most) / KB
-    if limit is not None and limit <= least:
-        raise UserError(
-            f"size_kb<{limit:g}: no file of {task} is that small: the smallest takes {KB * least:,.0f} bytes:"
-            f" ask for {math.ceil(least * 100 + 1) / 100:g} or more"
-        )
+    least = space.least_bytes(task) / KB
+    for limit in limits:
+        if limit.metric == "size_kb" and limit.limit <= least:
+            raise UserError(
+                f"size_kb<{limit.limit:g}: no file of {task} is that small: the smallest takes {KB * least:,.0f} bytes:"
+                f" ask for {math.ceil(least * 100 + 1) / 100:g} or more"
+            )
 
 
 def merit(validation: Mapping[str, float]) -> float:
@@ -103,21 +108,20 @@ def merit(validation: Mapping[str, float]) -> float:
     return -sum(validation[name] / USUAL_ERRORS[name] for name in names) / len(names)
 
 
-def values_of(result: Mapping[str, Any]) -> dict[str, float]:
+def values_of(result: Result) -> dict[str, float]:
     """Return a training's figures by metric, its size in kB among them."""
     return {**result["validation"], "size_kb": result["bytes"] / KB}
 
 
-def broken(search: Search, result: Mapping[str, Any]) -> float:
-    """Return by how much a training breaks limits, together, as shares of them; 0 where it keeps them all."""
-    return sum(max(0.0, over) for over in excesses(search.limits, values_of(result)).values())
+def broken(limits: Iterable[Limit], values: Mapping[str, float]) -> float:
+    """Return by how much values break the limits on them, together, as shares of the limits; 0 where they meet all."""
+    over = 0.0
+    for c in limits:
+        if c.metric in values and not c.met_by(values[c.metric]):
+            over += abs(values[c.metric] / c.limit - 1) or math.ulp(0)  # the limit itself does not meet it
+    return over
 
 
-def rank(search: Search, result: Mapping[str, Any]) -> tuple[float, float]:
+def rank(search: Search, result: Result) -> tuple[float, float]:
     """Return what orders trainings, the best first: those that break limits least, then by their merit."""
-    return broken(search, result), -merit(result["validation"])
-
-
-def excesses(limits: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much each limit on one of the values is broken, as a share of it; 0 or less where it is kept."""
-    return {c.metric: excess(c, values[c.metric]) for c in limits if c.metric in values}
+    return broken(search.limits, values_of(result)), -merit(result["validation"])

@@ -1,5 +1,6 @@
-"""A search from limits to a model, its card, a table and a version module."""
+"""A search from limits to a model, its card, a table and a recipe."""
 
+import pprint
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version as installed
@@ -11,57 +12,49 @@ from device.artifact import SPOTTING, read_card
 from device.errors import UserError
 from pipeline import build, files
 from pipeline.data.sources import DataSets, Sources, load_other_sounds, load_speech, load_weather
-from pipeline.engine.pool import Pool, open_pool
-from pipeline.metrics import TASK_METRICS, Constraint
+from pipeline.intervals import mean_interval
+from pipeline.metrics import METRICS, TASK_METRICS, Limit
+from pipeline.processes import Workers, open_workers
 from pipeline.recipe import ARITHMETIC, Version
-from pipeline.search import finalists, journal, latency, outcome, plan, space, trial
-from pipeline.search.driver import Driver
-from pipeline.search.finalists import Finalist
+from pipeline.search import finalists, latency, plan, space, trials
+from pipeline.search.finalists import SEEDS, Finalist
 from pipeline.search.limits import format_limits, parse_limits
-from pipeline.search.plan import Search
-from pipeline.search.version_module import version_module
+from pipeline.search.plan import Result, Search, broken, rank, values_of
+from pipeline.search.trials import RUNGS, begun, rungs_of
 from pipeline.store import store_of
 from pipeline.versions.catalogue import SEARCHED
 
 
 def search(
-    task: str,
-    limits_text: str,
-    trials: int,
-    seed: int,
-    name: str | None,
-    sources: Sources,
-    jobs: int,
-    host: str | None = None,
+    task: str, limits_text: str, tried: int, seed: int, name: str | None, sources: Sources, jobs: int, host: str | None
 ) -> str:
     """Search, or go on with a search; return what to tell the user at the end.
 
     Args:
+        tried: how many recipes.
         name: of the search (default: from its limits).
         jobs: trainings at once.
         host: the device on which finalists are timed, as ssh knows it (default: this machine).
 
     Raises:
-        UserError: limits that can't be kept, bad data, or nothing that could be trained.
+        UserError: limits that can't be met, bad data, or nothing that could be trained.
     """
     limits = parse_limits(limits_text, task)
     plan.check_size(task, limits)
     name = name or plan.usual_name(task, limits)
     plan.check_name(name)
     data, given = _data(task, sources)
-    asked = Search(
-        name,
-        task,
-        limits,
-        trials,
-        seed,
-        given,
-        _made_from(task, limits, seed, data),
-        store_of(data.identity).results,
-        host,
-    )
-    with journal.opened(asked.folder, asked.made_from) as study:
-        return _Session(asked, study, data).run(jobs)
+    made_from = _made_from(task, limits, seed, data)
+    results = store_of(*data.identities).results
+    asked = Search(name, task, limits, tried, seed, given, made_from, results, host)
+    with trials.opened(asked) as study:
+        latency.check_device(asked, study)
+        print(f"search {name}: {format_limits(limits)}", flush=True)
+        if begun(study):
+            print(f"it goes on: {progress_line(asked, study)}", flush=True)
+        with open_workers(jobs) as workers:
+            _run(asked, study, workers, data)
+        return _told(asked, study, data)
 
 
 def _data(task: str, sources: Sources) -> tuple[DataSets, dict[str, Any]]:
@@ -73,7 +66,7 @@ def _data(task: str, sources: Sources) -> tuple[DataSets, dict[str, Any]]:
     return DataSets(load_speech(sources), other), {name: value for name, value in given.items() if value}
 
 
-def _made_from(task: str, limits: Sequence[Constraint], seed: int, data: DataSets) -> dict[str, Any]:
+def _made_from(task: str, limits: Sequence[Limit], seed: int, data: DataSets) -> dict[str, Any]:
     return {
         "task": task,
         "limits": format_limits(limits),
@@ -85,96 +78,150 @@ def _made_from(task: str, limits: Sequence[Constraint], seed: int, data: DataSet
     }
 
 
-class _Session:
-    """One run of a search, from where the journal says it is."""
+def _run(asked: Search, study: optuna.Study, workers: Workers, data: DataSets) -> None:
+    """Run what is not done yet, up to the model: its test is the one use of the test split.
 
-    def __init__(self, asked: Search, study: optuna.Study, data: DataSets) -> None:
-        self._search, self._study, self._data = asked, study, data
+    Raises:
+        UserError: there is no finalist that could be trained, or the machine failed.
+    """
+    shared = workers.share(data)
 
-    def run(self, jobs: int) -> str:
-        known = journal.entries(self._study)
-        latency.check_device(self._search, self._study)
-        print(f"search {self._search.name}: {format_limits(self._search.limits)}", flush=True)
-        if known:
-            print(f"it goes on: {outcome.progress_line(self._search, known, 0)}", flush=True)
-        with open_pool(jobs) as pool:
-            self._tell(pool)
-        known = journal.entries(self._study)
-        found = finalists.finalists(self._search, self._study, known)
-        best, model = found[0], self._model(known)
-        assert model is not None  # it was made just before, or an error raised
-        text = self._version_module(best, model)
-        path = self._search.folder / f"{self._search.name}.py"
-        files.write_text(path, text)
-        lines = [*outcome.table(self._search, found), outcome.model_line(model, len(known))]
-        where = path.relative_to(files.ROOT)
-        return "\n".join([*lines, f"its recipe, a module for scripts/pipeline/versions ({where}):", "", text])
+    def notice() -> None:
+        print(progress_line(asked, study), flush=True)
 
-    def _tell(self, pool: Pool) -> None:
-        shared = pool.share(self._data)
-
-        def notice(study: optuna.Study, running: int) -> None:
-            known = journal.entries(study)
-            line = outcome.progress_line(self._search, known, running)
-            print(line + outcome.time_left(self._search, known, pool.slots), flush=True)
-            self._write()
-
-        def notice_finalists(done: int, of: int) -> None:
-            print(f"finalists: {done} of {of} trainings ended", flush=True)
-            self._write()
-
-        Driver(self._search, self._study, pool, trial.train, shared, notice).run()
-        finalists.run_seeds(self._search, self._study, pool, trial.train, shared, notice_finalists)
-        latency.time_candidates(self._search, self._study)
-        self._finish(pool, shared)
-        self._write()
-
-    def _finish(self, pool: Pool, shared: Any) -> None:
-        """Make the best finalist's model and test it: the one use of the test split.
-
-        Raises:
-            UserError: there is no finalist that could be trained.
-        """
-        found = finalists.finalists(self._search, self._study, journal.entries(self._study))
-        if not found or found[0].failed:
-            errors = [e.error for e in journal.entries(self._study) if e.error]
-            raise UserError(f"no recipe could be trained with every seed ({errors[0] if errors else 'see the table'})")
-        ordered = self._plan(found[0])
-        if ordered.is_up_to_date():
-            return
+    trials.run_trials(asked, study, workers, trials.train, shared, notice)
+    if not finalists.candidates(asked, study):
+        raise UserError(f"no recipe could be trained: {progress_line(asked, study)}: try more (TRIALS=)")
+    finalists.run_seeds(asked, study, workers, trials.train, shared, notice)
+    latency.time_candidates(asked, study)
+    best = finalists.finalists(asked, study)[0]
+    if best.failed:
+        error = next(run["error"] for run in best.runs.values() if "error" in run)
+        raise UserError(f"no recipe could be trained with every seed: {error}: try more (TRIALS=)")
+    planned = _plan(asked, best, data)
+    if not planned.is_up_to_date():
         print("the model is made and tested", flush=True)
-        pool.submit("model", trial.finish, ordered, shared)
-        (done,) = pool.wait()
-        if done.error is not None:
-            raise UserError(done.error)
-        build.write(ordered, *done.value)
+        tasks = iter([("model", _produce, planned, shared)])
+        for done in workers.run(lambda: next(tasks, None)):
+            if done.error:
+                raise UserError(f"{done.error}; {trials.GOES_ON}")
+            build.write(planned, *done.value)
 
-    def _plan(self, best: Finalist) -> build.Plan:
-        version = Version(self._search.name, self._search.task, self._search.limits, {SEARCHED: best.recipe})
-        return build.plan(version, SEARCHED, best.seed, self._data, self._search.made_with)
 
-    def _model(self, known: Sequence[journal.Entry]) -> dict[str, Any] | None:
-        """Return what the result says of the model; None where it was not made yet."""
-        found = finalists.finalists(self._search, self._study, known)
-        if not found or found[0].failed or not (ordered := self._plan(found[0])).is_up_to_date():
-            return None
-        card = read_card(ordered.card_path).content
-        names = TASK_METRICS[self._search.task]
-        return {
-            "card": str(ordered.card_path.relative_to(files.ROOT)),
-            "trial": found[0].trial,
-            "seed": found[0].seed,
-            "bytes": card["file"]["compressed_bytes"],
-            "test": {key: card["test"][key] for name in names for key in (name, f"{name}_95")},
-        }
+def _produce(planned: build.Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
+    return build.produce(planned, lambda: data)
 
-    def _write(self) -> None:
-        known = journal.entries(self._study)
-        found = finalists.finalists(self._search, self._study, known)
-        content = outcome.result_of(self._search, self._study, known, found, self._model(known))
-        files.write_json(store_of(self._data.identity).search_path(self._search.name), content)
 
-    def _version_module(self, best: Finalist, model: dict[str, Any]) -> str:
-        told = f"Trial {best.trial} of {len(journal.entries(self._study))} of: {self._search.made_with}"
-        limits = self._search.limits
-        return version_module(self._search.name, self._search.task, limits, best.recipe, told)
+def _plan(asked: Search, best: Finalist, data: DataSets) -> build.Plan:
+    version = Version(asked.name, asked.task, asked.limits, {SEARCHED: best.recipe})
+    return build.plan(version, SEARCHED, best.seed, data, asked.made_with)
+
+
+def _told(asked: Search, study: optuna.Study, data: DataSets) -> str:
+    """Write the result of a search that has ended; return what to tell the user."""
+    found = finalists.finalists(asked, study)
+    planned = _plan(asked, found[0], data)
+    card = read_card(planned.card_path).content
+    names = TASK_METRICS[asked.task]
+    where = str(planned.card_path.relative_to(files.ROOT))
+    model = {
+        "card": where,
+        "trial": found[0].trial,
+        "seed": found[0].seed,
+        "bytes": card["file"]["compressed_bytes"],
+        "test": {key: card["test"][key] for name in names for key in (name, f"{name}_95")},
+    }
+    path = store_of(*data.identities).search_path(asked.name)
+    files.write_json(path, result_of(asked, study, found, model))
+    test = [f"{METRICS[n].title} {METRICS[n].interval(card['test'][n], *card['test'][f'{n}_95'])}" for n in names]
+    file = where.replace(".json", ".tflite.zlib")
+    use = f"10_listen.py --model {file}" if asked.task == SPOTTING else f"11_forecast.py sensor.csv --model {file}"
+    lines = [
+        *table(asked, found),
+        f"the best of {len(begun(study))} trials, on the test split: {', '.join(test)}; {model['bytes']:,} bytes",
+        f"its card: {where}",
+        f"use it: .venv/bin/python scripts/{use}",
+        "its recipe, as a module of scripts/pipeline/versions has it:",
+        f"{pprint.pformat(found[0].recipe, width=118)}",
+    ]
+    return "\n".join(lines)
+
+
+def result_of(
+    asked: Search, study: optuna.Study, found: Sequence[Finalist], model: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return the content of the result file.
+
+    Args:
+        model: that was made at the end: its card, bytes, trial, seed and figures on the test split.
+    """
+    return {
+        "name": asked.name,
+        "task": asked.task,
+        "limits": [asdict(c) for c in asked.limits],
+        "seed": asked.seed,
+        "trials": [
+            {"number": t.number, "choices": t.user_attrs.get("choices", {}), "rungs": rungs_of(t)} for t in begun(study)
+        ],
+        "finalists": [
+            {
+                "trial": f.trial,
+                "recipe": f.recipe.to_dict(),
+                "kept": f.kept,
+                "limits": list(f.judged),
+                "runs": {str(seed): run for seed, run in f.runs.items()},
+            }
+            for f in found
+        ],
+        "model": model,
+        "made_from": asked.made_from,
+        "made_with": asked.made_with,
+    }
+
+
+def progress_line(asked: Search, study: optuna.Study) -> str:
+    """Say how far a search is: recipes tried, trained in full, that failed, that meet the limits; the best of them."""
+    last = {t.number: rungs_of(t)[-1] for t in begun(study) if rungs_of(t)}
+    figures = {number: result for number, result in last.items() if "error" not in result}
+    meeting = sum(broken(asked.limits, values_of(result)) == 0 for result in figures.values())
+    full = sum(len(rungs_of(t)) == len(RUNGS) for t in begun(study))
+    parts = [f"{len(last)} of {max(asked.trials, len(last))} recipes tried, {full} in full"]
+    parts += [f"{len(last) - len(figures)} failed"] if len(figures) < len(last) else []
+    text = ", ".join([*parts, f"{meeting} meet the limits"])
+    if figures:
+        best = min(figures, key=lambda number: rank(asked, figures[number]))
+        text += f"; best: trial {best}, {_describe(asked, figures[best])}"
+        text += "" if broken(asked.limits, values_of(figures[best])) == 0 else " (breaks a limit)"
+    seeds = sum(key.startswith("trial ") for key in study.user_attrs)
+    return text + (
+        f"; {seeds} of {len(finalists.candidates(asked, study)) * SEEDS} finalists' trainings" if seeds else ""
+    )
+
+
+def _describe(asked: Search, result: Result) -> str:
+    values = values_of(result)
+    names = (*TASK_METRICS[asked.task], "size_kb")
+    return ", ".join(f"{values[name]:.{METRICS[name].digits}f} {METRICS[name].unit}" for name in names)
+
+
+def table(asked: Search, found: Sequence[Finalist]) -> list[str]:
+    """Tabulate the finalists for a terminal, the best first."""
+    limits = format_limits(asked.limits)
+    lines = [f"finalists for {limits}: mean and 95 % interval over {SEEDS} seeds on validation data"]
+    for f in found:
+        met = sum(j["kept"] for j in f.judged)
+        lines.append(f"  trial {f.trial}: meets {met} of {len(asked.limits)} limits")
+        if f.failed:
+            (error, *_) = [run["error"] for run in f.runs.values() if "error" in run]
+            lines.append(f"    failed with a seed: {error}")
+            continue
+        judged = {j["metric"]: j for j in f.judged}
+        for name in dict.fromkeys([*TASK_METRICS[asked.task], "size_kb", *judged]):
+            if j := judged.get(name):
+                interval = METRICS[name].interval(j["mean"], j["low"], j["high"])
+                verdict = f"; {METRICS[name].limit(j['limit'])} asked: {'met' if j['kept'] else 'MISSED'}"
+            else:
+                values = [values_of(run)[name] for run in f.runs.values()]
+                interval, verdict = METRICS[name].interval(*mean_interval(values)), ""
+            lines.append(f"    {METRICS[name].title}: {interval}{verdict}")
+    return lines

@@ -1,14 +1,14 @@
 """The recipes among which the search looks: what Optuna may choose, and the recipe that its choices make."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from device.artifact import FORECASTING, SPOTTING
 from device.frontend import LogMel, Mfcc
 from pipeline.recipe import QAT, Augmentation, RateDistortion, Recipe
+from pipeline.search.sizes import at_most
 
 Choices = dict[str, Any]
-Bytes = Callable[[Recipe], float]
 FILTERS = tuple(range(8, 129, 4))  # widths, in units or filters of a hidden layer
 UNITS = tuple(range(4, 65, 2))
 RATES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
@@ -34,10 +34,10 @@ START: dict[str, tuple[Choices, ...]] = {
         {
             "architecture": "residual_mlp",
             "share": 1.0,
-            "learning_rate": 0.01,
+            "learning_rate": 0.0165,
             "batch": 1024,
-            "grid": 0.15,
-            "grid_rate": 0.02,
+            "grid": 0.111,
+            "grid_rate": 0.0283,
         },
         {"architecture": "linear", "share": 0.5, "coefficient_step": 1 / 4},
     ),
@@ -54,17 +54,18 @@ class Trial(Protocol):
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
 
 
-def suggest(trial: Trial, task: str, given: Mapping[str, Any]) -> Choices:
-    """Have a trial choose all but the width, for which it chooses a share of those that fit; to three digits.
+def choose(trial: Trial, task: str, given: Mapping[str, Any], most: float) -> Choices:
+    """Have a trial choose a recipe whose file most probably takes less than `most` bytes; numbers to three digits.
 
-    The front ends are few: the augmented features of each take 40 s to make and 180 to 450 MB to keep.
+    The trial chooses all but the width, for which it chooses a share of those that fit. The front ends are few: the
+    augmented features of each take 40 s to make and 180 to 450 MB to keep.
 
     Args:
         given: choices that whoever searches has made.
     """
     chosen = _suggest_forecaster(trial) if task == FORECASTING else _suggest_spotter(trial)
     rounded = {name: float(f"{c:.3g}") if isinstance(c, float) else c for name, c in chosen.items()}
-    return {**rounded, **given}
+    return fitted({**rounded, **given}, most)
 
 
 def _suggest_spotter(trial: Trial) -> Choices:
@@ -107,7 +108,7 @@ def _suggest_forecaster(trial: Trial) -> Choices:
     }
 
 
-def fitted(choices: Choices, most: float, at_most: Bytes) -> Choices:
+def fitted(choices: Choices, most: float) -> Choices:
     """Return choices with a width: the share of the widths that take less than `most` bytes.
 
     Where not even the narrowest network fits, it gets fewer blocks, then whatever makes it smallest.
@@ -133,9 +134,9 @@ def _each_width(choices: Choices) -> list[Choices]:
     return [{**choices, "width": width} for width in WIDTHS[choices["architecture"]]]
 
 
-def least_bytes(task: str, at_most: Bytes) -> float:
+def least_bytes(task: str) -> float:
     """Return the bytes of the smallest file among which the search looks."""
-    return min(at_most(recipe_of(fitted(start, 0, at_most))) for start in START[task])
+    return min(at_most(recipe_of(fitted(start, 0))) for start in START[task])
 
 
 def recipe_of(choices: Mapping[str, Any]) -> Recipe:
@@ -146,7 +147,7 @@ def recipe_of(choices: Mapping[str, Any]) -> Recipe:
 
 def _spotter(c: Mapping[str, Any]) -> Recipe:
     groups = min(c["groups"], c["blocks"])
-    stem = c.get("stem", 0)  # trials of a search that began before there were stems have no such choice
+    stem = c.get("stem", 0)  # trials of the oldest searches have no such choice
     bands = {"high": c["high"], "step": c["hop"]}
     # a stem wants neighbouring bands, which the cosine transform mixes
     front_end = LogMel(mel_bins=24, **bands) if stem else Mfcc(coefficients=c["coefficients"], lifter=30, **bands)

@@ -11,8 +11,8 @@ from device.errors import UserError
 from pipeline import files
 from pipeline.build import Plan, plan, produce, write
 from pipeline.data.sources import DataSets, Sources, load_data
-from pipeline.engine.pool import as_ended, open_pool
 from pipeline.metrics import TASK_METRICS
+from pipeline.processes import open_workers
 from pipeline.recipe import Recipe, Version
 from pipeline.store import LOCAL, OWN, SYNTHETIC
 from pipeline.study.studies import STUDIES
@@ -29,13 +29,13 @@ def run(
     Several calls may run side by side, each for its own versions.
 
     Args:
-        jobs: how many at once; see pipeline.engine.pool.
+        jobs: how many at once; see pipeline.processes.
 
     Returns:
         The paths of the results, one for each kind of data (real, own, synthetic), and a line for each run that failed.
 
     Raises:
-        UserError: bad data, or a pool that can't be had.
+        UserError: bad data, or a cluster that can't be used.
     """
     recipes = {version.name: version.recipes[recipe] for version in versions}
     kinds = {version.name: _kind_of_data(version.task, recipes[version.name]) for version in versions}
@@ -52,11 +52,10 @@ def run(
     made_from = {planned.version.name: planned.made_from for planned in plans.values()}
     failed = []
     if stale:
-        with open_pool(jobs) as pool:
-            shared = {kind: pool.share(data.pop(kind)) for kind in list(data)}
-            for key, planned in stale.items():
-                pool.submit(key, _produce, planned, shared[kinds[planned.version.name]])
-            for number, done in enumerate(as_ended(pool), 1):
+        with open_workers(jobs) as workers:
+            shared = {kind: workers.share(data.pop(kind)) for kind in list(data)}
+            tasks = ((key, _produce, one, shared[kinds[one.version.name]]) for key, one in stale.items())
+            for number, done in enumerate(workers.run(lambda: next(tasks, None)), 1):
                 print(f"{study}: {done.key}: {done.error or 'built'}, {number} of {len(stale)}", flush=True)
                 if done.error:
                     failed.append(f"{study}: {done.key}: {done.error}")

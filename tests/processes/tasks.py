@@ -1,4 +1,4 @@
-"""Tasks of the engine's tests: functions that a process of its own can import."""
+"""Tasks of these tests: functions that a process of its own can import."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ def square(number: int) -> int:
     return number**2
 
 
-def total(array: Any) -> tuple[float, bool]:
-    return float(array.sum()), bool(array.flags.writeable)
+def total(array: Any) -> float:
+    return float(array.sum())
 
 
 def process() -> int:
@@ -42,12 +42,10 @@ def fail(kind: str) -> None:
     raise ValueError(kind)
 
 
-def leave_behind(told: Path, end: str) -> None:
-    """Leave a temporary file, as TensorFlow does, tell its path, and end."""
+def leave_behind(told: Path) -> None:
+    """Leave a temporary file, as TensorFlow does, and tell its path."""
     with tempfile.NamedTemporaryFile(delete=False) as left:
         told.write_text(left.name)
-    if end == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def note(path: Path, moment: Path) -> str:
@@ -57,7 +55,3 @@ def note(path: Path, moment: Path) -> str:
     while not moment.exists():
         time.sleep(0.01)
     return path.name
-
-
-def peek(array: Any) -> float:
-    return float(array[0])

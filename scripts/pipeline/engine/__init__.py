@@ -1,1 +1,0 @@
-"""Many models at once: tasks on this machine or on a cluster of machines, each in a process of its own."""
