@@ -51,9 +51,6 @@ class Limit:
         return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
 
 
-Limit = Limit  # as search/ says
-
-
 def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:
     """Tell whether values keep all limits on them; a limit on what is not among them is not looked at."""
     return all(limit.met_by(values[limit.metric]) for limit in limits if limit.metric in values)
