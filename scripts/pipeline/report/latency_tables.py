@@ -12,7 +12,7 @@ from pipeline.versions.catalogue import VERSIONS
 
 def latency_markdown(results: Results) -> str:
     """Tabulate latency by stage on this host."""
-    result = results.latencies.get(host.HOST_RESULT.name, host.NO_RESULT)
+    result = results.latencies.get(host.HOST_RESULT.name, {"models": {}})
     lines = []
     for name in VERSIONS:
         card = results.card("report", name)
@@ -21,7 +21,7 @@ def latency_markdown(results: Results) -> str:
             stages = timed["stages_ms"]
             cells = [f"{stages[s]['mean']:.3f}" if s in stages else "–" for s in ("resample", "features", "invoke")]
             cells += [_spread(timed["inference_ms"]), _spread(timed["total_ms"])]
-            cells.append(f"{timed['steady']['1']['total_ms']['median']:.3f}")
+            cells.append(f"{timed['steady']['total_ms']['median']:.3f}")
             lines.append([f"`{name}`", *cells])
     header = [
         "version",
@@ -32,7 +32,7 @@ def latency_markdown(results: Results) -> str:
         "total: the same",
         "steady total, median",
     ]
-    device = result["device"]
+    device = result.get("device")
     note = f"Milliseconds on this host, not a Pi: {device['model']}, {device['cores']} cores." if device else ""
     return f"{note}\n\n{markdown_table(header, lines)}"
 

@@ -1,15 +1,14 @@
 """How long finalists take, here or on a Raspberry Pi, by the course's protocol: one second of sound, or one window."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 
 from device import frontend
-from pipeline.measure.device import parsed, performance_governor, reached, ready
 from pipeline.measure.host import run_here
+from pipeline.measure.remote import Task, device_facts, run_there
 from pipeline.metrics import METRICS
 from pipeline.search import space
 from pipeline.search.finalists import Latency, candidates, file_of, latency_key, run_key, seeds
@@ -17,7 +16,6 @@ from pipeline.search.journal import Entry, entries
 from pipeline.search.plan import Search
 
 MODULE = "device.passes"
-Timer = Callable[[Path, str], Latency]  # of a model's file and its front end, as the module takes it
 
 
 def check_device(search: Search, study: optuna.Study) -> None:
@@ -34,8 +32,7 @@ def check_device(search: Search, study: optuna.Study) -> None:
     all_ended = len(known) >= search.trials and all(entry.state != "running" for entry in known)
     if all_ended and not _to_time(search, study):
         return
-    with reached(search.host):
-        pass
+    device_facts(search.host)
 
 
 def _limits_latency(search: Search) -> bool:
@@ -73,16 +70,11 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
             waiting[latency_key(search, entry.number)] = made[0], fields
     if waiting:
         print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
-        with _timer(search.host, [path for path, _ in waiting.values()]) as timed:
-            for key, (path, fields) in waiting.items():
-                study.set_user_attr(key, timed(path, fields))
-
-
-@contextmanager
-def _timer(host: str | None, paths: Sequence[Path]) -> Iterator[Timer]:
-    """Yield a function that times files where the user wants it."""
-    if host is None:
-        yield lambda path, fields: run_here(MODULE, path, fields)
-        return
-    with ready(host, "ssh", wheels=True, paths=paths) as there, performance_governor(there.connection):
-        yield lambda path, fields: parsed(there.run(MODULE, path, fields), host)
+        found: Iterator[Latency]
+        if search.host:
+            tasks = [Task(MODULE, path, (fields,)) for path, fields in waiting.values()]
+            found = run_there(search.host, "ssh", device_facts(search.host), tasks)
+        else:
+            found = (run_here(MODULE, path, fields) for path, fields in waiting.values())
+        for key, latency in zip(waiting, found, strict=True):
+            study.set_user_attr(key, latency)
