@@ -86,7 +86,7 @@ emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-
 results: setup ## the report, the published run and this machine's run in one table, and a page to open
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
-bench: setup ## time our training, front ends and models beside what others use
+bench: setup ## time our front ends and training steps beside what others use
 	@$(RUN) scripts/13_bench.py $(SOURCES)
 
 engine: ## measure what many models at once cost and give

@@ -1,7 +1,5 @@
 """Tables of latency, instructions and the bench."""
 
-import numpy as np
-
 from pipeline.measure import host
 from pipeline.metrics import METRICS
 from pipeline.reference import reported
@@ -81,18 +79,9 @@ def bench_markdown(results: Results) -> str:
         return "Not measured yet: make bench.\n"
     lines = [
         [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"])]
-        for part in ("speed", "training", "steps")
-        for row in result.get(part, {}).values()
+        for row in result["rows"]
     ]
-    header = ["median of rounds side by side", "ours, ms", "the other side, ms", "times faster (range)"]
-    table = markdown_table(header, lines)
-    errors = []
-    for name, row in result["training"].items():
-        ours, keras = (np.atleast_2d(row["mae"][side]) for side in ("ours", "keras"))
-        spread = [f"{column.min():.3f}–{column.max():.3f}" for column in ours.T]
-        errors.append([f"`{name}`", " / ".join(spread), " / ".join(f"{v:.3f}" for v in keras[0])])
-    header = ["test MAE before conversion, °C / %", "ours, range over 5 seeds", "Keras' own loop, 1 seed"]
-    return f"{table}\n{markdown_table(header, errors)}"
+    return markdown_table(["medians of rounds side by side", "ours, ms", "theirs, ms", "times faster (range)"], lines)
 
 
 def _ratio(ratio: dict[str, float]) -> str:
