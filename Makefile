@@ -75,13 +75,13 @@ pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspber
 	@test -n "$(HOST)" || { echo "error: say which Pi: make pi HOST=pi@raspberrypi.local" >&2; exit 1; }
 	@$(RUN) scripts/08_measure.py $(call option,host,HOST) --verify $(SOURCES)
 
-emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-system-arm and openssh-client)
+emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-system-arm, cpio, openssh-client)
 	@$(RUN) scripts/08_measure.py --emulated
 
 results: setup ## the report, the published run and this machine's run in one table, and a page to open
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
-bench: setup ## time our training, front ends and models beside what others use
+bench: setup ## time our front ends and training steps beside what others use
 	@$(RUN) scripts/13_bench.py $(SOURCES)
 
 listening: setup ## measure the published spotters on long recordings (OTHER: sounds that are no words)
@@ -115,7 +115,7 @@ test: ## set up, check style and types, run the tests
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
-test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm and openssh-client)
+test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm, cpio, openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pytest tests/pi
 

@@ -2,11 +2,11 @@
 
 The protocol is the course's: 100 passes over one second of random 48 kHz audio after 10 to warm up, 0.1 s apart, one
 thread. Total: resample to 16 kHz, features, set, invoke, get. Inference: invoke and get. Also measured: the steady
-state without pauses on 1 to 4 threads, a cold start, peak memory. A model that was measured on the
-device before is skipped; remove its file in results/local/latency/ to measure them again.
+state, without pauses. A model that was measured on the device before is skipped; remove its file in
+results/local/latency/ to measure them again.
 
-On a Pi it uses your own OpenSSH (configuration, agent, keys; never a password), works in one private folder under
-~/.cache, installs the pinned runtime there, and sets the performance governor if sudo allows, for as long as it runs.
+A Pi needs a 64-bit system with SSH and Python, and no internet. Your own OpenSSH is used (configuration, agent, keys;
+never a password); the runtime and the models are sent to a private folder under /var/tmp, which is removed at the end.
 
 --emulated counts instructions on an emulated Cortex-A72. The counts repeat and rank models; they are not times.
 """
@@ -15,14 +15,15 @@ from typing import Any
 
 from device.cli import parser, run
 from pipeline import cli, files
-from pipeline.measure.host import measure_here, model_files, read_latency
+from pipeline.measure.host import measure_here, model_files
+from pipeline.measure.result import read_result
 from pipeline.store import latest_path
 from pipeline.versions.catalogue import VERSIONS
 
 EXAMPLES = """\
   .venv/bin/python scripts/08_measure.py
   .venv/bin/python scripts/08_measure.py --host pi@raspberrypi.local --verify
-  .venv/bin/python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi" --wheels
+  .venv/bin/python scripts/08_measure.py --host mypi --ssh "ssh -p 2222 -i ~/.ssh/pi"
   .venv/bin/python scripts/08_measure.py --emulated"""
 
 
@@ -30,10 +31,9 @@ def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument("--host", help="measure there: any name that ssh takes (default: here)")
     options.add_argument("--ssh", default="ssh", metavar="COMMAND", help="the ssh command, with options if need be")
-    options.add_argument("--wheels", action="store_true", help="fetch its packages here: for a Pi without internet")
     options.add_argument("--verify", action="store_true", help="run the test split there too, and compare")
     options.add_argument("--versions", action="store_true", help="only the five versions that make all built")
-    options.add_argument("--emulated", action="store_true", help="count instructions on an emulated Pi (wants QEMU)")
+    options.add_argument("--emulated", action="store_true", help="count instructions on an emulated Pi (needs QEMU)")
     cli.add_sources(options)
     arguments = options.parse_args()
     if arguments.host and arguments.emulated:
@@ -43,10 +43,9 @@ def main() -> None:
 
         path = count_emulated()
     elif arguments.host:
-        from pipeline.measure.remote import TIMING, measure_there
+        from pipeline.measure.remote import measure_there
 
-        check = cli.sources(arguments) if arguments.verify else None
-        path = measure_there(arguments.host, arguments.ssh, TIMING, arguments.wheels, check)
+        path = measure_there(arguments.host, arguments.ssh, cli.sources(arguments) if arguments.verify else None)
     else:
         paths = model_files()
         if arguments.versions:
@@ -54,7 +53,7 @@ def main() -> None:
             made = [latest_path(name, arguments.data, own(v.task) is not None) for name, v in VERSIONS.items()]
             paths = [path for path in made if path]
         path = measure_here(paths)
-    result = read_latency(path)
+    result = read_result(path)
     device = result["device"]
     for entry in result["models"].values():
         print(_line(entry))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from device.cli import parser, run
 from pipeline import cli
-from pipeline.measure.bench import spotters
-from pipeline.measure.listeners import measure_listeners
+from pipeline.measure.listeners import measure_listeners, spotters
 
 EXAMPLES = """\
   .venv/bin/python scripts/18_listening.py

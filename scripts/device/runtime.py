@@ -34,10 +34,10 @@ class Model:
         UserError: the runtime refuses the file, or it has another number or type of inputs or outputs.
     """
 
-    def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
         try:
             with held_stderr() as notices:
-                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
                 self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError) as error:
@@ -151,13 +151,13 @@ def check_finite(outputs: Array, name: str) -> None:
         raise UserError(f"{name}: the model puts out {outputs[~np.isfinite(outputs)][0]}: fetch or make it again")
 
 
-def open_model(card: Card, content: bytes, threads: int = 1) -> Model:
+def open_model(card: Card, content: bytes) -> Model:
     """Open the model of a card.
 
     Raises:
         UserError: as Model, or the model takes or puts out something else than its card says.
     """
-    model = Model(content, card.name, threads)
+    model = Model(content, card.name)
     takes = card.front_end.shape if card.front_end else (STEPS, COLUMNS)
     if model.input_shape != takes:
         raise UserError(f"{card.name}: takes inputs of shape {model.input_shape}, its card says {takes}: make it again")

@@ -321,9 +321,8 @@ def test_memory_that_was_taken_before_a_model_is_tried_out_is_not_the_models() -
         try_out(MODELS["kws_a"], "kws_a")
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_runtimes_notices_are_held_back_and_nothing_else(threads: int, capfd: pytest.CaptureFixture[str]) -> None:
-    Model(MODELS["kws_a"], "kws_a", threads)
+def test_the_runtimes_notices_are_held_back_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    Model(MODELS["kws_a"], "kws_a")
     assert capfd.readouterr().err == ""
     with held_stderr() as lines:
         os.write(2, b"INFO: one\nERROR: two\n")

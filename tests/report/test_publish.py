@@ -41,7 +41,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
     for name in ("host.json", host.EMULATED_RESULT):
         content = {"device": {"kind": "host"}, "protocol": {}, "models": models}
         (local.latency / name).write_text(json.dumps(content))
-    local.bench_path.write_text('{"speed": {}, "training": {}}')
+    local.bench_path.write_text('{"rows": []}')
     local.naive_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
     entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}

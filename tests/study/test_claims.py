@@ -1,6 +1,7 @@
 """Every verdict can turn: claims judged on made-up runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,14 @@ def counted(tmp_path: Path, inference: dict[str, int], features: dict[str, int])
 )
 def test_slow_quantisation(tmp_path: Path, inference: dict[str, int], verdict: str) -> None:
     # the models of one recipe each: cards of the report's kws_a and of improved/kws_a share a name, not a digest
-    assert claims.slow_quantisation(counted(tmp_path, inference, {})).verdict == verdict
+    results = counted(tmp_path, inference, {})
+    assert claims.slow_quantisation(results).verdict == verdict
+    steady = {"steady": {"inference_ms": {"median": 2.0}}}
+    models = {card.sha256: steady for (_, name), card in results.cards.items() if name != "kws_b_int8"}
+    host = {"device": {"kind": "host"}, "models": models}
+    timed = claims.slow_quantisation(replace(results, latencies={**results.latencies, "host.json": host}))
+    assert timed.verdict == verdict  # times are told, and do not decide
+    assert timed.evidence.count(" 1.00 times as long (host)") == 2
 
 
 @pytest.mark.parametrize(("mfcc", "verdict"), [(300, claims.REPRODUCED), (50, claims.NOT_REPRODUCED)])

@@ -14,7 +14,6 @@ from pipeline.data import synthetic
 from pipeline.data.identity import SPLITS
 from pipeline.data.sources import Sources, load_speech
 from pipeline.data.speech import Speech, by_speaker
-from pipeline.measure.bench import write_bench
 from pipeline.recipe import Recipe
 from pipeline.reference import load_reference, row_name
 from pipeline.report import tables
@@ -130,23 +129,3 @@ def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> 
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
     assert "| 2 of 4 |" in accuracy  # better than the report's 90.88
     assert "> 90 %: 3 of 4 runs" in accuracy
-
-
-def test_an_interrupted_bench_resumes(tmp_path: Path) -> None:
-    path = tmp_path / "bench.json"
-    done: list[str] = []
-
-    def once() -> int:
-        done.append("once")
-        return 1
-
-    def cut() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_bench(path, {"speed": {"a": once, "b": cut}})
-    write_bench(path, {"speed": {"a": once, "b": lambda: 2}})
-    assert (done, json.loads(path.read_text())["speed"]) == (["once"], {"a": 1, "b": 2})
-    path.write_text(path.read_text().replace('"code": "', '"code": "other'))
-    write_bench(path, {"speed": {"a": lambda: 3}})
-    assert json.loads(path.read_text())["speed"] == {"a": 3}

@@ -1,12 +1,11 @@
 """An emulated 64-bit Raspberry-Pi-like machine: Debian's arm64 packages in an initramfs, booted by QEMU. No root.
 
-Needs Debian's apt-get and dpkg-deb, tar, ssh-keygen, and qemu-system-aarch64 (Debian package qemu-system-arm).
+Needs Debian's apt-get and dpkg-deb, tar, cpio, ssh-keygen, and qemu-system-aarch64 (Debian package qemu-system-arm).
 """
 
 import os
 import shutil
 import socket
-import stat
 import subprocess
 import threading
 import time
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from device.errors import UserError
 
-TOOLS = ("qemu-system-aarch64", "apt-get", "dpkg-deb", "tar", "ssh", "ssh-keygen")
+TOOLS = ("qemu-system-aarch64", "apt-get", "dpkg-deb", "tar", "cpio", "ssh", "ssh-keygen")
+DEBIAN_PACKAGES = "qemu-system-arm cpio openssh-client"
 PACKAGES = [
     "base-files",
     "bash",
@@ -34,11 +34,7 @@ PACKAGES = [
     "libc-bin",
     "libstdc++6",
     "openssh-server",
-    "openssh-sftp-server",
-    "openssh-client",
-    "ca-certificates",
     "python3",
-    "python3-venv",
     "busybox-static",
     "linux-image-arm64",
 ]
@@ -50,6 +46,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm; mount -t devpts pts /dev/pts; mount -t tmpfs shm /dev/shm
 ln -sf /proc/self/fd /dev/fd; chmod 1777 /tmp /var/tmp /dev/shm; chmod 755 /run/sshd
+chown -R 1000:1000 /home/pi
 for driver in {" ".join(DRIVERS)}; do busybox insmod /usr/lib/$driver.ko; done
 busybox ip link set lo up; busybox ip link set eth0 up; busybox ip addr add 10.0.2.15/24 dev eth0
 echo GUEST-READY
@@ -93,7 +90,10 @@ def build(work: Path) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     for driver in DRIVERS:
         shutil.copy(next(work.glob(f"kernel/**/{driver}.ko")), root / "usr/lib")
-    _write_cpio(root, work / "initrd.cpio")
+    names = b"\0".join(sorted(os.fsencode(path.relative_to(root)) for path in root.rglob("*")))
+    with (work / "initrd.cpio").open("wb") as archive:
+        pack = ["cpio", "--quiet", "--create", "--null", "--format=newc", "--owner=+0:+0"]
+        subprocess.run(pack, cwd=root, input=names, stdout=archive, check=True)
     shutil.rmtree(root)
 
 
@@ -136,36 +136,6 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(mode)
-
-
-def _write_cpio(root: Path, target: Path) -> None:
-    """Write a newc archive of `root` (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
-    with target.open("wb") as out:
-        number = 0
-
-        def put(name: str, mode: int, content: bytes = b"", owner: int = 0, device: tuple[int, int] = (0, 0)) -> None:
-            nonlocal number
-            number += 1
-            encoded = name.encode() + b"\0"
-            fields = (number, mode, owner, owner, 1, 0, len(content), 0, 0, *device, len(encoded), 0)
-            header = b"070701" + b"".join(b"%08X" % value for value in fields) + encoded
-            out.write(header + b"\0" * (-len(header) % 4) + content + b"\0" * (-len(content) % 4))
-
-        put("dev", 0o40755)
-        put("dev/console", 0o20600, device=(5, 1))
-        for path in sorted(root.rglob("*")):
-            name, mode = path.relative_to(root).as_posix(), path.lstat().st_mode
-            owner = 1000 if name.startswith("home/pi") else 0
-            if name == "dev":
-                continue
-            if stat.S_ISLNK(mode):
-                put(name, mode, str(path.readlink()).encode(), owner)
-            elif stat.S_ISDIR(mode):
-                put(name, mode, owner=owner)
-            else:
-                put(name, mode, path.read_bytes(), owner)
-        number = -1
-        put("TRAILER!!!", 0)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Measure the listeners of built models: figures by test sounds, at thresholds of cards or chosen by validation."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,15 +9,19 @@ from device import artifact
 from device.artifact import SENSITIVITIES, Card
 from device.audio import to_float
 from device.errors import UserError
-from pipeline import files, freshness
+from pipeline import files
 from pipeline.data.identity import SPLITS
 from pipeline.data.other_sounds import OtherSounds
 from pipeline.data.sources import Sources, load_other_sounds, load_speech
 from pipeline.data.speech import Speech, by_speaker
 from pipeline.measure import listening
 from pipeline.measure.listening import CLEAN, CONDITIONS, THRESHOLDS, Session, Sounds
+from pipeline.measure.result import MeasuredModels
 from pipeline.measure.sensitivity import choose
 from pipeline.store import store_of
+from pipeline.versions.catalogue import RECIPES
+
+PROTOCOL = 1  # a change of what is measured raises it: what was measured before is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
@@ -37,24 +40,25 @@ def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
         trained_with = card.content["made_from"].get("other_sounds", {"digest": others.identity.digest})
         if trained_with["digest"] != others.identity.digest:
             print(f"{path}: was trained with other sounds than these; whether they share recordings can't be known")
-    result_path = store_of(given.identity).listening_path
-    under = {
-        "made_with": "make listening",
-        "code": freshness.code_digest(freshness.sources_of([Path(listening.__file__)], files.SCRIPTS)),
-        "sounds": asdict(others.identity),
-        "tried": list(THRESHOLDS),
-    }
-    before = json.loads(result_path.read_text(encoding="utf-8")) if result_path.exists() else {}
-    same = {key: before.get(key) for key in under} == under
-    models: dict[str, Any] = before["models"] if same else {}
+    result = MeasuredModels(
+        store_of(given.identity).listening_path,
+        made_with="make listening",
+        protocol=PROTOCOL,
+        sounds=asdict(others.identity),
+        tried=list(THRESHOLDS),
+    )
     for number, (path, card) in enumerate(cards.items(), 1):
         name = f"{path.parent.name}/{card.name}"
-        if not _is_measured(card, models):
+        if not _is_measured(card, result.models):
             print(f"{name}: listening ({number} of {len(cards)})", flush=True)
-            models[card.sha256] = {"model": name, **measure(path, clips[path], others)}
-            files.write_json(result_path, {**under, "models": models})
-        print(f"{name}: {summary(models[card.sha256])}", flush=True)
-    print(f"written: {result_path.relative_to(files.ROOT)}")
+            result.keep(card.sha256, {"model": name, **measure(path, clips[path], others)})
+        print(f"{name}: {summary(result.models[card.sha256])}", flush=True)
+    print(f"written: {result.path.relative_to(files.ROOT)}")
+
+
+def spotters() -> list[Path]:
+    """Return the published spotters, by the report's recipes and by ours."""
+    return [path for recipe in RECIPES for path in sorted((files.MODELS / recipe).glob("kws_*.tflite.zlib"))]
 
 
 def _is_measured(card: Card, models: dict[str, Any]) -> bool:

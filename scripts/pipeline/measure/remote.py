@@ -1,13 +1,19 @@
-"""Measure models on another machine: time them, verify what they say there, keep the results."""
+"""Measure models on another machine by the user's own OpenSSH: all that is needed is sent, and nothing stays there."""
 
 import io
+import json
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -17,44 +23,86 @@ from pipeline import files
 from pipeline.data.sources import Sources, load_speech, load_weather
 from pipeline.data.weather import INPUT_STEPS
 from pipeline.measure import emulator
-from pipeline.measure.device import INSTALL_S, parsed, performance_governor, probe, ready
-from pipeline.measure.host import EMULATED, EMULATED_RESULT, HOST_RESULT, PI, model_files, protocol, read_latency
-from pipeline.measure.ssh import Connection
+from pipeline.measure.host import EMULATED, EMULATED_RESULT, HOST_RESULT, PI, model_files
+from pipeline.measure.result import MeasuredModels
 from pipeline.progress import progress_bar
+
+OPTIONS = {
+    "BatchMode": "yes",  # never ask for a password
+    "ConnectTimeout": "15",
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "3",
+    "RemoteCommand": "none",  # of the user's configuration, such as tmux
+}
+BEGIN_S = 60.0  # a command that has not begun there by then is given up
+BEGIN = "models-under-budget: begin"  # what the start-up files of a login shell may print comes before this line
+REMEDIES = {  # by what ssh, or a command there, says; the first that matches
+    r"Offending \S+ key in (?P<file>[^\n]+):\d+(?s:.*)Host key for (?P<key>\S+) has changed": "its host key has"
+    " changed: if its card was written anew, run ssh-keygen -f '{file}' -R '{key}', and {ssh} once by hand",
+    r"Host key verification failed": "its host key is not known: run {ssh} once by hand",
+    r"Permission denied \(": "it refuses the login: install your key with ssh-copy-id, or, if {ssh} asks for the"
+    " passphrase of your key, run ssh-add first",
+    r"Could not resolve hostname": "no such host: check the name, or use its address",
+    r"[Cc]onnection refused": "no SSH server answers: enable SSH on it",
+    r"timed out|Timeout, server|No route to host|Network is unreachable": "it does not answer: check its power,"
+    " network and address",
+    r"No space left on device|Disk quota exceeded": "its disk is full: free 300 MB on it and run again",
+    r"python3: (command )?not found": "it has no Python: run there: sudo apt install python3",
+}
+# a folder on disk, where /tmp may be memory; what a power cut leaves in it, the system removes after a month
+UNPACK = (
+    'd=$(mktemp -d /var/tmp/models-under-budget.XXXXXX) && trap "rm -rf $d" EXIT && tar -x -z -o -m -C $d && cd $d'
+    " && sh run.sh"
+)
+COUNT_ALIKE = (  # all that would make counts differ from run to run: hash seeds, the allocator's moods, addresses
+    "env PYTHONHASHSEED=0 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 setarch -R"
+)
+VERIFY = "device.verify"
 
 
 @dataclass(frozen=True)
-class DeviceJob:
-    """What is run on a device for each model.
-
-    Attributes:
-        module: of scripts/device; it prints a JSON object.
-        key: what its result has.
-        protocol: how it measures.
-        made_with: the command that leads here.
-        environment: a command that it runs under.
-        result: the name of the result file; by default the device's.
-    """
+class Task:
+    """A module of scripts/device to run on a model's file; it prints a JSON value in a line."""
 
     module: str
-    key: str
-    protocol: dict[str, Any]
-    made_with: str
-    environment: str = ""
-    result: str | None = None
+    path: Path
+    arguments: tuple[str, ...] = ()
 
 
-TIMING = DeviceJob("device.latency", "total_ms", latency.PROTOCOL, "make pi HOST=…")
-COUNTING = DeviceJob(
-    "device.instructions",
-    "instructions",
-    instructions.PROTOCOL,
-    "make emulated",
-    # all that would make counts differ from run to run: hash seeds, threads, the allocator's moods, addresses
-    "env PYTHONHASHSEED=0 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864"
-    " setarch -R",
-    EMULATED_RESULT,
-)
+def measure_there(host: str, command: str = "ssh", check: Sources | None = None, emulated: bool = False) -> Path:
+    """Measure every model on `host`; what was measured there before is kept. Returns the path of the result.
+
+    Args:
+        host: any destination that ssh takes, such as pi@raspberrypi.local or a name from ~/.ssh/config.
+        command: the ssh command, with options if need be.
+        check: run the test split of these sources there too, and compare.
+        emulated: count instructions: the host is the emulated machine.
+
+    Raises:
+        UserError: anything that the user must fix, here or there; what was measured by then is kept.
+    """
+    facts = device_facts(host, command)
+    device = {"kind": _kind(facts), **facts}
+    module, how, made_with, name = "device.latency", latency.PROTOCOL, "make pi HOST=…", f"{_slug(device)}.json"
+    if emulated:
+        module, how, made_with, name = "device.instructions", instructions.PROTOCOL, "make emulated", EMULATED_RESULT
+    result = MeasuredModels(HOST_RESULT.with_name(name), made_with=made_with, device=device, protocol=how)
+    models = {artifact.load_file(path)[0].sha256: path for path in model_files()}
+    tasks = [Task(module, path) for sha256, path in models.items() if sha256 not in result.models]
+    inputs = test_inputs(check) if check else {}
+    for sha256, path in models.items() if check else ():
+        if "verified" not in result.models.get(sha256, {}):
+            tasks.append(Task(VERIFY, path, (f"../{artifact.load_file(path)[0].task}.npy",)))
+    if tasks:
+        answers = run_there(host, command, facts, tasks, inputs, COUNT_ALIKE if emulated else "")
+        with progress_bar(tasks, "measuring there", "models") as progress:
+            for task, answer in zip(progress, answers, strict=True):
+                card, _ = artifact.load_file(task.path)
+                progress.set_postfix_str(f"{task.path.parent.name}/{card.name}")
+                if task.module == VERIFY:
+                    answer = {**result.models[card.sha256], "verified": compare(task.path, inputs[card.task], answer)}
+                result.keep(card.sha256, answer)
+    return result.path
 
 
 def count_emulated() -> Path:
@@ -65,70 +113,162 @@ def count_emulated() -> Path:
     """
     missing = emulator.missing_tools()
     if missing:
-        raise UserError(f"{', '.join(missing)}: not found (on Debian: apt install qemu-system-arm openssh-client)")
+        raise UserError(f"{', '.join(missing)}: not found (on Debian: apt install {emulator.DEBIAN_PACKAGES})")
     with tempfile.TemporaryDirectory(prefix="guest") as folder:
         print("building and booting an emulated Pi", flush=True)
         emulator.build(Path(folder))
         with emulator.booted(Path(folder), counting=True) as config:
-            return measure_there("pi", f"ssh -F {config}", COUNTING, wheels=True)
+            return measure_there("pi", f"ssh -F {config}", emulated=True)
 
 
-def measure_there(host: str, command: str, program: DeviceJob, wheels: bool, check: Sources | None = None) -> Path:
-    """Measure every model on `host`; what was measured there before is kept. Returns the path of the result.
-
-    Args:
-        command: the ssh command.
-        wheels: fetch the device's packages here and ship them.
-        check: run the test split of these sources there too, and compare.
+def device_facts(host: str, command: str = "ssh") -> dict[str, Any]:
+    """Return the facts of a device (see device/probe.py) on which models can be measured.
 
     Raises:
-        UserError: anything that the user must fix, here or there; what was measured by then is kept.
+        UserError: it can't be reached, or no runtime is made for it.
     """
-    models_and_cards = [path for model in model_files() for path in (model, artifact.card_path(model))]
-    with ready(host, command, wheels, models_and_cards) as there:
-        device = {"kind": _kind(there.facts), **there.facts}
-        result = HOST_RESULT.with_name(program.result or f"{_slug(device)}.json")
-        under = {"device": device, "protocol": protocol(program.protocol)}
-        before = read_latency(result)
-        models = dict(before["models"]) if before["protocol"] == under["protocol"] else {}
-        on_device = partial(there.run, environment=program.environment)
-
-        def keep() -> None:
-            files.write_json(result, {"made_with": program.made_with, **under, "models": models})
-
-        with performance_governor(there.connection) as governor:
-            device["governor_during"] = governor
-            for path, sha256 in _each("measuring there", models, program.key):
-                found = parsed(on_device(program.module, path), host)
-                models[sha256] = {**models.get(sha256, {}), **found}
-                keep()
-        if check:
-            inputs = test_inputs(check)
-            upload_inputs(there.connection, there.folder, inputs)
-            for path, sha256 in _each("verifying there", models, "verified"):
-                models[sha256]["verified"] = compare(path, inputs, on_device)
-                keep()
-        device["after"] = probe(there.connection)
-        keep()
-    return result
+    with (files.SCRIPTS / "device" / "probe.py").open("rb") as program:
+        facts: dict[str, Any] = next(_answers(host, command, "exec python3 -", program))
+    if facts["bits"] == 32 or facts["architecture"] not in ("aarch64", "x86_64"):
+        raise UserError(f"{host}: its system is {facts['architecture']}, {facts['bits']} bits: 64 bits are needed")
+    if not (3, 10) <= tuple(map(int, facts["python"].split(".")[:2])) <= (3, 13):
+        raise UserError(f"{host}: Python {facts['python']} is not 3.10 to 3.13: install a Raspberry Pi OS of today")
+    if facts["governor"] not in (None, "performance"):
+        print(
+            f"{host}: the governor {facts['governor']} slows it at times; to measure its full speed, run there before:"
+            " echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+            file=sys.stderr,
+        )
+    return facts
 
 
-def _each(what: str, models: dict[str, Any], key: str) -> Iterator[tuple[Path, str]]:
-    """Yield each model file, once, that has no result of the name `key` yet."""
-    with progress_bar(model_files(), what, "models") as progress:
-        for path in progress:
-            sha256 = artifact.load_file(path)[0].sha256
-            if key not in models.get(sha256, {}):
-                progress.set_postfix_str(f"{path.parent.name}/{path.name}")
-                yield path, sha256
+def run_there(
+    host: str,
+    command: str,
+    facts: dict[str, Any],
+    tasks: Sequence[Task],
+    inputs: dict[str, Any] | None = None,
+    prefix: str = "",
+) -> Iterator[Any]:
+    """Run tasks there, one after the other, and yield what each prints.
+
+    Args:
+        facts: of the device.
+        inputs: arrays to be sent, to ../NAME.npy as seen by the tasks.
+        prefix: a command that each task runs under.
+
+    Raises:
+        UserError: the packages can't be fetched, the connection broke off, or a task failed.
+    """
+    run = ["set -e", "cd scripts", "export PYTHONPATH=../packages"]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as packed:
+        print(f"{host}: sending the runtime (40 MB) and {len(tasks)} tasks", flush=True)
+        packages = Path(folder) / "packages"
+        _fetch(packages, facts)
+        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
+            archive.add(packages, "packages")
+            for path in sorted((files.SCRIPTS / "device").glob("*.py")):
+                archive.add(path, f"scripts/device/{path.name}")
+            for task in tasks:
+                path = task.path.relative_to(files.ROOT)
+                for needed in {task.path, artifact.card_path(task.path)}:
+                    if needed.exists():
+                        archive.add(needed, needed.relative_to(files.ROOT))
+                run.append(f"{prefix} python3 -m {task.module} {shlex.join((f'../{path}', *task.arguments))}")
+            for name, array in (inputs or {}).items():
+                content = io.BytesIO()
+                np.save(content, array)
+                _add(archive, f"{name}.npy", content.getvalue())
+            _add(archive, "run.sh", "\n".join(run).encode())
+        packed.seek(0)
+        yield from _answers(host, command, UNPACK, packed)
 
 
-def upload_inputs(connection: Connection, folder: str, inputs: dict[str, Any]) -> None:
-    """Send the test split as the device takes it."""
-    for name, array in inputs.items():
-        packed = io.BytesIO()
-        np.save(packed, array)
-        connection.run(f"cat > {folder}/{name}.npy", INSTALL_S, packed.getvalue())
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    item = tarfile.TarInfo(name)
+    item.size = len(content)
+    archive.addfile(item, io.BytesIO(content))
+
+
+def _fetch(folder: Path, facts: dict[str, Any]) -> None:
+    """Fetch the packages that the device needs into a folder."""
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    pip += ["--only-binary=:all:", "--implementation", "cp", "--python-version", facts["python"].rpartition(".")[0]]
+    for libc in ("_2_17", "_2_27", "_2_28", "_2_34", "2014"):
+        pip += ["--platform", f"manylinux{libc}_{facts['architecture']}"]
+    pip += ["--target", str(folder), "-r", str(files.ROOT / "requirements-pi.txt")]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"the device's packages can't be fetched ({done.stderr.strip().rpartition(chr(10))[2]})")
+
+
+def _answers(host: str, command: str, script: str, sent: IO[bytes]) -> Iterator[Any]:
+    """Run a POSIX shell script there, whatever the login shell is; yield each line that it prints, read as JSON.
+
+    Args:
+        script: without ' and \\, which login shells read in different ways.
+        sent: its standard input.
+
+    Raises:
+        UserError: no connection, or it broke off; the script failed.
+    """
+    ssh = [*_ssh(host, command), f"exec sh -c 'echo {BEGIN}; {script}'"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(ssh, stdin=sent, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        assert process.stdout is not None
+        late = threading.Timer(BEGIN_S, process.kill)
+        late.start()
+        before, begun = b"", False
+        try:
+            for line in process.stdout:
+                if begun:
+                    yield json.loads(line)
+                elif line.rstrip().endswith(BEGIN.encode()):
+                    begun = True
+                    late.cancel()
+                else:
+                    before = line
+            status = process.wait()
+        except ValueError:
+            process.kill()
+            raise UserError(f"{host}: it answers {line[:60]!r}: repair its Python and run again") from None
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            late.cancel()
+        errors.seek(0)
+        said = (errors.read().strip() or before.strip()).decode(errors="replace")
+    if status or not begun:
+        silent = "the connection broke off" if begun else f"it runs no command, or takes {BEGIN_S:.0f} s to begin"
+        raise UserError(f"{host}: {_remedy(said or silent, f'{command} {host}')}")
+
+
+def _ssh(host: str, command: str) -> list[str]:
+    """Return the ssh command with our options, up to the host."""
+    if host.startswith("-"):
+        raise UserError(f"{host}: not a host: give one such as pi@raspberrypi.local")
+    try:
+        program, *arguments = shlex.split(command)
+    except ValueError:  # nothing, or a quote that is not closed
+        raise UserError(f"{command!r}: not a command: give one such as 'ssh -p 2222'") from None
+    if shutil.which(program) is None:
+        raise UserError(f"{program}: not found: install OpenSSH (on Debian and Ubuntu: apt install openssh-client)")
+    return [program, *arguments, "-T", *(part for k, v in OPTIONS.items() for part in ("-o", f"{k}={v}")), host]
+
+
+def _remedy(said: str, by_hand: str) -> str:
+    """Turn what ssh or a command there says into what to do; without a remedy, its last line.
+
+    Args:
+        by_hand: the command to connect.
+    """
+    for pattern, remedy in REMEDIES.items():
+        if found := re.search(pattern, said):
+            return remedy.format(ssh=by_hand, **found.groupdict())
+    return said.rpartition("\n")[2].removeprefix("error: ")
 
 
 def test_inputs(sources: Sources) -> dict[str, Any]:
@@ -138,17 +278,11 @@ def test_inputs(sources: Sources) -> dict[str, Any]:
     return {artifact.SPOTTING: speech.audio[speech.split == 2], artifact.FORECASTING: weather.values[rows]}
 
 
-def compare(path: Path, test: dict[str, Any], on_device: Callable[..., bytes]) -> dict[str, Any]:
-    """Compare a model's outputs there with those here."""
-    card = artifact.load_file(path)[0]
-    inputs = test[card.task]
-    there = np.load(
-        io.BytesIO(on_device("device.verify", path, f"../{card.task}.npy")),
-        allow_pickle=False,
-    )
-    here = verify.outputs(path, inputs)
+def compare(path: Path, inputs: Any, answer: Any) -> dict[str, Any]:
+    """Compare a model's outputs here with those there, [n, ...]."""
+    here, there = verify.outputs(path, inputs), np.asarray(answer, np.float32)
     result: dict[str, Any] = {"inputs": len(inputs), "largest_difference": round(float(np.abs(there - here).max()), 6)}
-    if card.labels:
+    if artifact.load_file(path)[0].labels:
         result["other_labels"] = np.flatnonzero(there.argmax(axis=1) != here.argmax(axis=1)).tolist()
     return result
 

@@ -1,7 +1,5 @@
 """Tables of latency, instructions and the bench."""
 
-import numpy as np
-
 from pipeline.measure import host
 from pipeline.metrics import METRICS
 from pipeline.reference import reported
@@ -12,7 +10,7 @@ from pipeline.versions.catalogue import VERSIONS
 
 def latency(results: Results) -> str:
     """Tabulate latency by stage on this host."""
-    result = results.latencies.get(host.HOST_RESULT.name, host.NO_RESULT)
+    result = results.latencies.get(host.HOST_RESULT.name, {"models": {}})
     lines = []
     for name in VERSIONS:
         card = results.card("report", name)
@@ -21,7 +19,7 @@ def latency(results: Results) -> str:
             stages = timed["stages_ms"]
             cells = [f"{stages[s]['mean']:.3f}" if s in stages else "–" for s in ("resample", "features", "invoke")]
             cells += [_spread(timed["inference_ms"]), _spread(timed["total_ms"])]
-            cells.append(f"{timed['steady']['1']['total_ms']['median']:.3f}")
+            cells.append(f"{timed['steady']['total_ms']['median']:.3f}")
             lines.append([f"`{name}`", *cells])
     header = [
         "version",
@@ -32,7 +30,7 @@ def latency(results: Results) -> str:
         "total: the same",
         "steady total, median",
     ]
-    device = result["device"]
+    device = result.get("device")
     note = f"Milliseconds on this host, not a Pi: {device['model']}, {device['cores']} cores." if device else ""
     return f"{note}\n\n{markdown_table(header, lines)}"
 
@@ -81,18 +79,9 @@ def bench(results: Results) -> str:
         return "Not measured yet: make bench.\n"
     lines = [
         [row["what"], f"{row['ours_ms']:.3f}", f"{row['theirs_ms']:.3f}", _ratio(row["ratio"])]
-        for part in ("speed", "training", "steps")
-        for row in result.get(part, {}).values()
+        for row in result["rows"]
     ]
-    header = ["median of rounds side by side", "ours, ms", "the other side, ms", "times faster (range)"]
-    table = markdown_table(header, lines)
-    errors = []
-    for name, row in result["training"].items():
-        ours, keras = (np.atleast_2d(row["mae"][side]) for side in ("ours", "keras"))
-        spread = [f"{column.min():.3f}–{column.max():.3f}" for column in ours.T]
-        errors.append([f"`{name}`", " / ".join(spread), " / ".join(f"{v:.3f}" for v in keras[0])])
-    header = ["test MAE before conversion, °C / %", "ours, range over 5 seeds", "Keras' own loop, 1 seed"]
-    return f"{table}\n{markdown_table(header, errors)}"
+    return markdown_table(["medians of rounds side by side", "ours, ms", "theirs, ms", "times faster (range)"], lines)
 
 
 def _ratio(ratio: dict[str, float]) -> str:

@@ -1,15 +1,16 @@
 """How long finalists take, here or on a Raspberry Pi, by the course's protocol: one second of sound, or one window."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from device import frontend
-from pipeline.measure.device import parsed, performance_governor, reached, ready
 from pipeline.measure.host import run_here
-from pipeline.search.finalists import candidates, file_of, latency_key
+from pipeline.measure.remote import Task, device_facts, run_there
+from pipeline.search.finalists import Latency, candidates, file_of, latency_key
 from pipeline.search.plan import Search
 from pipeline.search.trials import begun, recipe_of
 
@@ -27,8 +28,7 @@ def check_device(search: Search, study: optuna.Study) -> None:
     known = begun(study)
     ended = len(known) >= search.trials and all(trial.state != TrialState.RUNNING for trial in known)
     if search.host and search.limits_latency and not (ended and not _to_time(search, study)):
-        with reached(search.host):
-            pass
+        device_facts(search.host)
 
 
 def _to_time(search: Search, study: optuna.Study) -> list[FrozenTrial]:
@@ -51,14 +51,11 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
     if not (waiting and search.limits_latency):
         return
     print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
-    if search.host is None:
-        for key, (path, fields) in waiting.items():
-            study.set_user_attr(key, run_here(MODULE, path, fields))
-        return
-    paths = [path for path, _ in waiting.values()]
-    with (
-        ready(search.host, "ssh", wheels=True, paths=paths) as there,
-        performance_governor(there.connection),
-    ):
-        for key, (path, fields) in waiting.items():
-            study.set_user_attr(key, parsed(there.run(MODULE, path, fields), search.host))
+    found: Iterator[Latency]
+    if search.host:
+        tasks = [Task(MODULE, path, (fields,)) for path, fields in waiting.values()]
+        found = run_there(search.host, "ssh", device_facts(search.host), tasks)
+    else:
+        found = (run_here(MODULE, path, fields) for path, fields in waiting.values())
+    for key, latency in zip(waiting, found, strict=True):
+        study.set_user_attr(key, latency)

@@ -6,10 +6,10 @@ probability that a further run of ours lies as far off. Where there is no result
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from device.artifact import Card
 from pipeline.intervals import Difference, difference, prediction_p_value, wilson
 from pipeline.measure import host
 from pipeline.metrics import METRICS, Limit
@@ -193,26 +193,26 @@ def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
 def slow_quantisation(results: Results) -> Claim:
     """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
     text = "Quantising the weights has a huge impact on inference latency"
-    timed = results.bench.get("quantisation", {})
     parts, slower = [], []
     for name, models in INT8_FLOAT_PAIRS.items():
-        int8, in_float = (_counts(results, model) for model in models)
-        if not int8 or not in_float:
+        hashes = [card.sha256 for model in models if (card := _card(results, model))]
+        counts = [counted["inference"] for sha256 in hashes if (counted := results.counted(sha256))]
+        times = [found for sha256 in hashes if (found := results.timed(sha256))]
+        if len(counts) < 2:
             return Claim(text, "", INCONCLUSIVE)
-        factor = int8["inference"] / in_float["inference"]
-        ratio = timed.get(name, {}).get("ratio")
+        factor = counts[0] / counts[1]
         slower.append(factor > SLOWDOWN_FACTOR)
-        spread = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else ""
-        on_host = f", {spread} times as long on the host" if ratio else ""
-        parts.append(f"{name} {factor:.2f} times the instructions{on_host}")
+        parts.append(f"{name} {factor:.2f} times the instructions")
+        if len(times) == 2:
+            int8, in_float = (entry["steady"]["inference_ms"]["median"] for _, entry in times)
+            parts[-1] += f", {int8 / in_float:.2f} times as long ({times[0][0]})"
     return Claim(text, f"with today's runtime: {'; '.join(parts)}", _verdict(slower))
 
 
-def _counts(results: Results, name: str) -> dict[str, Any] | None:
-    """Return the instructions of a version by the report's recipe, or of one of the quantisation study."""
+def _card(results: Results, name: str) -> Card | None:
+    """Return the card of a version by the report's recipe, or of one of the quantisation study."""
     folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{SEED}")
-    card = next((card for folder in folders if (card := results.card(folder, name))), None)
-    return results.counted(card.sha256) if card else None
+    return next((card for folder in folders if (card := results.card(folder, name))), None)
 
 
 def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
@@ -246,7 +246,8 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
 def cheap_features(results: Results) -> Claim:
     """Compare the instructions of our front ends, which compute the same as the course's."""
     text = "MFCC takes more to compute than STFT"
-    mfcc, stft = (_counts(results, name) for name in ("kws_a", "kws_c"))
+    cards = (_card(results, name) for name in ("kws_a", "kws_c"))
+    mfcc, stft = (results.counted(card.sha256) if card else None for card in cards)
     if not mfcc or not stft:
         return Claim(text, "", INCONCLUSIVE)
     counts = [each["stages"]["features"] for each in (mfcc, stft)]

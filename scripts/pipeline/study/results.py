@@ -7,7 +7,8 @@ from typing import Any
 from device.artifact import Card
 from pipeline.data.identity import Identity
 from pipeline.data.sources import Sources
-from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI, read_latency
+from pipeline.measure.host import EMULATED, EMULATED_RESULT, PI
+from pipeline.measure.result import read_result
 from pipeline.reference import SEED
 from pipeline.store import LOCAL, PUBLISHED, ResultStore, latest, store_of
 from pipeline.study.studies import STUDIES
@@ -81,7 +82,7 @@ def read_results(store: ResultStore) -> Results:
         store,
         {(folder, name): card for folder in folders for name in names if (card := store.card(folder, name))},
         {path.stem: store.trials(path.stem) for path in sorted(store.runs.glob("*.jsonl"))},
-        {path.name: read_latency(path) for path in sorted(store.latency.glob("*.json"))},
+        {path.name: read_result(path) for path in sorted(store.latency.glob("*.json"))},
         store.bench(),
         store.listening(),
         store.naive(),
@@ -105,7 +106,7 @@ def read_local(sources: Sources) -> Results:
     }
     store = store_of(*(Identity(**card.content["made_from"]["data"]) for card in latest_cards.values()))
     results = read_results(store)
-    latencies = {path.name: read_latency(path) for path in sorted(LOCAL.latency.glob("*.json"))}  # whatever the data
+    latencies = {path.name: read_result(path) for path in sorted(LOCAL.latency.glob("*.json"))}  # whatever the data
     return replace(
         results, cards={**results.cards, **latest_cards}, latencies=latencies, beside=read_results(PUBLISHED)
     )
