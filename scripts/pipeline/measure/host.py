@@ -49,6 +49,8 @@ def measure_here(paths: Sequence[Path]) -> Path:
     present = {artifact.load_file(path)[0].sha256 for path in model_files()}
     result.models = {sha256: entry for sha256, entry in result.models.items() if sha256 in present}
     missing = [path for path in paths if artifact.load_file(path)[0].sha256 not in result.models]
+    if not missing:
+        return HOST_RESULT
     with progress_bar(missing, "timing", "models") as progress:
         for path in progress:
             card, _ = artifact.load_file(path)
