@@ -50,14 +50,14 @@ def timed(search: Search) -> dict[str, Any]:
 
 
 def check(known: dict[str, Any]) -> None:
-    (passes,) = known.values()
-    assert {len(values) for values in passes.values()} == {COURSE.passes}
-    assert all(0 < i < t < 10_000 for i, t in zip(passes["inference_ms"], passes["total_ms"], strict=True))
+    assert known
+    for passes in known.values():
+        assert {len(values) for values in passes.values()} == {COURSE.passes}
+        assert all(0 < i < t < 10_000 for i, t in zip(passes["inference_ms"], passes["total_ms"], strict=True))
 
 
 def test_here(tmp_path: Path) -> None:
     known = timed(a_search(tmp_path, trials=3, limits=LIMITS))
-    assert len(known) == 1
     check(known)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,9 @@ def run_seeds(
         UserError: the machine failed a training.
     """
     missing = (
-        (_run_key(trial.number, seed), train, recipe_of(trial), seed, data)
-        for trial in candidates(search, study)
-        for seed in seeds(search)
-        if _run_key(trial.number, seed) not in study.user_attrs
+        (key, train, recipe_of(trial), seed, data)
+        for key, (trial, seed) in runs_of(search, study).items()
+        if key not in study.user_attrs
     )
     for done in workers.run(lambda: next(missing, None)):
         if done.error:
@@ -108,9 +108,10 @@ def run_seeds(
         notice()
 
 
-def _run_key(trial: int, seed: int) -> str:
-    """Return under which name the study keeps a run of a candidate."""
-    return f"trial {trial} seed {seed}"
+def runs_of(search: Search, study: optuna.Study) -> dict[str, tuple[FrozenTrial, int]]:
+    """Return all runs of the candidates, as trial and seed, by the name under which the study keeps them."""
+    pairs = product(candidates(search, study), seeds(search))
+    return {f"trial {trial.number} seed {seed}": (trial, seed) for trial, seed in pairs}
 
 
 def file_of(search: Search, trial: int) -> Path:
@@ -128,7 +129,7 @@ def finalists(search: Search, study: optuna.Study) -> list[Finalist]:
     kept = study.user_attrs
     found = []
     for trial in candidates(search, study):
-        keys = {seed: _run_key(trial.number, seed) for seed in seeds(search)}
+        keys = {seed: key for key, (of, seed) in runs_of(search, study).items() if of.number == trial.number}
         runs = {seed: kept[key] for seed, key in keys.items() if key in kept}
         if len(runs) == SEEDS:
             latency = kept.get(latency_key(search, trial.number), {})

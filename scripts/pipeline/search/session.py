@@ -180,11 +180,14 @@ def result_of(
 
 
 def progress_line(asked: Search, study: optuna.Study) -> str:
-    """Say how far a search is: recipes tried, trained in full, that failed, that meet the limits; the best of them."""
+    """Say how far a search is: recipes tried, in full, failed, that meet the limits; the best; finalists."""
     last = {t.number: rungs_of(t)[-1] for t in begun(study) if rungs_of(t)}
     figures = {number: result for number, result in last.items() if "error" not in result}
     meeting = sum(broken(asked.limits, values_of(result)) == 0 for result in figures.values())
     full = sum(len(rungs_of(t)) == len(RUNGS) for t in begun(study))
+    runs = finalists.runs_of(asked, study)
+    if len(last) >= asked.trials and (ended := len(study.user_attrs.keys() & runs)):
+        return f"finalists: {ended} of {len(runs)} trainings ended"
     parts = [f"{len(last)} of {max(asked.trials, len(last))} recipes tried, {full} in full"]
     parts += [f"{len(last) - len(figures)} failed"] if len(figures) < len(last) else []
     text = ", ".join([*parts, f"{meeting} meet the limits"])
@@ -192,10 +195,7 @@ def progress_line(asked: Search, study: optuna.Study) -> str:
         best = min(figures, key=lambda number: rank(asked, figures[number]))
         text += f"; best: trial {best}, {_describe(asked, figures[best])}"
         text += "" if broken(asked.limits, values_of(figures[best])) == 0 else " (breaks a limit)"
-    seeds = sum(key.startswith("trial ") for key in study.user_attrs)
-    return text + (
-        f"; {seeds} of {len(finalists.candidates(asked, study)) * SEEDS} finalists' trainings" if seeds else ""
-    )
+    return text
 
 
 def _describe(asked: Search, result: Result) -> str:
