@@ -39,8 +39,6 @@ def searches_table(results: Results) -> str:
                 _model(found),
             ]
         )
-    if not lines:
-        return NONE_PUBLISHED
     header = [
         "limits",
         "trials",
