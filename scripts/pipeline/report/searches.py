@@ -39,8 +39,6 @@ def search_results(results: Results) -> str:
                 _model(found),
             ]
         )
-    if not lines:
-        return NONE_PUBLISHED
     header = [
         "limits",
         "trials",
