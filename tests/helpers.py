@@ -18,7 +18,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def clean_environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key not in ("DATA_MIRROR", "RAY_ADDRESS")}
+    """The environment without what scripts read of it, and without what `make test` hands to a make that it starts."""
+    names = ("DATA_MIRROR", "RAY_ADDRESS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    return {key: value for key, value in os.environ.items() if key not in names}
 
 
 def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:

@@ -123,7 +123,7 @@ def test_any_front_end(data: st.DataObject, kind: str, tmp_path_factory: pytest.
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_that_is_checked_is_needed(name: str, tmp_path: Path) -> None:
     """Without a field that the cards of all models have, a card is refused; parts, tools and more may be missing."""
-    free = ("listening", "converted_parts_bytes", "slimmed_parts_bytes", "tools", "constraints", "recipe")
+    free = ("listening", "converted_parts_bytes", "slimmed_parts_bytes", "tools", "constraints", "recipe", "arithmetic")
     for at in places(CARDS[name]):
         if set(at) & set(free) or isinstance(at[-1], int):
             continue

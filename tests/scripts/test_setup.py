@@ -180,7 +180,9 @@ def makefile_order(makefile: str) -> Callable[[str], int]:
 
 
 def test_make_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=clean_environment()
+    )
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.M)
     targets = phony.replace("$(VERSIONS)", "th_a").split()
@@ -219,7 +221,7 @@ def test_variables_of_the_shell_change_nothing(target: str) -> None:
 
 
 def test_variables_of_the_command_line_become_options() -> None:
-    assert "03_th_a.py --recipe 'report' --seed '7' --data 'real' --jena 'it'\\''s $HOME.csv'" in " ".join(
+    assert "_th_a.py --recipe 'report' --seed '7' --data 'real' --jena 'it'\\''s $HOME.csv'" in " ".join(
         planned("th_a", "SEED=7", "DATA=real", "JENA=it's $HOME.csv").split()
     )
     limits = "size_kb<8 accuracy_pct>94"
@@ -237,6 +239,7 @@ def test_pythons_path_is_not_the_shells(tmp_path: Path) -> None:
 
 def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")  # in which make finds the versions
     made = ["models/local/report/th_a.json", "models/synthetic/live/kws_a.tflite.zlib", "data/real/weather.npz"]
     made += ["models/local/improved/seed-3/th_b.json", "results/local/runs/report.jsonl", "data/real/augmented-1.npy"]
     made += ["results/local/latency/host.json", "results/synthetic/page/index.html", "data/synthetic/speech.npz"]
@@ -246,7 +249,9 @@ def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
     for name in made + kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True, env=clean_environment()
+    )
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"Makefile", *kept}
     assert {"data/real/own.csv", "models/local/words", "results/local/search"} <= set(done.stdout.splitlines())
