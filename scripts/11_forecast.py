@@ -29,9 +29,11 @@ MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
 def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument("log", help="a CSV file, or - for standard input")
-    options.add_argument("--follow", action="store_true", help="a forecast a reading, and go on as the log grows")
+    options.add_argument(
+        "--follow", action="store_true", help="print a forecast after each reading, and wait for new ones"
+    )
     options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
-    options.add_argument("--json", action="store_true", help="a JSON object a forecast")
+    options.add_argument("--json", action="store_true", help="print one JSON object per forecast")
     arguments = options.parse_args()
     card, content = artifact.load_file(arguments.model)
     if card.front_end is not None:

@@ -69,7 +69,7 @@ class Notice:
 
 @dataclass
 class Tally:
-    """Sums up notices, a line a kind."""
+    """Sums up notices, in one line per kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)

@@ -14,10 +14,10 @@ from device.errors import UserError
 from pipeline import build, files
 from pipeline.data import synthetic
 from pipeline.data.sources import DataSets
-from pipeline.metrics import Limit
+from pipeline.metrics import Limit, merit
 from pipeline.recipe import Recipe
 from pipeline.search import space, trials
-from pipeline.search.plan import Search, merit
+from pipeline.search.plan import Search
 from pipeline.search.trials import JOURNAL, RUNGS, recipe_of, rungs_of, shortened
 from search.fakes import FakeWorkers, a_search, fake_train
 

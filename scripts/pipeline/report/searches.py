@@ -7,9 +7,8 @@ from typing import Any
 
 from device.artifact import SPOTTING
 from pipeline.intervals import difference, mean_interval
-from pipeline.metrics import KB, METRICS, TASK_METRICS
+from pipeline.metrics import KB, METRICS, TASK_METRICS, merit
 from pipeline.report.markdown import markdown_table
-from pipeline.search.plan import merit
 from pipeline.store import limits_of, size_limit
 from pipeline.study.results import Results
 from pipeline.study.trials import BY_SPEAKER, Trial, trials_of

@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial
 from device.errors import UserError
 from pipeline import files
 from pipeline.intervals import mean_interval
-from pipeline.metrics import KB, METRICS, Limit
+from pipeline.metrics import KB, METRICS, Limit, merit
 from pipeline.processes import Workers
 from pipeline.recipe import Recipe
-from pipeline.search.plan import Result, Search, broken, merit, rank, values_of
+from pipeline.search.plan import Result, Search, broken, rank, values_of
 from pipeline.search.trials import GOES_ON, Train, begun, recipe_of, rungs_of
 
 FINALISTS = 3

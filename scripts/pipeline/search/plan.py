@@ -9,12 +9,11 @@ from typing import Any
 
 from device.artifact import FORECASTING, SPOTTING
 from device.errors import UserError
-from pipeline.metrics import KB, METRICS, TASK_METRICS, Limit
+from pipeline.metrics import KB, METRICS, Limit, merit
 from pipeline.search import space
 from pipeline.search.limits import format_limits
 
 SHORT = {SPOTTING: "kws", FORECASTING: "th"}
-USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
 NAME = r"[a-z][a-z0-9_]{0,79}"
 
 Result = dict[str, Any]  # of a training: "validation", its metrics; "bytes"; "seconds"; or the "error" of its recipe
@@ -95,17 +94,6 @@ def check_size(task: str, limits: tuple[Limit, ...]) -> None:
                 f"size_kb<{limit.limit:g}: no file of {task} is that small: the smallest takes {KB * least:,.0f} bytes:"
                 f" ask for {math.ceil(least * 100 + 1) / 100:g} or more"
             )
-
-
-def merit(validation: Mapping[str, float]) -> float:
-    """Return how good figures on validation data are, in one number: more is better.
-
-    The accuracy in %; of a forecaster, minus the mean of its errors, each in units of th_a's limit on it.
-    """
-    if "accuracy_pct" in validation:
-        return validation["accuracy_pct"]
-    names = TASK_METRICS[FORECASTING]
-    return -sum(validation[name] / USUAL_ERRORS[name] for name in names) / len(names)
 
 
 def values_of(result: Result) -> dict[str, float]:

@@ -27,11 +27,11 @@ from device.quiet import held_stderr
 from pipeline import build, files
 from pipeline.cli import import_tensorflow
 from pipeline.data.sources import DataSets
-from pipeline.metrics import TASK_METRICS
+from pipeline.metrics import TASK_METRICS, merit
 from pipeline.processes import Task, Workers
 from pipeline.recipe import Recipe
 from pipeline.search import space
-from pipeline.search.plan import Result, Search, merit
+from pipeline.search.plan import Result, Search
 
 KEPT = 3  # one in so many goes on
 RUNGS = (1, 3, 9)  # ninths of the epochs
