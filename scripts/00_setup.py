@@ -52,7 +52,7 @@ def check_disk():
 def wanted(lists):
     """Return what .venv should have, as text: the interpreter and the lists of packages."""
     parts = [sys.version]
-    for name in lists + ["requirements.lock"]:
+    for name in lists + ["requirements.lock", "pyproject.toml"]:
         with open(os.path.join(ROOT, name)) as file:
             parts.append(file.read())
     return "\n".join(parts)
@@ -106,6 +106,8 @@ def install(lists):
     print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
     sys.stdout.flush()
     pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
+    # so that `import underbudget` works from any folder; what it depends on is there, in the pinned versions
+    pip_install(["--no-deps", "--no-build-isolation", "--editable", ROOT])
     if not is_installed(lists):
         fail(
             "pip did not put the packages into .venv, by one of its settings: see `pip config list` and remove that one"

@@ -4,9 +4,13 @@ Real data come from a mirror folder if one is named, else from the official host
 synthetic data are generated, and named so. See data/README.md.
 """
 
-from device.cli import parser, run
-from pipeline import cli
-from pipeline.data.sources import load_speech, load_weather
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget import cli
+from underbudget.data.sources import load_speech, load_weather
+from underbudget.device.command_line import parser, run
 
 EXAMPLES = """\
   .venv/bin/python scripts/01_download.py

@@ -13,14 +13,16 @@ own versions. Models and cards go to models/local/STUDY/seed-N, one line per run
 For the five versions themselves with several seeds, see 14_seeds.py.
 """
 
-from pipeline import cli  # first: it says how numpy computes
+from underbudget.determinism import deterministic, import_tensorflow
 
+deterministic()
 # isort: split
-from device.cli import add_number, parser, run
-from pipeline import files
-from pipeline.study import runs, trials
-from pipeline.study.naive import write_naive_forecasts
-from pipeline.study.studies import STUDIES
+
+from underbudget import cli, files
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.reproduction import run_studies, runs
+from underbudget.reproduction.naive import write_naive_forecasts
+from underbudget.reproduction.studies import STUDIES
 
 EXAMPLES = """\
   .venv/bin/python scripts/02_baselines.py
@@ -31,7 +33,7 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    add_number(options, "--seeds", "up to seed N", runs.SEEDS, None, "each study's own")
+    add_number(options, "--seeds", "up to seed N", run_studies.SEEDS, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="only these")
     cli.add_jobs(options, 1)
@@ -49,14 +51,14 @@ def main() -> None:
         options.error("no study has such versions and seeds")
     failures = []
     if any(name == "forecasters" for name, _, _ in chosen):
-        cli.import_tensorflow()
+        import_tensorflow()
         store = write_naive_forecasts(cli.sources(arguments))
         print(f"forecasts that need no network: {store.naive_path.relative_to(files.ROOT)}")
     for name, members, seeds in chosen:
-        paths, failed = runs.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
-        print("\n".join(line for path in paths for line in trials.summary_lines(path)))
+        paths, failed = run_studies.run(name, members, name, seeds, cli.sources(arguments), arguments.jobs)
+        print("\n".join(line for path in paths for line in runs.summary_lines(path)))
         failures += failed
-    runs.report_failures(failures)
+    run_studies.report_failures(failures)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """Build th_a: train, prune, quantise, compress, evaluate.
 
-Its limits and recipes are in scripts/pipeline/versions/th_a.py.
+Its limits and recipes are in scripts/underbudget/versions/th_a.py.
 """
 
-from pipeline.version_script import version_main
-from pipeline.versions.th_a import VERSION
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget.version_script import version_main
+from underbudget.versions.th_a import VERSION
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

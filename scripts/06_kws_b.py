@@ -1,10 +1,14 @@
 """Build kws_b: train, prune, quantise, compress, evaluate.
 
-Its limits and recipes are in scripts/pipeline/versions/kws_b.py.
+Its limits and recipes are in scripts/underbudget/versions/kws_b.py.
 """
 
-from pipeline.version_script import version_main
-from pipeline.versions.kws_b import VERSION
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget.version_script import version_main
+from underbudget.versions.kws_b import VERSION
 
 if __name__ == "__main__":
     version_main(VERSION, __doc__)

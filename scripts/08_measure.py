@@ -11,14 +11,18 @@ never a password); the runtime and the models are sent to a private folder under
 --emulated counts instructions on an emulated Cortex-A72. The counts repeat and rank models; they are not times.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 from typing import Any
 
-from device.cli import parser, run
-from pipeline import cli, files
-from pipeline.measure.host import measure_here, model_files
-from pipeline.measure.result import read_result
-from pipeline.store import latest_path
-from pipeline.versions.catalogue import VERSIONS
+from underbudget import cli, files
+from underbudget.device.command_line import parser, run
+from underbudget.reproduction.host import measure_here, model_files
+from underbudget.reproduction.measured_models import read_result
+from underbudget.store import latest_path
+from underbudget.versions.catalogue import VERSIONS
 
 EXAMPLES = """\
   .venv/bin/python scripts/08_measure.py
@@ -39,11 +43,11 @@ def main() -> None:
     if arguments.host and arguments.emulated:
         options.error("--host and --emulated: one of them")
     if arguments.emulated:
-        from pipeline.measure.remote import count_emulated
+        from underbudget.beyond.raspberry_pi import count_emulated
 
         path = count_emulated()
     elif arguments.host:
-        from pipeline.measure.remote import measure_there
+        from underbudget.beyond.raspberry_pi import measure_there
 
         path = measure_there(arguments.host, arguments.ssh, cli.sources(arguments) if arguments.verify else None)
     else:

@@ -5,8 +5,12 @@ machine's run is on your own data, JENA or SPEECH; under results/synthetic where
 made on this machine is missing on that page; the published page, with everything, is results/page/index.html.
 """
 
-from device.cli import parser, run
-from pipeline import cli, files
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget import cli, files
+from underbudget.device.command_line import parser, run
 
 EXAMPLES = """\
   .venv/bin/python scripts/09_results.py
@@ -18,10 +22,10 @@ def main() -> None:
     cli.add_sources(options)
     arguments = options.parse_args()
     # these imports take seconds, and --help should not
-    from pipeline.report.page import page
-    from pipeline.report.versions import compared_with_published, versions, versions_csv
-    from pipeline.store import NO_VERDICT, SYNTHETIC
-    from pipeline.study.results import read_local
+    from underbudget.reproduction.results import read_local
+    from underbudget.results_page.page import page
+    from underbudget.results_page.version_tables import compared_with_published, versions, versions_csv
+    from underbudget.store import NO_VERDICT, SYNTHETIC
 
     results = read_local(cli.sources(arguments))
     shown, table = results.store.page / "index.html", results.store.results / "versions.csv"

@@ -1,10 +1,14 @@
 """Detect a spotter's words in a running sound: a microphone, a WAV file of any length, or standard input.
 
-Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone needs the
-package sounddevice. It prints one line per word: the second at which it was known, the word, its probability, and how
-long that took. The model's card names a threshold for each of three sensitivities, chosen on validation sounds.
+Needs scripts/underbudget/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone
+needs the package sounddevice. It prints one line per word: the second at which it was known, the word, its probability,
+and how long that took. The model's card names a threshold for each of three sensitivities, chosen on validation sounds.
 """
 
+from underbudget.device.start import prepare
+
+prepare()
+# isort: split
 import io
 import json
 import sys
@@ -13,18 +17,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from device import artifact  # first: it says how numpy computes
-
-# isort: split
 import numpy as np
 
-from device.audio import RATE, Audio, resample_blocks
-from device.cli import add_number, parser, run
-from device.errors import UserError
-from device.keep import keep
-from device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
-from device.runtime import try_out
-from device.wav import stream_mono
+from underbudget.device import artifact
+from underbudget.device.audio import RATE, Audio, resample_blocks
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.device.errors import UserError
+from underbudget.device.keep import keep
+from underbudget.device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
+from underbudget.device.runtime import try_out
+from underbudget.device.wav import stream_mono
 
 EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py

@@ -1,10 +1,14 @@
 """Forecast the next hour from a sensor log: a CSV with columns for time, temperature and relative humidity.
 
-Needs scripts/device, a model and its card: it runs on a Raspberry Pi as on a workstation. Beside each value stands the
-mean absolute error that the model showed at this step. Gaps, and values that are missing or that no sensor can mean,
-are said on standard error and never filled in.
+Needs scripts/underbudget/device, a model and its card: it runs on a Raspberry Pi as on a workstation. Beside each value
+stands the mean absolute error that the model showed at this step. Gaps, and values that are missing or that no sensor
+can mean, are said on standard error and never filled in.
 """
 
+from underbudget.device.start import prepare
+
+prepare()
+# isort: split
 import json
 import os
 import sys
@@ -12,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from device import artifact
-from device.cli import parser, run
-from device.errors import UserError
-from device.forecast import Forecast, Forecaster
-from device.log import BETWEEN, WAITING, Log, Notice, Tally, lines
-from device.runtime import try_out
+from underbudget.device import artifact
+from underbudget.device.command_line import parser, run
+from underbudget.device.errors import UserError
+from underbudget.device.forecast import Forecast, Forecaster
+from underbudget.device.log import BETWEEN, WAITING, Log, Notice, Tally, lines
+from underbudget.device.runtime import try_out
 
 EXAMPLES = """\
   .venv/bin/python scripts/11_forecast.py sensor.csv

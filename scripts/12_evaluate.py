@@ -5,6 +5,10 @@ For any other, say what it was trained with: a forecaster's normalisation, a spo
 labels. Labels that are none of the data's words (_silence_, _unknown_, on, off) are counted as wrong answers.
 """
 
+from underbudget.determinism import deterministic, import_tensorflow
+
+deterministic()
+# isort: split
 import argparse
 import contextlib
 import hashlib
@@ -14,23 +18,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import cli  # first: it says how numpy computes
-
-# isort: split
 import numpy as np
 from numpy.typing import NDArray
 
-from device import artifact
-from device.artifact import FORECASTING, SPOTTING, Card
-from device.cli import number_in, parser, run
-from device.errors import UserError
-from device.frontend import FRONT_ENDS, FrontEnd, Mfcc, from_dict, to_dict
-from device.runtime import try_out
-from pipeline.data.sources import Sources, load_speech, load_weather
-from pipeline.metrics import KB
+from underbudget import cli
+from underbudget.data.sources import Sources, load_speech, load_weather
+from underbudget.device import artifact
+from underbudget.device.artifact import FORECASTING, SPOTTING, Card
+from underbudget.device.command_line import number_in, parser, run
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import FRONT_ENDS, FrontEnd, Mfcc, from_dict, to_dict
+from underbudget.device.runtime import try_out
+from underbudget.metrics import KB
 
 if TYPE_CHECKING:
-    from pipeline.train.task import Task
+    from underbudget.training.task import Task
 
 EXAMPLES = """\
   .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
@@ -82,10 +84,10 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     card = _card_beside(path, data) if arguments.task is None else None
     _refuse_unused(arguments, card)
     try_out(content, path.name)  # before TensorFlow has threads
-    cli.import_tensorflow()
-    from pipeline.build import outputs_on_test
-    from pipeline.train.forecasting import Forecasting
-    from pipeline.train.task import is_made_from, prepare_for
+    import_tensorflow()
+    from underbudget.build import outputs_on_test
+    from underbudget.training.forecasting import Forecasting
+    from underbudget.training.task import is_made_from, prepare_for
 
     task: Task
     sources = cli.sources(arguments)
@@ -143,8 +145,8 @@ def _refuse_unused(arguments: argparse.Namespace, card: Card | None) -> None:
 
 def _without_card(arguments: argparse.Namespace, sources: Sources) -> tuple["Task", str]:
     """Prepare the task that the options describe; say also what they leave open, and what is assumed there."""
-    from pipeline.train.forecasting import Forecasting
-    from pipeline.train.spotting import Spotting
+    from underbudget.training.forecasting import Forecasting
+    from underbudget.training.spotting import Spotting
 
     assumed = []
     if arguments.task == SPOTTING:

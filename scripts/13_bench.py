@@ -4,16 +4,20 @@ Front ends: the features of one clip, beside eager tf.signal. Training: an optim
 beside Keras' fit; where PyTorch is installed, the spotters' steps beside it, too.
 """
 
+from underbudget.determinism import deterministic, import_tensorflow
+
+deterministic()
+# isort: split
 from importlib.util import find_spec
 
-from device.cli import parser, run
-from device.frontend import Mfcc, Stft
-from device.probe import probe
-from pipeline import cli, files
-from pipeline.data.sources import load_weather
-from pipeline.measure.bench import front_end_row, step_row
-from pipeline.store import store_of
-from pipeline.versions.catalogue import SPOTTERS, VERSIONS
+from underbudget import cli, files
+from underbudget.beyond.bench import front_end_row, step_row
+from underbudget.data.sources import load_weather
+from underbudget.device.command_line import parser, run
+from underbudget.device.frontend import Mfcc, Stft
+from underbudget.device.probe import probe
+from underbudget.store import store_of
+from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 
 TORCH = "torch==2.13.0"
 EXAMPLES = """\
@@ -25,7 +29,7 @@ def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     cli.add_sources(options)
     sources = cli.sources(options.parse_args())
-    cli.import_tensorflow()
+    import_tensorflow()
     path = store_of(load_weather(sources).identity).bench_path
     rows = [front_end_row(front_end) for front_end in (Mfcc(), Stft())]
     rows += [step_row("keras", name, "report", sources) for name in VERSIONS]

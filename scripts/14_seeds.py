@@ -8,16 +8,18 @@ own versions. Models and cards go to models/local/STUDY/seed-N, one line per run
 (models/own and results/own if the data are your own). Runs on other data, by another recipe or code are not gathered.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 from dataclasses import replace
 
-from pipeline import cli  # first: it says how numpy computes
-
-# isort: split
-from device.artifact import SPOTTING
-from device.cli import add_number, parser, run
-from pipeline.study import runs, trials
-from pipeline.study.trials import BY_SPEAKER
-from pipeline.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
+from underbudget import cli
+from underbudget.device.artifact import SPOTTING
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.reproduction import run_studies, runs
+from underbudget.reproduction.runs import BY_SPEAKER
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 EXAMPLES = """\
   .venv/bin/python scripts/14_seeds.py improved
@@ -28,9 +30,10 @@ def main() -> None:
     options = parser(__doc__, EXAMPLES)
     studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in COMPARED_RECIPES))
     options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
-    add_number(options, "--seeds", "seeds 1 to N", runs.SEEDS, 5)
+    add_number(options, "--seeds", "seeds 1 to N", run_studies.SEEDS, 5)
+    known = cli.one_of(VERSIONS)
     options.add_argument(
-        "--versions", nargs="+", type=cli.one_of(VERSIONS), default=list(VERSIONS), metavar="NAME", help="default: all"
+        "--versions", nargs="+", type=known, default=list(VERSIONS), metavar="NAME", help="default: all"
     )
     cli.add_jobs(options, 1)
     cli.add_sources(options)
@@ -44,9 +47,9 @@ def main() -> None:
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
     seeds = range(1, arguments.seeds + 1)
-    paths, failed = runs.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
-    print("\n".join(line for path in paths for line in trials.summary_lines(path)))
-    runs.report_failures(failed)
+    paths, failed = run_studies.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
+    print("\n".join(line for path in paths for line in runs.summary_lines(path)))
+    run_studies.report_failures(failed)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,13 @@ latencies, the bench and the listeners, and draws a forecaster at work on the te
 18_listening.py measure published models: copy these first. What searches found can be copied alone.
 """
 
-from device.cli import parser, run
-from pipeline import cli
-from pipeline.report.publish import publish, publish_models, publish_searches
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget import cli
+from underbudget.device.command_line import parser, run
+from underbudget.results_page.publish import publish, publish_models, publish_searches
 
 EXAMPLES = """\
   .venv/bin/python scripts/15_publish.py --only models

@@ -1,8 +1,12 @@
 """Write the tables of README.md, docs/ and models/README.md, the plots and the page from the published results."""
 
-from device.cli import parser, run
-from pipeline import files
-from pipeline.report.render import rendered
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+from underbudget import files
+from underbudget.device.command_line import parser, run
+from underbudget.results_page.render import rendered
 
 
 def main() -> None:

@@ -4,14 +4,16 @@ At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, th
 and _other_ hold what is no word, such as what 10_listen.py --keep has written. See docs/own-words.md.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 from dataclasses import replace
 
-from pipeline import cli  # first: it says how numpy computes
-
-# isort: split
-from device.cli import add_number, parser, run
-from pipeline.reference import SEED
-from pipeline.words import train_words
+from underbudget import cli
+from underbudget.beyond.words import train_words
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.reproduction.reference import SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/17_words.py --speech ~/my_words

@@ -5,11 +5,15 @@ results/local/runs/listening.json (with synthetic data: results/synthetic/runs/l
 get thresholds from 15_publish.py and 17_words.py. An interrupted run resumes.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 from pathlib import Path
 
-from device.cli import parser, run
-from pipeline import cli
-from pipeline.measure.listeners import measure_listeners, spotters
+from underbudget import cli
+from underbudget.beyond.listening.measure import measure_listeners, spotters
+from underbudget.device.command_line import parser, run
 
 EXAMPLES = """\
   .venv/bin/python scripts/18_listening.py

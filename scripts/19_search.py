@@ -9,16 +9,18 @@ Limits are on accuracy_pct (keyword_spotting), on t_mae_c and rh_mae_pct (foreca
 total_ms. Qualities are judged on validation data, latencies on this machine or, with --host, on a Raspberry Pi.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 import os
 from dataclasses import replace
 
-from pipeline import cli  # first: it says how numpy computes
-
-# isort: split
-from device.artifact import FORECASTING, SPOTTING
-from device.cli import add_number, parser, run
-from device.errors import UserError
-from pipeline.reference import SEED
+from underbudget import cli
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.device.errors import UserError
+from underbudget.reproduction.reference import SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
@@ -56,7 +58,7 @@ def main() -> None:
     if not arguments.limits:
         raise UserError('no limits: say what the model must keep, such as LIMITS="size_kb<8 accuracy_pct>94"')
     try:
-        from pipeline.search.session import search  # needs Optuna
+        from underbudget.beyond.search.session import search  # needs Optuna
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed: python3 scripts/00_setup.py --search installs it") from None
     print(

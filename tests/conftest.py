@@ -1,5 +1,10 @@
 """Fixtures: a tiny project on synthetic data, the real data where they are available."""
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
+
 import os
 import shutil
 import subprocess
@@ -9,8 +14,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, Run, clean_environment
 
-from pipeline import files
-from pipeline.data.sources import Sources
+from underbudget import files
+from underbudget.data.sources import Sources
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -37,7 +42,7 @@ def real_data() -> Sources:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with tiny synthetic data: what its scripts write stays in there."""
-    from pipeline.data import kept, synthetic
+    from underbudget.data import array_cache, synthetic
 
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
@@ -48,8 +53,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(source, target)
     shutil.copyfile(ROOT / "README.md", root / "README.md")
     origin = {"path": None, "own": False}
-    kept.save(synthetic.make_weather(8000), root / "data" / "synthetic" / "weather.npz", origin)
-    kept.save(synthetic.make_speech(40), root / "data" / "synthetic" / "speech.npz", origin)
+    array_cache.save(synthetic.make_weather(8000), root / "data" / "synthetic" / "weather.npz", origin)
+    array_cache.save(synthetic.make_speech(40), root / "data" / "synthetic" / "speech.npz", origin)
     return root
 
 

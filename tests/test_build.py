@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import build
-from pipeline.build import Plan
-from pipeline.data import synthetic
-from pipeline.data.sources import DataSets, Sources
-from pipeline.versions.catalogue import VERSIONS
+from underbudget import build
+from underbudget.build import Plan
+from underbudget.data import synthetic
+from underbudget.data.sources import DataSets, Sources
+from underbudget.versions.catalogue import VERSIONS
 
 
 def test_the_data_that_the_card_names_are_those_that_were_trained_on(

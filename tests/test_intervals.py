@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline.intervals import block_bootstrap, difference, mean_interval, poisson_rate, prediction_p_value, wilson
+from underbudget.intervals import block_bootstrap, difference, mean_interval, poisson_rate, prediction_p_value, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])

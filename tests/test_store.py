@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from helpers import ROOT
 
-from device.artifact import Card
-from pipeline.data.identity import Identity
-from pipeline.store import LOCAL, OWN, PUBLISHED, SYNTHETIC, differences, store_of
-from pipeline.versions.catalogue import VERSIONS
+from underbudget.data.identity import Identity
+from underbudget.device.artifact import Card
+from underbudget.store import LOCAL, OWN, PUBLISHED, SYNTHETIC, differences, store_of
+from underbudget.versions.catalogue import VERSIONS
 
 MIRROR = Identity("local", "jena_station_10min.csv.xz, 217,986 rows", "a", "70/20/10 by row")
 MINE = Identity("own", "my, own.csv, 1,100 rows (the user's own)", "b", "70/20/10 by row")

@@ -14,9 +14,9 @@ from helpers import wav_bytes, zip_bytes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from pipeline.data.archive import LARGEST_CLIP
-from pipeline.data.speech import LABELS, Speech, read_speech
+from underbudget.data.archive import LARGEST_CLIP
+from underbudget.data.speech import LABELS, Speech, read_speech
+from underbudget.device.errors import UserError
 
 CLIPS = {f"{word}/{i}.wav": wav_bytes(np.full(50, (8 * n + i) / 99)) for n, word in enumerate(LABELS) for i in range(2)}
 SAID = {name: int.from_bytes(content[44:46], "little", signed=True) for name, content in CLIPS.items()}

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from helpers import zip_bytes
 
-from device.errors import UserError
-from pipeline.data import fetch
-from pipeline.data.fetch import DownloadableFile, UnreachableError
+from underbudget.data import download
+from underbudget.data.download import DownloadableFile, UnreachableError
+from underbudget.device.errors import UserError
 
 CONTENT = zip_bytes({"numbers": bytes(range(256)) * 4000}, zipfile.ZIP_STORED)
 HALF = 7 << 16  # whole blocks, so that all of them are kept where a transfer breaks off there
@@ -60,13 +60,13 @@ def server() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["/whole", "/cut", "/plain", "/busy"])
 def test_downloads_whole_whatever_happens(server: str, tmp_path: Path, path: str) -> None:
-    got = fetch.fetch(DownloadableFile("file.zip", (server + path,), ()), None, tmp_path)
+    got = download.fetch(DownloadableFile("file.zip", (server + path,), ()), None, tmp_path)
     assert got.read_bytes() == CONTENT
     assert [p.name for p in tmp_path.iterdir()] == ["file.zip"]
 
 
 def test_resumes_where_it_broke_off(server: str, tmp_path: Path) -> None:
-    fetch.fetch(DownloadableFile("file.zip", (server + "/cut",), ()), None, tmp_path)
+    download.fetch(DownloadableFile("file.zip", (server + "/cut",), ()), None, tmp_path)
     first, second = Handler.requests
     assert first is None and second is not None
     assert 0 < int(second.removeprefix("bytes=").removesuffix("-")) <= len(CONTENT) // 2
@@ -74,29 +74,31 @@ def test_resumes_where_it_broke_off(server: str, tmp_path: Path) -> None:
 
 def test_resumes_an_earlier_run(server: str, tmp_path: Path) -> None:
     (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
-    assert fetch.fetch(DownloadableFile("file.zip", (server + "/whole",), ()), None, tmp_path).read_bytes() == CONTENT
+    assert (
+        download.fetch(DownloadableFile("file.zip", (server + "/whole",), ()), None, tmp_path).read_bytes() == CONTENT
+    )
     assert Handler.requests == ["bytes=1000-"]
 
 
 def test_a_second_address_serves_where_the_first_fails(server: str, tmp_path: Path) -> None:
     remote = DownloadableFile("file.zip", (server + "/missing", server + "/whole"), ())
     Handler.requests = [None]
-    assert fetch.fetch(remote, None, tmp_path).read_bytes() == CONTENT
+    assert download.fetch(remote, None, tmp_path).read_bytes() == CONTENT
 
 
 def test_a_missing_file_is_unreachable(server: str, tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match=r"file.zip can't be downloaded \(404"):
-        fetch.fetch(DownloadableFile("file.zip", (server + "/missing",), ()), None, tmp_path)
+        download.fetch(DownloadableFile("file.zip", (server + "/missing",), ()), None, tmp_path)
 
 
 def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fetch.PATIENCE < 30  # seconds, as it ships
-    monkeypatch.setattr(fetch, "PATIENCE", 0.5)
+    assert download.PATIENCE < 30  # seconds, as it ships
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
         started = time.monotonic()
         with pytest.raises(UnreachableError, match="does not answer"):
-            fetch.fetch(
+            download.fetch(
                 DownloadableFile("file.zip", (url, url), ()), None, tmp_path
             )  # the second address is the same host
     assert time.monotonic() - started < 30  # a hang, not a speed: it waits for 0.5 s
@@ -108,10 +110,10 @@ def test_the_mirror_goes_first_and_is_left_alone(tmp_path: Path) -> None:
     (mirror / "b.zip").write_bytes(b"b")
     (mirror / "c.zip").write_bytes(b"c")
     remote = DownloadableFile("a.zip", (), ("a.zip", "b.zip", "c.zip"))
-    assert fetch.fetch(remote, mirror, tmp_path / "downloads") == mirror / "b.zip"
+    assert download.fetch(remote, mirror, tmp_path / "downloads") == mirror / "b.zip"
     assert not (tmp_path / "downloads").exists()
     with pytest.raises(UserError, match="not a folder"):
-        fetch.fetch(remote, tmp_path / "nowhere", tmp_path / "downloads")
+        download.fetch(remote, tmp_path / "nowhere", tmp_path / "downloads")
 
 
 def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
@@ -193,9 +195,9 @@ HALVED = answer(200, CONTENT[:HALF], length(len(CONTENT)))
 def test_gets_the_right_file_from_a_bad_server(
     tmp_path: Path, answers: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "STALL", 0.3)
+    monkeypatch.setattr(download, "STALL", 0.3)
     with scripted(*answers) as (url, _):
-        got = fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
+        got = download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
     assert got.read_bytes() == CONTENT
     assert [p.name for p in tmp_path.iterdir()] == ["file.zip"]
 
@@ -230,9 +232,9 @@ def test_a_bad_server_ends_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(fetch, "STALL", 0.3)
+    monkeypatch.setattr(download, "STALL", 0.3)
     with scripted(said) as (url, _), pytest.raises(UnreachableError) as caught:
-        fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
+        download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
     line = str(caught.value)
     assert line.startswith("file.zip can't be downloaded (") and "\n" not in line
     assert any(part in line for part in message.split("|")), line
@@ -244,15 +246,15 @@ def test_a_login_page_costs_no_partial_file(tmp_path: Path) -> None:
     (tmp_path / "file.zip.part").write_bytes(CONTENT[:HALF])
     page = answer(200, PAGE, length(len(PAGE)), "Content-Type: text/html")
     with scripted(page) as (url, _), pytest.raises(UnreachableError, match="login page"):
-        fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
+        download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path)
     with scripted(REST) as (url, asked):
-        assert fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes() == CONTENT
+        assert download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes() == CONTENT
     assert f"Range: bytes={HALF}-" in asked[0]
 
 
 def test_a_page_is_no_list(tmp_path: Path) -> None:
     with scripted(answer(200, PAGE, length(len(PAGE)))) as (url, _), pytest.raises(UnreachableError):
-        fetch.fetch(DownloadableFile("list.txt", (url,), ()), None, tmp_path)
+        download.fetch(DownloadableFile("list.txt", (url,), ()), None, tmp_path)
     assert [(p.name, p.stat().st_size) for p in tmp_path.iterdir()] == [("list.txt.part", 0)]
 
 
@@ -260,10 +262,10 @@ def test_two_runs_at_once_share_one_download(tmp_path: Path, capsys: pytest.Capt
     got: list[bytes] = []
 
     def get(url: str) -> None:
-        got.append(fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes())
+        got.append(download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes())
 
     with scripted(WHOLE) as (url, asked):
-        with fetch._alone(tmp_path / "file.zip.part"):  # as another run does
+        with download._alone(tmp_path / "file.zip.part"):  # as another run does
             runs = [threading.Thread(target=get, args=(url,)) for _ in range(3)]
             for run in runs:
                 run.start()
@@ -279,4 +281,4 @@ def test_two_runs_at_once_share_one_download(tmp_path: Path, capsys: pytest.Capt
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with scripted(WHOLE) as (url, _), pytest.raises(UserError, match="can't be written"):
-        fetch.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path / "file" / "downloads")
+        download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path / "file" / "downloads")

@@ -9,12 +9,12 @@ from helpers import ROOT, wav_bytes, zip_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device import artifact
-from device.errors import UserError
-from pipeline.data import other_sounds, sources, synthetic
-from pipeline.data.identity import SPLITS
-from pipeline.data.other_sounds import KINDS, MOST_OF_A_WORD, Recording, collect, read_other_sounds
-from pipeline.data.sources import Sources, load_other_sounds
+from underbudget.data import other_sounds, sources, synthetic
+from underbudget.data.identity import SPLITS
+from underbudget.data.other_sounds import KINDS, MOST_OF_A_WORD, Recording, collect, read_other_sounds
+from underbudget.data.sources import Sources, load_other_sounds
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
 
 
 def sound(seconds: float = 0.01, level: float = 0.1) -> bytes:

@@ -9,12 +9,12 @@ from helpers import wav_bytes, zip_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from pipeline.data import own_words, sources
-from pipeline.data.identity import SPLITS
-from pipeline.data.other_sounds import Recording, collect, combine
-from pipeline.data.own_words import BY_FILE, BY_SPEAKER, LEAST_CLIPS, around_loudest, read_own_words
-from pipeline.data.sources import Sources, load_other_sounds, load_speech
+from underbudget.data import own_words, sources
+from underbudget.data.identity import SPLITS
+from underbudget.data.other_sounds import Recording, collect, combine
+from underbudget.data.own_words import BY_FILE, BY_SPEAKER, LEAST_CLIPS, around_loudest, read_own_words
+from underbudget.data.sources import Sources, load_other_sounds, load_speech
+from underbudget.device.errors import UserError
 
 
 def clips(word: str, count: int = LEAST_CLIPS, seconds: float = 0.01) -> dict[str, bytes]:

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_speech import CLIPS
 
-from device.errors import UserError
-from pipeline.data.recording import decode
-from pipeline.data.sources import Sources, load_speech
-from pipeline.data.speech import read_speech
+from underbudget.data.recording import decode
+from underbudget.data.sources import Sources, load_speech
+from underbudget.data.speech import read_speech
+from underbudget.device.errors import UserError
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)).astype(np.float32)
 FORMATS = {"flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus.ogg": ("OGG", "OPUS"), "mp3": ("MP3", None)}

@@ -9,11 +9,11 @@ import pytest
 from test_speech import CLIPS, tarred
 from test_weather import csv
 
-from device.errors import UserError
-from pipeline.data import fetch, kept, speech, synthetic
-from pipeline.data.sources import DataSets, Sources, load_data, load_speech, load_weather
-from pipeline.data.speech import BY_LISTS, BY_SPEAKER, Speech
-from pipeline.versions.catalogue import VERSIONS
+from underbudget.data import array_cache, download, speech, synthetic
+from underbudget.data.sources import DataSets, Sources, load_data, load_speech, load_weather
+from underbudget.data.speech import BY_LISTS, BY_SPEAKER, Speech
+from underbudget.device.errors import UserError
+from underbudget.versions.catalogue import VERSIONS
 
 SYNTHETIC = Sources("synthetic")
 
@@ -22,10 +22,10 @@ SYNTHETIC = Sources("synthetic")
 def no_network(monkeypatch: pytest.MonkeyPatch, data_folder: Path) -> None:
     """Nothing can be downloaded; synthetic data are tiny."""
 
-    def unreachable(remote: fetch.DownloadableFile, *_: Path) -> None:
-        raise fetch.UnreachableError(f"{remote.name} can't be downloaded")
+    def unreachable(remote: download.DownloadableFile, *_: Path) -> None:
+        raise download.UnreachableError(f"{remote.name} can't be downloaded")
 
-    monkeypatch.setattr(fetch, "_download", unreachable)
+    monkeypatch.setattr(download, "_download", unreachable)
     weather, clips = synthetic.make_weather(2000), synthetic.make_speech(3)
     monkeypatch.setattr(synthetic, "make_weather", lambda: weather)
     monkeypatch.setattr(synthetic, "make_speech", lambda: clips)
@@ -184,7 +184,7 @@ def test_what_was_kept_with_its_split_is_still_right(mirror: Path, lists: Path, 
         places = np.array([0, 1, 2] * 8, np.int8)
         clips = replace(clips, split=places, identity=replace(clips.identity, split=BY_LISTS))
         lists = mirror / "none"
-    kept.save(clips, kept.kept_path(Speech, "real"), kept.stamp(archive, False))
+    array_cache.save(clips, array_cache.kept_path(Speech, "real"), array_cache.stamp(archive, False))
     for path in lists.glob("*.txt"):
         path.rename(mirror / path.name)
     assert load_speech(Sources(mirror=mirror)).split.tolist() == [0, 1, 2] * 8

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from helpers import wav_bytes
 
-from device.errors import UserError
-from pipeline.data import speech
-from pipeline.data.identity import SPLITS
-from pipeline.data.sources import Sources, load_speech
-from pipeline.data.speech import LABELS, read_speech
+from underbudget.data import speech
+from underbudget.data.identity import SPLITS
+from underbudget.data.sources import Sources, load_speech
+from underbudget.data.speech import LABELS, read_speech
+from underbudget.device.errors import UserError
 
 CLIPS = {
     f"{word}/0000000{i}_nohash_0.wav": wav_bytes(np.full(12_000, 0.1 * i), rate=16_000)
@@ -157,7 +157,7 @@ def test_real_clips_are_the_official_ones_in_the_courses_split(real_data: Source
 def test_synthetic_data_are_named_and_kept_apart(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pipeline.data import synthetic
+    from underbudget.data import synthetic
 
     tiny = synthetic.make_speech(5)
     monkeypatch.setattr(synthetic, "make_speech", lambda: tiny)

@@ -14,12 +14,12 @@ import tf_keras as keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from pipeline.data.identity import SPLITS, Identity
-from pipeline.data.sources import Sources
-from pipeline.data.weather import Weather
-from pipeline.data.weather_csv import read_weather
-from pipeline.train.forecasting import Forecasting
+from underbudget.data.identity import SPLITS, Identity
+from underbudget.data.sources import Sources
+from underbudget.data.weather import Weather
+from underbudget.data.weather_csv import read_weather
+from underbudget.device.errors import UserError
+from underbudget.training.forecasting import Forecasting
 
 IDENTITY = Identity("local", "made up", "", "")
 
@@ -188,7 +188,7 @@ def test_refuses_a_wrong_official_file(tmp_path: Path) -> None:
 
 def test_real_test_split_is_the_reports(real_data: Sources) -> None:
     """Persistence on the last tenth of the official file, as measured elsewhere (results/reference.json)."""
-    from pipeline.data.sources import load_weather
+    from underbudget.data.sources import load_weather
 
     weather = load_weather(real_data)
     rows = weather.values[weather.split == 2]

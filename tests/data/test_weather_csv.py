@@ -12,12 +12,12 @@ from helpers import zip_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from pipeline.data import weather_csv
-from pipeline.data.identity import SPLITS
-from pipeline.data.sources import Sources, load_weather
-from pipeline.data.weather import Weather
-from pipeline.data.weather_csv import OFFICIAL_ROWS, OFFICIAL_TRAIN_MEAN, read_weather
+from underbudget.data import weather_csv
+from underbudget.data.identity import SPLITS
+from underbudget.data.sources import Sources, load_weather
+from underbudget.data.weather import Weather
+from underbudget.data.weather_csv import OFFICIAL_ROWS, OFFICIAL_TRAIN_MEAN, read_weather
+from underbudget.device.errors import UserError
 
 HEADER = "Date Time,p (mbar),T (degC),rh (%)"
 CLOCK = np.datetime64("2020-01-01T00:00", "m")

@@ -12,10 +12,10 @@ from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device import artifact
-from device.errors import UserError
-from device.frontend import Mfcc
-from device.runtime import Model
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import Mfcc
+from underbudget.device.runtime import Model
 
 PUBLISHED = ROOT / "models" / "report"
 

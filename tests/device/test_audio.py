@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.audio import RATE, fit, read_wav, resampler, to_float, to_int16
-from device.errors import UserError
+from underbudget.device.audio import RATE, fit, read_wav, resampler, to_float, to_int16
+from underbudget.device.errors import UserError
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
 

@@ -20,13 +20,13 @@ from helpers import ROOT, clean_environment, wav_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device import artifact, checks, runtime
-from device.errors import UserError
-from device.frontend import Mfcc, extractor, from_dict, to_dict
-from device.quiet import held_stderr
-from device.runtime import Model, open_model, try_out
-from pipeline.measure import host
-from pipeline.metrics import METRICS
+from underbudget.device import artifact, checks, runtime
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import Mfcc, extractor, from_dict, to_dict
+from underbudget.device.quiet import held_stderr
+from underbudget.device.runtime import Model, open_model, try_out
+from underbudget.metrics import METRICS
+from underbudget.reproduction import host
 
 NAMES = ("kws_a", "kws_c", "th_b")  # MFCC, STFT, a forecaster
 CARDS = {name: json.loads((ROOT / "models" / "report" / f"{name}.json").read_text()) for name in NAMES}
@@ -276,7 +276,7 @@ def test_a_model_that_crashes_the_runtime(folder: Path) -> None:
     assert "the TFLite runtime" in refused(run("10_listen.py", "--model", path, "--wav", sound))
     assert "the TFLite runtime" in refused(run("12_evaluate.py", path))
     with pytest.raises(UserError, match="the TFLite runtime"):
-        host.run_here("device.latency", Path(path))
+        host.run_here("underbudget.device.latency", Path(path))
 
 
 def test_a_model_that_is_tried_out_gives_the_error_of_its_own() -> None:

@@ -9,7 +9,7 @@ from helpers import ROOT, clean_environment
 SCRIPT = """
 import os, signal, sys, time
 sys.path.insert(0, {scripts!r})
-from device.cli import run
+from underbudget.device.command_line import run
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal
 

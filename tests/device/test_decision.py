@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cards import CARDS, changed, refused, run
 
-from device import artifact
-from device.audio import RATE, read_wav
-from device.errors import UserError
-from device.keep import keep
-from device.listen import Decider, Detection, Moment, Settings, threshold_of
+from underbudget.device import artifact
+from underbudget.device.audio import RATE, read_wav
+from underbudget.device.errors import UserError
+from underbudget.device.keep import keep
+from underbudget.device.listen import Decider, Detection, Moment, Settings, threshold_of
 
 MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]

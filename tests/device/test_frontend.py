@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.frontend import FrontEnd, LogMel, Mfcc, Stft, Stream, extractor, from_dict, to_dict
-from pipeline.data.sources import Sources
+from underbudget.data.sources import Sources
+from underbudget.device.frontend import FrontEnd, LogMel, Mfcc, Stft, Stream, extractor, from_dict, to_dict
 
 # The references compute in float64: in quiet frames, whose logarithm is steep, tf.signal's own float32 rounding
 # is worth up to 3e-3.
@@ -65,7 +65,7 @@ def test_equals_tf_signal_on_silence(front_end: FrontEnd, reference: Any) -> Non
 
 @EACH
 def test_equals_tf_signal_on_real_clips(front_end: FrontEnd, reference: Any, real_data: Sources) -> None:
-    from pipeline.data.sources import load_speech
+    from underbudget.data.sources import load_speech
 
     for audio in np.array_split(np.stack(list(load_speech(real_data).clips("test"))), 8):
         np.testing.assert_allclose(features(front_end, audio), reference(audio), atol=1e-4)

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.audio import RATE, resample, resample_blocks
-from device.wav import BLOCKS_A_SECOND, HEADERLESS, stream_mono
-from pipeline.data.sources import Sources, load_speech
-from pipeline.data.speech import by_speaker
+from underbudget.data.sources import Sources, load_speech
+from underbudget.data.speech import by_speaker
+from underbudget.device.audio import RATE, resample, resample_blocks
+from underbudget.device.wav import BLOCKS_A_SECOND, HEADERLESS, stream_mono
 
 NONE: Mapping[str, str] = {}
 LISTEN = [sys.executable, str(ROOT / "scripts" / "10_listen.py")]

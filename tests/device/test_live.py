@@ -14,13 +14,13 @@ import pytest
 from helpers import ROOT, clean_environment, wav_bytes
 from numpy.typing import NDArray
 
-from device import artifact
-from device.errors import UserError
-from device.forecast import Forecast, Forecaster
-from device.listen import HOP, KeywordDetector, Settings
-from device.log import Log, Notice, Reading
-from pipeline.data.sources import Sources, load_speech, load_weather
-from pipeline.data.speech import LABELS
+from underbudget.data.sources import Sources, load_speech, load_weather
+from underbudget.data.speech import LABELS
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.forecast import Forecast, Forecaster
+from underbudget.device.listen import HOP, KeywordDetector, Settings
+from underbudget.device.log import Log, Notice, Reading
 
 PUBLISHED = ROOT / "models" / "report"
 RATE = 16_000
@@ -131,12 +131,12 @@ def test_the_readme_shows_what_a_forecast_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["report/th_a", "improved/th_a", "improved/th_b"])
 def test_forecasts_as_the_pipeline_does(name: str, real_data: Sources) -> None:
     """The live program's forecast for test windows against the pipeline's outputs for them."""
-    from pipeline.train.task import prepare_for
+    from underbudget.training.task import prepare_for
 
     card, content = artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib")
     weather = load_weather(real_data)
     start = int(weather.windows("test")[1234])
-    from device.runtime import Model
+    from underbudget.device.runtime import Model
 
     expected = Model(content, name).predict(prepare_for(card, real_data).inputs("test")[1234:1235])[0].reshape(6, 2)
     forecaster = Forecaster(card, content)
@@ -206,11 +206,14 @@ def test_a_log_without_its_columns() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [*sorted((ROOT / "scripts" / "device").glob("*.py")), *sorted((ROOT / "scripts").glob("1[01]_*.py"))],
+    [
+        *sorted((ROOT / "scripts" / "underbudget" / "device").glob("*.py")),
+        *sorted((ROOT / "scripts").glob("1[01]_*.py")),
+    ],
     ids=lambda path: path.stem,
 )
 def test_the_device_side_imports_numpy_and_the_runtime_alone(path: Path) -> None:
-    allowed = {*sys.stdlib_module_names, "device", "numpy", "ai_edge_litert", "tflite_runtime", "sounddevice"}
+    allowed = {*sys.stdlib_module_names, "underbudget", "numpy", "ai_edge_litert", "tflite_runtime", "sounddevice"}
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             assert {alias.name.partition(".")[0] for alias in node.names} <= allowed

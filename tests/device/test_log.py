@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_live import HEADER, log, run
 
-from device import artifact
-from device.errors import UserError
-from device.forecast import Forecast, Forecaster
-from device.log import LONGEST_LINE, Log, Notice, Reading
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.forecast import Forecast, Forecaster
+from underbudget.device.log import LONGEST_LINE, Log, Notice, Reading
 
 GOOD = "01.01.2026 01:00:00,5,70\n"
 CARD = artifact.load_file(ROOT / "models" / "improved" / "th_b.tflite.zlib")

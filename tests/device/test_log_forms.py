@@ -9,12 +9,12 @@ import pytest
 from helpers import ROOT
 from test_live import HEADER, run
 
-from device import artifact
-from device.errors import UserError
-from device.forecast import Forecast, Forecaster
-from device.log import Log, Notice, Raster, Reading
-from pipeline.data.weather import Weather
-from pipeline.data.weather_csv import read_weather
+from underbudget.data.weather import Weather
+from underbudget.data.weather_csv import read_weather
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.forecast import Forecast, Forecaster
+from underbudget.device.log import Log, Notice, Raster, Reading
 
 NOON = datetime(2026, 6, 1, 12)
 WEATHER = [(round(18.94 + 0.25 * i, 2), 49.5 - 0.5 * i) for i in range(12)]

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from device.runtime import Model, lay_out, try_out
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import Model, lay_out, try_out
 
 
 def converted(function: Any, *shape: int) -> bytes:

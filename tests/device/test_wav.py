@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.errors import UserError
-from device.wav import BLOCK, STREAMED, SUBTYPE, read_mono
+from underbudget.device.errors import UserError
+from underbudget.device.wav import BLOCK, STREAMED, SUBTYPE, read_mono
 
 RATE = 16_000
 NOISE = np.random.default_rng(3).uniform(-1, 0.999, (2000, 3))

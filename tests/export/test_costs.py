@@ -8,9 +8,9 @@ from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.errors import UserError
-from pipeline.export import convert
-from pipeline.export.costs import ALIGNMENT, Costs, costs, greedy_by_size
+from underbudget.device.errors import UserError
+from underbudget.export import convert
+from underbudget.export.costs import ALIGNMENT, Costs, costs, greedy_by_size
 
 
 def published(name: str) -> Costs:

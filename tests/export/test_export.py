@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from device.errors import UserError
-from device.frontend import LogMel, Mfcc, Stft
-from device.runtime import Model
-from pipeline.export import convert, deflate, flatbuffer, quantise
-from pipeline.recipe import Recipe
-from pipeline.train import loop, networks
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import LogMel, Mfcc, Stft
+from underbudget.device.runtime import Model
+from underbudget.export import compress, convert, quantise, slim
+from underbudget.networks import networks
+from underbudget.recipes import Recipe
+from underbudget.training import loop
 
 RECIPES = {
     "th_a": (Recipe("mlp", 0.25, 1e-3, 1, "mse"), (6, 2), (6, 2)),
@@ -56,23 +57,23 @@ def test_slimming_is_bit_equal(models: dict[Any, Any], name: str, quantised: boo
     converted = convert.convert(models[name])
     if quantised:
         converted = quantise.quantise_weights(converted)
-    slimmed = flatbuffer.slim(converted)
+    slimmed = slim.slim(converted)
     x = inputs(models[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
     assert len(slimmed) < len(converted)
-    assert flatbuffer.slim(slimmed) == slimmed
+    assert slim.slim(slimmed) == slimmed
     assert tf.lite.Interpreter(model_content=slimmed) is not None  # TensorFlow's own runtime reads it too
 
 
 @EACH
 def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], name: str) -> None:
-    slimmed = flatbuffer.slim(convert.convert(models[name]))
+    slimmed = slim.slim(convert.convert(models[name]))
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
     used = {tensor.buffer for tensor in model.subgraphs[0].tensors}
     assert used == set(range(len(model.buffers)))
-    parts = flatbuffer.bytes_by_part(slimmed)
+    parts = slim.bytes_by_part(slimmed)
     kernels = sum(w.size for w in models[name].get_weights() if w.ndim > 1)
     assert 4 * kernels <= parts["weights"] <= 4 * models[name].count_params() + 64  # 64: axes and shapes
     assert (parts["scales"], parts["structure"] > 0) == (0, True)
@@ -152,9 +153,9 @@ def test_quantisation_is_off_by_half_a_step_at_most(weights: NDArray[Any]) -> No
 
 def test_compression_is_plain_zlib() -> None:
     content = bytes(range(256)) * 40
-    for compressed in (deflate.zlib_compress(content), deflate.zopfli_compress(content)):
+    for compressed in (compress.zlib_compress(content), compress.zopfli_compress(content)):
         assert zlib.decompress(compressed) == content
-    assert len(deflate.zopfli_compress(content)) <= len(deflate.zlib_compress(content))
+    assert len(compress.zopfli_compress(content)) <= len(compress.zlib_compress(content))
 
 
 @given(
@@ -200,22 +201,22 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     x = inputs(model)
     converted = convert.convert(model)
     quantised = quantise.quantise_weights(converted, on_grid=True)
-    slimmed = flatbuffer.slim(quantised)
-    tight = deflate.lay_out_for_deflate(slimmed)
+    slimmed = slim.slim(quantised)
+    tight = compress.lay_out_for_deflate(slimmed)
     expected = Model(converted, name).predict(x)
     np.testing.assert_allclose(expected, model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(Model(quantised, name).predict(x), expected)
     np.testing.assert_array_equal(Model(tight, name).predict(x).ravel(), expected.ravel())
-    assert len(deflate.zopfli_compress(tight)) < len(deflate.zopfli_compress(slimmed))
+    assert len(compress.zopfli_compress(tight)) < len(compress.zopfli_compress(slimmed))
     kinds = {t.type for t in unpack(tight).subgraphs[0].tensors if unpack(tight).buffers[t.buffer].data is not None}
     assert schema.TensorType.INT8 in kinds
-    assert deflate.lay_out_for_deflate(tight) == tight
+    assert compress.lay_out_for_deflate(tight) == tight
 
 
 def test_a_linear_forecaster_is_one_operator() -> None:
     model = networks.build(Recipe("linear", 1, 0, 0, "mae"), (6, 2), (6, 2))
-    tight = deflate.lay_out_for_deflate(flatbuffer.slim(convert.convert(model)))
+    tight = compress.lay_out_for_deflate(slim.slim(convert.convert(model)))
     (op,) = unpack(tight).subgraphs[0].operators
-    assert flatbuffer.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
+    assert slim.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
     x = inputs(model)
     np.testing.assert_allclose(Model(tight, "x").predict(x), model.predict(x, verbose=0).reshape(-1, 12), atol=1e-5)

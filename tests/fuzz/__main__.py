@@ -11,15 +11,14 @@ from pathlib import Path
 
 from helpers import ROOT
 
-import device.forecast
-import device.listen
-from device.cli import add_number, parser
 from fuzz.cases import make_case, write_good
 from fuzz.child import SECONDS, finding, run_script
-from pipeline import files
-from pipeline.data import kept, synthetic, weather_csv
+from underbudget import files
+from underbudget.data import array_cache, synthetic, weather_csv
+from underbudget.device import forecast, listen
+from underbudget.device.command_line import add_number, parser
 
-assert device.forecast and device.listen and weather_csv  # for the children, which need not import them then
+assert forecast and listen and weather_csv  # for the children, which need not import them then
 FINDINGS = ROOT / "tests" / "fuzz" / "findings"
 EXAMPLES = """\
   make fuzz MINUTES=30 SEED=7
@@ -79,8 +78,8 @@ def _use_synthetic_data(folder: Path) -> None:
     """Have all scripts keep their data in `folder`, where there are few and synthetic ones."""
     files.DATA = folder
     origin = {"path": None, "own": False}
-    kept.save(synthetic.make_weather(2000), folder / "synthetic" / "weather.npz", origin)
-    kept.save(synthetic.make_speech(20), folder / "synthetic" / "speech.npz", origin)
+    array_cache.save(synthetic.make_weather(2000), folder / "synthetic" / "weather.npz", origin)
+    array_cache.save(synthetic.make_speech(20), folder / "synthetic" / "speech.npz", origin)
 
 
 if __name__ == "__main__":

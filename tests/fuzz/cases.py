@@ -18,7 +18,7 @@ import numpy as np
 from helpers import ROOT, wav_bytes
 
 from fuzz.mutate import damage, damage_json, damage_text
-from pipeline.data.speech import LABELS
+from underbudget.data.speech import LABELS
 
 MODELS = sorted((ROOT / "models").glob("*/*.tflite.zlib"))
 PUBLISHED = [path for path in MODELS if path.parent.name in ("report", "improved", "smallest")]

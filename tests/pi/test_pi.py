@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.measure import emulator
+from underbudget.beyond import emulator
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("th_b", "kws_b")

@@ -12,7 +12,7 @@ import sys
 import pytest
 from helpers import ROOT
 
-from pipeline import files
+from underbudget import files
 
 PROOF = ROOT / "tests" / "proof"
 SUMS = json.loads((PROOF / "sums.json").read_text(encoding="utf-8"))

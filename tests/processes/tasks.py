@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from device.errors import UserError
+from underbudget.device.errors import UserError
 
 
 def square(number: int) -> int:
@@ -23,7 +23,7 @@ def process() -> int:
 
 
 def where() -> str:
-    from pipeline import files
+    from underbudget import files
 
     return files.__file__
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from helpers import ROOT
 
-from device.errors import UserError
-from pipeline import processes
-from pipeline.processes import open_workers
 from processes import tasks
+from underbudget import processes
+from underbudget.device.errors import UserError
+from underbudget.processes import open_workers
 
 pytest.importorskip("ray", reason="Ray is not installed: python3 scripts/00_setup.py --search")
 
@@ -58,7 +58,7 @@ def test_a_machine_that_is_lost_costs_nothing(cluster: Any, tmp_path: Path, capf
         found = {done.key: done for done in workers.run(lambda: next(waiting, None))}
     assert sorted(found) == [*"012345", "where"]
     assert [done.error for done in found.values()] == [None] * 7
-    assert found["where"].value.endswith("/scripts/pipeline/files.py")
+    assert found["where"].value.endswith("/scripts/underbudget/files.py")
     assert not found["where"].value.startswith(str(ROOT))  # the code was sent, and nothing else of this folder
     assert len(begun()) > 6  # begun on the machine that was lost, and again on the other
     assert capfd.readouterr() == ("", "")  # nothing of what Ray has to say

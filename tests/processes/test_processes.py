@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from helpers import ROOT, clean_environment
 
-from device.errors import UserError
-from pipeline.processes import Done, Task, Workers, open_workers
 from processes import tasks
+from underbudget.device.errors import UserError
+from underbudget.processes import Done, Task, Workers, open_workers
 
 NO_RAY = "Ray is not installed: python3 scripts/00_setup.py --search"
 
@@ -96,7 +96,7 @@ def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signa
     code = (  # which does not ignore SIGINT, as a job in the background does
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
-        "from pathlib import Path; from processes import tasks; from pipeline.processes import open_workers\n"
+        "from pathlib import Path; from processes import tasks; from underbudget.processes import open_workers\n"
         "from device.cli import run\n"
         f"waiting = iter([('a', tasks.note, Path({str(tmp_path / 'a')!r}), Path({str(tmp_path / 'never')!r}))])\n"
         "def main():\n"

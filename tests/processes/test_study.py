@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from helpers import SYNTHETIC, clean_environment
 
-from device.errors import UserError
-from pipeline import store
-from pipeline.data import kept, synthetic
-from pipeline.data.sources import Sources
-from pipeline.store import ResultStore
-from pipeline.study import runs
-from pipeline.versions.catalogue import VERSIONS
+from underbudget import store
+from underbudget.data import array_cache, synthetic
+from underbudget.data.sources import Sources
+from underbudget.device.errors import UserError
+from underbudget.reproduction import run_studies
+from underbudget.store import ResultStore
+from underbudget.versions.catalogue import VERSIONS
 
 STUDY = ("14_seeds.py", "improved", "--versions", "th_b", "--seeds", "3")
 
@@ -60,16 +60,18 @@ def test_a_study_killed_and_resumed_on_many_gives_the_same_bytes_as_one_by_one(p
 def test_a_run_that_fails_is_told_and_the_others_are_kept(
     data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept.save(synthetic.make_weather(8000), data_folder / "synthetic" / "weather.npz", {"path": None, "own": False})
+    array_cache.save(
+        synthetic.make_weather(8000), data_folder / "synthetic" / "weather.npz", {"path": None, "own": False}
+    )
     there = ResultStore(tmp_path / "models", tmp_path / "results")
     monkeypatch.setattr(store, "SYNTHETIC", there)
-    monkeypatch.setattr(runs, "SYNTHETIC", there)
+    monkeypatch.setattr(run_studies, "SYNTHETIC", there)
     good = VERSIONS["th_b"]
     bad = replace(good, name="bad", recipes={"improved": replace(good.recipes["improved"], architecture="nonsense")})
-    (path,), failed = runs.run("some", (bad, good), "improved", [1], Sources(data="synthetic"), jobs=1)
+    (path,), failed = run_studies.run("some", (bad, good), "improved", [1], Sources(data="synthetic"), jobs=1)
     assert [json.loads(line)["version"] for line in path.read_text().splitlines()] == ["th_b"]
     (line,) = failed
     assert line.startswith("some: bad, seed 1: ")
     with pytest.raises(UserError, match=r"^1 of the runs failed, the others are kept: some: bad, seed 1: "):
-        runs.report_failures(failed)
-    runs.report_failures([])
+        run_studies.report_failures(failed)
+    run_studies.report_failures([])

@@ -5,8 +5,9 @@ proved to change none: by `make check`, which compares these sums with sums.json
 written anew with `.venv/bin/python tests/proof/kinds.py > tests/proof/sums.json`.
 """
 
-from pipeline import files  # first: it says how numpy computes
+from underbudget.determinism import deterministic
 
+deterministic()
 # isort: split
 import hashlib
 import json
@@ -20,14 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.frontend import FrontEnd, LogMel, Mfcc, Stft, extractor
-from pipeline.data.identity import SPLITS, Identity
-from pipeline.data.other_sounds import from_sounds
-from pipeline.data.speech import LABELS, Speech, by_speaker, split_clips
-from pipeline.data.synthetic import make_weather
-from pipeline.data.weather import Weather
-from pipeline.recipe import Pruning, RateDistortion, Recipe
-from pipeline.versions.catalogue import VERSIONS
+from underbudget import files
+from underbudget.data.identity import SPLITS, Identity
+from underbudget.data.other_sounds import from_sounds
+from underbudget.data.speech import LABELS, Speech, by_speaker, split_clips
+from underbudget.data.synthetic import make_weather
+from underbudget.data.weather import Weather
+from underbudget.device.frontend import FrontEnd, LogMel, Mfcc, Stft, extractor
+from underbudget.recipes import Pruning, RateDistortion, Recipe
+from underbudget.versions.catalogue import VERSIONS
 
 CLIPS, TRAINING_CLIPS = 60, 36
 ROWS, TRAINING_WINDOWS = 3015, 2088  # windows of the train split, with the gap in it
@@ -84,9 +86,9 @@ def features(front_end: FrontEnd) -> str:
 
 def model(recipe: Recipe, other: bool = False) -> str:
     """Train a model by a recipe, shrink it as the recipe says, and return the sum of the file."""
-    from pipeline import build
-    from pipeline.train.forecasting import NO_SCALING, Forecasting
-    from pipeline.train.spotting import Spotting
+    from underbudget import build
+    from underbudget.training.forecasting import NO_SCALING, Forecasting
+    from underbudget.training.spotting import Spotting
 
     task: Forecasting | Spotting
     if recipe.front_end is None:

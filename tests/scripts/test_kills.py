@@ -111,7 +111,8 @@ def test_a_killed_script_leaves_nothing_half_written_and_resumes(
 
 def test_the_leftover_of_a_killed_write_is_removed_by_the_next(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; sys.path.insert(0, 'scripts'); from pathlib import Path; from pipeline import files\n"
+        "import os, signal, sys; sys.path.insert(0, 'scripts')\n"
+        "from pathlib import Path; from underbudget import files\n"
         f"with files.atomic_write(Path({str(tmp_path / 'card.json')!r})) as partial:\n"
         "    partial.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -122,7 +123,7 @@ def test_the_leftover_of_a_killed_write_is_removed_by_the_next(tmp_path: Path) -
     kept = tmp_path / ".card.json.backup"  # of nobody here
     for path in (mine, kept):
         path.write_text("other")
-    from pipeline import files
+    from underbudget import files
 
     files.write_text(tmp_path / "card.json", "whole")
     assert {p.name for p in tmp_path.iterdir()} == {"card.json", mine.name, kept.name}

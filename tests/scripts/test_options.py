@@ -13,9 +13,9 @@ from helpers import ROOT, clean_environment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.cli import number_in
-from pipeline import cli
-from pipeline.data.sources import Sources
+from underbudget import cli
+from underbudget.data.sources import Sources
+from underbudget.device.command_line import number_in
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
@@ -42,7 +42,7 @@ def test_numbers_are_finite_and_within_their_range(text: str) -> None:
 
 
 def test_no_option_takes_a_number_without_a_range() -> None:
-    for path in [*SCRIPTS, *(ROOT / "scripts" / "pipeline").rglob("*.py"), *(ROOT / "scripts" / "device").glob("*.py")]:
+    for path in [*SCRIPTS, *(ROOT / "scripts" / "underbudget").rglob("*.py")]:
         if path.name != "cli.py":
             assert not re.search(r"\btype=(int|float)\b", path.read_text()), path
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from helpers import ROOT, clean_environment, wav_bytes
 
-import device
-import pipeline
+from underbudget.determinism import PACKAGES
+from underbudget.device import start as start_module
 
 SCRIPTS = sorted((ROOT / "scripts").glob("[0-9]*.py"))[1:]  # 00_setup is for any Python anyway
+CHECKED_FIRST = ("__init__.py", "determinism.py", "device/__init__.py", "device/start.py", "device/errors.py")
 
 
 def start(python: str, *arguments: str, cwd: Path = ROOT) -> str:
@@ -45,7 +46,7 @@ def test_an_old_python(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*SCRIPTS, *(ROOT / "scripts" / name / "__init__.py" for name in ("device", "pipeline"))], ids=str
+    "path", [*SCRIPTS, *(ROOT / "scripts" / "underbudget" / name for name in CHECKED_FIRST)], ids=str
 )
 def test_python_3_7_can_read_it_and_the_check_comes_before_any_package(path: Path) -> None:
     tree = ast.parse(path.read_bytes(), feature_version=(3, 7))
@@ -53,9 +54,11 @@ def test_python_3_7_can_read_it_and_the_check_comes_before_any_package(path: Pat
     names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
     tops = [str(name).partition(".")[0] for name in names]
     others = [top for top in tops if top not in sys.stdlib_module_names]
-    assert others[:1] in ([], ["device"], ["pipeline"])
-    if "pipeline" in others:  # which says how numpy computes
-        assert "numpy" not in others[: others.index("pipeline")]
+    assert set(others[:1]) <= {"underbudget"}
+    if path.parent == ROOT / "scripts" and path.name != "00_setup.py":  # which starts before it imports anything else
+        first = next(node for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+        assert ast.unparse(first) in ("deterministic()", "prepare()")
+        assert len([node for node in imports if node.lineno < first.lineno]) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,18 +75,21 @@ def test_which_python_is_needed(
     monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], package: str, said: str | None
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
-    device.require(package)  # not in a program of ours
+    start_module.require(package)  # not in a program of ours
     monkeypatch.setattr(sys.modules["__main__"], "__file__", str(SCRIPTS[0]), raising=False)
     if said is None:
-        device.require(package)
+        start_module.require(package)
     else:
         with pytest.raises(SystemExit, match=f"^error: {re.escape(said)}"):
-            device.require(package)
+            start_module.require(package)
 
 
 def test_where_only_what_a_pi_needs_was_copied(tmp_path: Path) -> None:
     folder = tmp_path / "my pi"
-    shutil.copytree(ROOT / "scripts" / "device", folder / "scripts" / "device")
+    for name in ("__init__.py", "device"):
+        copy = shutil.copytree if name == "device" else shutil.copyfile
+        (folder / "scripts" / "underbudget").mkdir(parents=True, exist_ok=True)
+        copy(ROOT / "scripts" / "underbudget" / name, folder / "scripts" / "underbudget" / name)
     shutil.copy(ROOT / "scripts" / "11_forecast.py", folder / "scripts")
     said = start(sys.executable, "-S", "scripts/11_forecast.py", "a log.csv", cwd=folder)
     install = "python3 -m venv .venv && .venv/bin/pip install -r requirements-pi.txt"
@@ -95,12 +101,12 @@ def test_where_only_what_a_pi_needs_was_copied(tmp_path: Path) -> None:
 def test_the_packages_that_are_looked_for_are_those_that_are_installed() -> None:
     wanted = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
     device_side = {"numpy", "ai-edge-litert"}
-    assert {name.replace("-", "_") for name in wanted - device_side} == set(pipeline.PACKAGES)
+    assert {name.replace("-", "_") for name in wanted - device_side} == set(PACKAGES)
 
 
 def test_the_same_pythons_everywhere() -> None:
     setup = (ROOT / "scripts" / "00_setup.py").read_text()
-    assert f"OLDEST, NEWEST = {device.OLDEST}, {device.NEWEST}" in setup
+    assert f"OLDEST, NEWEST = {start_module.OLDEST}, {start_module.NEWEST}" in setup
     assert "Python 3.10 to 3.13" in (ROOT / "requirements-pi.txt").read_text()
 
 

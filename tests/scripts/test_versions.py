@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, SYNTHETIC, Run, clean_environment
 
-from device import artifact
-from device.artifact import FORECASTING, SPOTTING
-from device.errors import UserError
-from pipeline import files
-from pipeline.metrics import METRICS, Limit, all_met
-from pipeline.version_script import published_seed
-from pipeline.versions.catalogue import RECIPES, VERSIONS
+from underbudget import files
+from underbudget.device import artifact
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.device.errors import UserError
+from underbudget.metrics import METRICS, Limit, all_met
+from underbudget.version_script import published_seed
+from underbudget.versions.catalogue import RECIPES, VERSIONS
 
 SCRIPTS = {path.stem[3:]: path.name for path in sorted((ROOT / "scripts").glob("0[3-7]_*.py"))}
 
@@ -142,21 +142,21 @@ def test_a_sixth_version_a_network_and_a_study_are_in_table_and_page(project: Pa
     shutil.copytree(project, root, ignore=shutil.ignore_patterns("synthetic"))
     shutil.copytree(project / "data" / "synthetic", root / "data" / "synthetic")
     shutil.copyfile(ROOT / "Makefile", root / "Makefile")
-    scripts, pipeline = root / "scripts", root / "scripts" / "pipeline"
-    shutil.copyfile(pipeline / "versions" / "th_b.py", pipeline / "versions" / "th_c.py")
-    edit(pipeline / "versions" / "th_c.py", '"th_b"', '"th_c"')
-    edit(pipeline / "versions" / "th_c.py", 'architecture="cnn"', 'architecture="one_layer"')
+    scripts, package = root / "scripts", root / "scripts" / "underbudget"
+    shutil.copyfile(package / "versions" / "th_b.py", package / "versions" / "th_c.py")
+    edit(package / "versions" / "th_c.py", '"th_b"', '"th_c"')
+    edit(package / "versions" / "th_c.py", 'architecture="cnn"', 'architecture="one_layer"')
     shutil.copyfile(scripts / SCRIPTS["th_b"], scripts / "21_th_c.py")
     edit(scripts / "21_th_c.py", "th_b", "th_c")
     edit(
-        pipeline / "train" / "networks.py",
+        package / "networks" / "networks.py",
         "_PLAIN = {",
         "def _one_layer(recipe: Recipe, output_shape: tuple[int, ...]) -> Layers:\n"
         "    return [L.Flatten(), L.Dense(int(40 * recipe.width), 'relu'), *_forecast(output_shape)]\n\n\n"
         "_PLAIN = {'one_layer': _one_layer, ",
     )
     edit(
-        pipeline / "study" / "studies.py",
+        package / "reproduction" / "studies.py",
         "STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {",
         "WIDE = replace(VERSIONS['th_c'].recipes['report'], width=2)\n"
         "STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {\n"

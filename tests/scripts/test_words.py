@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers import Run, wav_bytes
 
-from device import artifact
-from pipeline.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
+from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
+from underbudget.device import artifact
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,0 @@
-"""Time and count what models take, here, on a Raspberry Pi, and on an emulated one."""

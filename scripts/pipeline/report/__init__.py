@@ -1,1 +1,0 @@
-"""Tables, charts, the page and the README, from the results."""

@@ -1,1 +1,0 @@
-"""Several seeds of several versions, and what they say of the report's claims."""

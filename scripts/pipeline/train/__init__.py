@@ -1,1 +1,0 @@
-"""Networks, the training loop, and the two tasks."""

@@ -1,0 +1,1 @@
+"""Small models under hard budgets: data, training, shrinking, evaluation, measuring."""

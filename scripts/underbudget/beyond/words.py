@@ -1,0 +1,104 @@
+"""From a user's own recordings to a spotter that listens for them."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from underbudget import files
+from underbudget.beyond.listening.measure import measure, name_thresholds
+from underbudget.beyond.listening.scores import CLEAN
+from underbudget.build import build
+from underbudget.data.sources import Sources, load_other_sounds, load_speech
+from underbudget.device.artifact import SPOTTING, read_card
+from underbudget.device.frontend import Mfcc
+from underbudget.recipes import QAT, Augmentation, Recipe, Version
+from underbudget.store import store_of
+
+NAME = "words"
+SAMPLES = 200_000  # augmented clips to train on: more take minutes, and memory
+STEPS = 2000  # of training, about: so few clips are seen often
+MOST_EPOCHS, LEAST_EPOCHS = 150, 30
+MOST_COPIES, LEAST_COPIES = 24, 4
+
+
+def train_words(sources: Sources, seed: int) -> str:
+    """Train a spotter of the words in `sources`, measure its listener, and return what to tell the user.
+
+    Raises:
+        UserError: bad recordings, or none.
+    """
+    speech = load_speech(sources)
+    made_with = f"make words SPEECH={shlex.quote(str(sources.speech))} SEED={seed}"
+    card_path = build(words_version(len(speech.labels("train"))), NAME, seed, sources, made_with)
+    model = card_path.with_name(f"{NAME}.tflite.zlib")
+    entry = measure(model, speech, load_other_sounds(sources))
+    name_thresholds(model, entry, "make words")
+    files.write_json(store_of(speech.identity).results / "words.json", entry)
+    return "\n".join([*_lines(card_path), *_listener_lines(entry), _how_to_listen(model)])
+
+
+def words_version(clips: int) -> Version:
+    """Return the version for a number of training clips: fewer copies and epochs the more there are."""
+    other = 0.5  # few clips of words: other sounds are had for nothing
+    samples = round(clips / (1 - other))
+    batch = 64
+    recipe = Recipe(
+        architecture="ds_tc_resnet",
+        width=0.625,  # 40 filters
+        blocks=(2, 2, 2),  # without a stem, whose training takes XLA some two minutes to compile
+        front_end=Mfcc(high=7600, coefficients=16, lifter=30),
+        learning_rate=6e-3,
+        epochs=_between(LEAST_EPOCHS, STEPS * batch // samples, MOST_EPOCHS),
+        loss="cross_entropy",
+        batch_size=batch,
+        schedule="cosine",
+        label_smoothing=0.1,
+        augmentation=Augmentation(
+            copies=_between(LEAST_COPIES, SAMPLES // samples, MOST_COPIES), mixup=0.2, shift_s=0.2
+        ),
+        other=other,
+        qat=QAT(step=0.5, epochs=_between(LEAST_EPOCHS // 5, STEPS * batch // samples // 5, MOST_EPOCHS // 5)),
+        quantise=True,
+        deflate_layout=True,
+    )
+    return Version(NAME, SPOTTING, (), {NAME: recipe})
+
+
+def _between(least: int, value: int, most: int) -> int:
+    return min(max(least, value), most)
+
+
+def _lines(card_path: Path) -> list[str]:
+    card = read_card(card_path)
+    content = card.content
+    test: dict[str, Any] = content["test"]
+    low, high = test["accuracy_pct_95"]
+    return [
+        f"{', '.join(card.words)}: {content['file']['compressed_bytes']:,} bytes; card:"
+        f" {card_path.relative_to(files.ROOT)}",
+        f"  trained on {content['made_from']['data']['description']}; split {content['made_from']['data']['split']}",
+        f"  other sounds: {content['made_from']['other_sounds']['description']}",
+        f"  {test['correct']:,} of {test['clips']:,} test clips right: {test['accuracy_pct']:.1f} %"
+        f" (95 %: {low:.1f} to {high:.1f})",
+    ]
+
+
+def _listener_lines(entry: dict[str, Any]) -> list[str]:
+    """Say what the listener does on clean test sounds at the middle sensitivity; kinds without sounds are left out."""
+    found = entry["test"]["middle"][CLEAN]
+    lines = [f"  the listener on test sounds, at its middle sensitivity (threshold {entry['thresholds']['middle']:g}):"]
+    for kind, what in (("words", "words heard"), ("others", "clips of other words accepted")):
+        if share := found[kind]:
+            count, total = (share["heard"], share["said"]) if kind == "words" else (share["accepted"], share["clips"])
+            low, high = share["pct_95"]
+            lines.append(f"    {count:,} of {total:,} {what}: {share['pct']:.1f} % (95 %: {low:.1f} to {high:.1f})")
+    for kind in ("speech", "noise"):
+        if rate := found[kind]:
+            low, high = rate["per_hour_95"]
+            per_hour = f"{rate['per_hour']:.1f} an hour (95 %: {low:.1f} to {high:.1f})"
+            lines.append(f"    {rate['triggers']:,} triggers in {rate['hours']:.2f} h of {kind}: {per_hour}")
+    return lines
+
+
+def _how_to_listen(model: Path) -> str:
+    return f"listen with: .venv/bin/python scripts/10_listen.py --model {model.relative_to(files.ROOT)}"

@@ -1,0 +1,280 @@
+"""Build one model from data to card: train, convert, check, slim, compress, evaluate."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget import files
+from underbudget.data.identity import Identity
+from underbudget.data.sources import DataSets, Sources, load_data
+from underbudget.determinism import import_tensorflow
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import Model
+from underbudget.metrics import KB
+from underbudget.progress import progress_bar
+from underbudget.recipes import ARITHMETIC, Recipe, Version
+from underbudget.store import store_of
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to date must not wait for it
+    import tf_keras as keras
+
+    from underbudget.training.task import Task
+
+TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained model as files, checked on validation data.
+
+    Attributes:
+        compressed: the file that is published.
+        converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
+        sparsity: share of the weights that are 0.
+        checks: "validation", its metrics; "parity", how it compares with the Keras model.
+    """
+
+    compressed: bytes
+    converted: bytes
+    slimmed: bytes
+    sparsity: float
+    checks: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to be built, all but its data.
+
+    Attributes:
+        made_from: what decides its bytes; a model of the same is up to date.
+        made_with: the command that builds it again.
+        folder: where it goes.
+    """
+
+    version: Version
+    recipe_name: str
+    seed: int
+    made_from: dict[str, Any]
+    made_with: str
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.version.recipes[self.recipe_name]
+
+    @property
+    def card_path(self) -> Path:
+        return self.folder / f"{self.version.name}.json"
+
+    def is_up_to_date(self) -> bool:
+        """Tell whether the model is there, made from the same."""
+        try:
+            card, _ = artifact.load(self.folder, self.version.name)
+            return bool(card.content["made_from"] == self.made_from)
+        except (UserError, KeyError):
+            return False
+
+    def __str__(self) -> str:
+        description = self.made_from["data"]["description"]
+        return f"{self.version.name}: recipe {self.recipe_name!r}, seed {self.seed}, {description}"
+
+
+def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_with: str) -> Path:
+    """Build `version` by one of its recipes unless it is up to date; return the path of its card.
+
+    The model goes to models/local/RECIPE; to models/own/RECIPE if it is made from the user's own data, and to
+    models/synthetic/RECIPE if its data are synthetic.
+
+    Args:
+        made_with: the command that builds it again, for the card.
+
+    Raises:
+        UserError: bad data, or a TFLite file that does not do what the Keras model does.
+    """
+    # loaded once: what is trained on is what the card says, whatever another run puts in its place meanwhile
+    loaded = [load_data(version.task, version.recipes[recipe_name], sources)]
+    ordered = plan(version, recipe_name, seed, loaded[0], made_with)
+    if ordered.is_up_to_date():
+        print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
+    else:
+        print(ordered, flush=True)
+        # handed over: the samples are not held while a model is trained on their features
+        write(ordered, *produce(ordered, loaded.pop))
+    return ordered.card_path
+
+
+def plan(
+    version: Version, recipe_name: str, seed: int, data: DataSets, made_with: str, study: str | None = None
+) -> Plan:
+    """Say what a model would be made from, and where it goes.
+
+    Args:
+        study: the run belongs to this study and goes to models/local/STUDY/seed-N (or models/own/… and so on).
+    """
+    made_from = {
+        "recipe_name": recipe_name,
+        "recipe": version.recipes[recipe_name].to_dict(),
+        "constraints": [asdict(c) for c in version.limits],
+        "seed": seed,
+        "data": asdict(data.identity),
+        **({"other_sounds": asdict(data.other.identity)} if data.other else {}),
+        "tools": {name: installed(name) for name in TOOLS},
+        "arithmetic": ARITHMETIC[version.task],
+    }
+    folder = store_of(*data.identities).models / (f"{study}/seed-{seed}" if study else recipe_name)
+    return Plan(version, recipe_name, seed, made_from, made_with, folder)
+
+
+def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[str, Any]]:
+    """Make a model and test it; return its file and its card. Nothing is written.
+
+    Raises:
+        UserError: bad data, or a TFLite file that does not do what the Keras model does.
+    """
+    started = time.monotonic()
+    import_tensorflow()
+    from underbudget.export.compress import zlib_compress
+    from underbudget.export.costs import costs
+    from underbudget.export.slim import bytes_by_part
+    from underbudget.training.task import prepare
+
+    version = ordered.version
+    data = prepare(ordered.recipe, load())
+    made = make(ordered.recipe, data, ordered.seed, version.name)
+    metrics = evaluate(version.name, artifact.decode_model(made.compressed, version.name), data)
+    return made.compressed, {
+        "format": artifact.CARD_FORMAT,
+        "name": version.name,
+        "task": version.task,
+        **data.card(),
+        "file": {
+            "sha256": hashlib.sha256(made.compressed).hexdigest(),
+            "compressed_bytes": len(made.compressed),
+            "slimmed_bytes": len(made.slimmed),
+            "converted_bytes": len(made.converted),
+            "converted_compressed_bytes": len(zlib_compress(made.converted)),
+            "converted_parts_bytes": bytes_by_part(made.converted),
+            "slimmed_parts_bytes": bytes_by_part(made.slimmed),
+        },
+        "costs": asdict(costs(made.slimmed)),
+        "sparsity": made.sparsity,
+        "test": metrics,
+        "results": judge(version, metrics, len(made.compressed), data.identity),
+        **made.checks,
+        "made_from": ordered.made_from,
+        "made_with": ordered.made_with,
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mib": _peak_memory_mib(),
+    }
+
+
+def _peak_memory_mib() -> int:
+    """Return the peak memory of this process. (getrusage would count what its parent held when it started this one.)"""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def write(ordered: Plan, compressed: bytes, card: dict[str, Any]) -> None:
+    """Write a model and its card, the card last."""
+    with files.atomic_write(ordered.folder / f"{ordered.version.name}.tflite.zlib") as partial:
+        partial.write_bytes(compressed)
+    files.write_json(ordered.card_path, {**card, "commit": _commit()})
+
+
+def _commit() -> str | None:
+    """Return the commit of this checkout, with "+changes" if its scripts have been changed since; None outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(files.ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "--", "scripts") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
+    """Train a model, export it and check it on validation data; the test split is not looked at.
+
+    Args:
+        name: for messages.
+
+    Raises:
+        UserError: the TFLite file does not do what the Keras model does.
+    """
+    from underbudget.export.compress import zlib_compress, zopfli_compress
+    from underbudget.training import loop
+
+    loop.seed_everything(seed)
+    model = data.train(recipe, seed)
+    converted, slimmed, checks = _export(name, model, recipe, data)
+    compressed = zopfli_compress(slimmed) if recipe.deflate_layout else zlib_compress(slimmed)
+    return Made(compressed, converted, slimmed, round(loop.sparsity_of(model.get_weights()), 4), checks)
+
+
+def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) -> list[dict[str, Any]]:
+    """Return each limit with its value and whether it is met.
+
+    Latency is not known here (see results/latency). On synthetic data no limit is met or missed.
+    """
+    values = {**metrics, "size_kb": round(size / KB, 4)}
+    judged: list[dict[str, Any]] = []
+    for limit in version.limits:
+        value = values.get(limit.metric)
+        met = None if value is None or data.synthetic else limit.met_by(value)
+        judged.append({**asdict(limit), "value": value, "met": met})
+    return judged
+
+
+def _export(name: str, model: "keras.Model", recipe: Recipe, task: "Task") -> tuple[bytes, bytes, dict[str, Any]]:
+    """Return the TFLite file as converted and as slimmed, its validation metrics, and how it compares with Keras."""
+    from underbudget.export import compress, convert, quantise, slim
+
+    converted = convert.convert(model)
+    if recipe.quantise:
+        converted = quantise.quantise_weights(converted, on_grid=recipe.qat is not None)
+    slimmed = slim.slim(converted)
+    if recipe.deflate_layout:
+        slimmed = compress.lay_out_for_deflate(slimmed)
+    inputs = task.inputs("validation")
+    outputs = Model(converted, name).predict(inputs)
+    if not np.array_equal(outputs.ravel(), Model(slimmed, name).predict(inputs).ravel()):
+        raise UserError(f"{name}: slimming changed the model's outputs: report this as a bug")
+    reference = model.predict(inputs, batch_size=1024, verbose=0)
+    what, distance, allowed = task.parity(reference, outputs, recipe.quantise and not recipe.qat)
+    if not distance <= allowed:
+        raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
+    parity = {"what": what, "value": round(distance, 6), "allowed": allowed}
+    return converted, slimmed, {"validation": task.metrics(outputs, "validation"), "parity": parity}
+
+
+def evaluate(name: str, content: bytes, task: "Task") -> dict[str, Any]:
+    """Compute the figures of a TFLite file on the task's test split, through the TFLite runtime.
+
+    Raises:
+        UserError: the file does not fit the task.
+    """
+    return task.metrics(outputs_on_test(name, content, task), "test")
+
+
+def outputs_on_test(name: str, content: bytes, task: "Task") -> NDArray[np.float32]:
+    """Compute the outputs [n, *output_shape] of a TFLite file for the task's test split.
+
+    Raises:
+        UserError: the file does not fit the task.
+    """
+    inputs = task.inputs("test")
+    with progress_bar(None, f"testing {name}", "inputs", len(inputs)) as progress:
+        return Model(content, name).predict(inputs, progress.update)

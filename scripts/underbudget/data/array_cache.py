@@ -1,0 +1,95 @@
+"""Data sets kept as arrays under data/, each with a stamp of the source that it came from."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from underbudget import files
+from underbudget.data.identity import Identity
+from underbudget.data.other_sounds import OtherSounds
+from underbudget.data.speech import Speech
+from underbudget.data.weather import Weather
+from underbudget.device.errors import UserError
+
+DataSet = TypeVar("DataSet", Weather, Speech, OtherSounds)
+
+
+def kept_path(kind: type[DataSet], folder: str) -> Path:
+    """Return where the arrays of a data set are kept: OtherSounds in data/FOLDER/other_sounds.npz."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+    return files.DATA / folder / f"{name}.npz"
+
+
+def stamp(path: Path | None, own: bool) -> dict[str, Any]:
+    """Identify a source as make does: by path, size and time of change (of a folder: of all that is in it)."""
+    if path is None:
+        return {"path": None, "own": own}
+    # folders too: their time is all that changes when a file is renamed
+    parts = [p.stat() for p in ([path] if path.is_file() else [path, *path.rglob("*")]) if p.exists()]
+    newest = max((p.st_mtime_ns for p in parts), default=0)
+    return {
+        "path": str(path.resolve()),
+        "own": own,
+        "size": [len(parts), sum(p.st_size for p in parts)],
+        "time": newest,
+    }
+
+
+def read_origin(path: Path) -> dict[str, Any] | None:
+    """Return the stamp of what is kept in `path`, if anything is."""
+    if not path.exists():
+        return None
+    with _open(path) as arrays:
+        origin: dict[str, Any] = json.loads(str(arrays["origin"]))
+        return origin
+
+
+def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, Any]) -> None:
+    """Keep a data set as arrays in `path`, with the stamp of the source that it came from."""
+    content = {f.name: getattr(value, f.name) for f in fields(value)}
+    content["identity"] = json.dumps(asdict(value.identity))
+    with files.atomic_write(path) as partial, partial.open("wb") as out:
+        np.savez(out, origin=json.dumps(origin), **content)
+
+
+def load(kind: type[DataSet], path: Path) -> DataSet:
+    """Load a data set that `save` has kept.
+
+    Raises:
+        UserError: damaged.
+    """
+    with _open(path) as arrays:
+        return _content(kind, arrays)
+
+
+def load_if(kind: type[DataSet], path: Path, fits: Callable[[dict[str, Any]], bool]) -> DataSet | None:
+    """Load a data set if it is kept and the stamp of its source fits.
+
+    Stamp and arrays are of one file, though another run may put a new one in its place meanwhile.
+
+    Raises:
+        UserError: damaged.
+    """
+    if not path.exists():
+        return None
+    with _open(path) as arrays:
+        return _content(kind, arrays) if fits(json.loads(str(arrays["origin"]))) else None
+
+
+def _content(kind: type[DataSet], arrays: Any) -> DataSet:
+    # speech that was kept before there were other words has no field of them
+    content = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays}
+    content["identity"] = Identity(**json.loads(str(content["identity"])))
+    return kind(**content)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{path}: damaged: remove it and run again") from None

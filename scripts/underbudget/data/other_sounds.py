@@ -1,0 +1,296 @@
+"""What a keyword spotter must not take for a word: other speech, other words, noise, as recordings of any length."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget.data.archive import LARGEST_RECORDING, recordings
+from underbudget.data.download import DownloadableFile
+from underbudget.data.identity import SPLITS, Identity, digest_arrays
+from underbudget.data.recording import decode
+from underbudget.data.speech import LABELS, OTHER, split_clips
+from underbudget.device.audio import RATE, to_int16
+from underbudget.device.errors import UserError
+from underbudget.progress import progress_bar
+
+KINDS = ("speech", "words", "noise")
+NOISE_FOLDER = "_background_noise_"  # of Speech Commands
+ROOMS = "rooms"  # impulse responses, which are no sound to listen to
+MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
+LONGEST = 3600.0  # seconds, of one recording
+SHORT = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
+MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
+DEEPEST = 20  # folders that a recording lies in; the outermost of more do not count
+SHARE = 5  # one in so many recordings is for validation
+
+COLLECTED = DownloadableFile("other_sounds.tar", (), ("other_sounds.tar",))  # only a mirror has it
+COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it beside its name
+    "other_sounds.tar": ("def580ad333131daa7f17e087062f98c07c0e49f86ceacb84e5304e991facf2d", ""),
+    "other_sounds_2.tar": (
+        "f7cd6aa9ccdbd9ef1e3e6433cbd549a3fe25da210ad358ecdccd481b34b87f71",
+        " (short words such as bed, cat and happy; read sentences; noise of kitchens and households)",
+    ),
+}
+MANIFEST = "manifest.csv"  # of a collection: its columns `file` and `transcript` tell what is said in a recording
+SPEECH_COMMANDS = "speech_commands_v0.02"  # what OTHER must be for the download of 2.4 GB
+OFFICIAL = DownloadableFile(
+    f"{SPEECH_COMMANDS}.tar.gz",
+    ("https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",),
+    (f"{SPEECH_COMMANDS}.tar.gz",),
+)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording: audio [n] int16 at 16 kHz, its kind (one of KINDS), its name `<folders>/<file>`, its split."""
+
+    audio: NDArray[np.int16]
+    kind: str
+    name: str
+    split: str
+
+    @property
+    def word(self) -> str:
+        """The word that a recording of a word says: its folder's name, or its own without a number in `words/`."""
+        path = PurePosixPath(self.name)
+        return re.sub(r"[_-]?\d+$", "", path.stem) if path.parent.name in KINDS else path.parent.name
+
+
+@dataclass(frozen=True)
+class OtherSounds:
+    """Recordings ordered by name, end to end; test sounds and their speakers are in no other split.
+
+    Attributes:
+        samples: [all] int16 at 16 kHz.
+        length: [n] samples of each recording.
+        kind: [n] of KINDS.
+        name: [n] `<folders>/<file>`.
+        split: [n] of SPLITS.
+        identity: source "mirror" (the collected ones), "official", "local" (the user's own) or "made".
+    """
+
+    samples: NDArray[np.int16]
+    length: NDArray[np.int64]
+    kind: NDArray[np.str_]
+    name: NDArray[np.str_]
+    split: NDArray[np.str_]
+    identity: Identity
+
+    def recordings(self, split: str, kinds: Collection[str] = KINDS) -> Iterator[Recording]:
+        """Yield the recordings of one split and some kinds, in order of name; their audio is no copy."""
+        ends = np.cumsum(self.length)
+        for i in np.flatnonzero((self.split == split) & np.isin(self.kind, list(kinds))):
+            audio = self.samples[ends[i] - self.length[i] : ends[i]]
+            yield Recording(audio, str(self.kind[i]), str(self.name[i]), split)
+
+
+def collect(found: Collection[Recording], source: str, description: str, rule: str) -> OtherSounds:
+    """Return recordings as one data set, with the identity of its content."""
+    ordered = sorted(found, key=lambda recording: recording.name)
+    samples = np.concatenate([np.zeros(0, np.int16), *(recording.audio for recording in ordered)])
+    length = np.array([len(recording.audio) for recording in ordered], np.int64)
+    kind, name, split = (np.array([getattr(r, field) for r in ordered], str) for field in ("kind", "name", "split"))
+    described = f"{description}, {len(ordered):,} recordings, {len(samples) / RATE / 60:.0f} min"
+    identity = Identity(source, described, digest_arrays(samples, length, kind, name, split), rule)
+    return OtherSounds(samples, length, kind, name, split, identity)
+
+
+def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) -> OtherSounds:
+    """Read recordings from a folder, a zip or a tar archive.
+
+    The last of a recording's folders that is called `speech`, `words`, `noise`, `_background_noise_` (noise) or
+    `_other_` (words where they are short, otherwise speech) tells what it is; where none is, its folder is a word. A
+    folder `train`, `validation` or `test` around these tells its split; see `_split`. Left out are `rooms`, and speech
+    in which one of `words` is said, as far as a MANIFEST tells.
+
+    Args:
+        source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local", which may be
+            one of COLLECTIONS.
+        words: what a spotter listens for; recordings of these are left out.
+
+    Raises:
+        UserError: unreadable, not what it should be, no recordings, or too many.
+    """
+    sha256, what = COLLECTIONS.get(path.name, ("", ""))
+    if sha256 and path.is_file() and _sha256(path) == sha256:
+        source = "mirror"
+    elif source == "mirror":
+        raise UserError(
+            f"{path}: not the collected other sounds (checksum differs): fetch it again, or give it as OTHER="
+        )
+    else:
+        what = " (the user's own)" if source == "local" else ""
+    wanted, rooms, said = _choose(path, words)
+    if rooms or said:
+        print(
+            f"{path}: left out: {rooms:,} recordings of {ROOMS}, which are impulse responses; {said:,} in which one of"
+            f" the words is said, as {MANIFEST} tells"
+        )
+    audio: dict[str, NDArray[np.int16]] = {}
+    seconds = 0.0
+    for name, content in progress_bar(_contents(path), f"reading {path.name}", "recordings"):
+        if name not in wanted:
+            continue
+        if name in audio:
+            raise UserError(f"{path}: there are two {name}: give each recording a name of its own")
+        sound = decode(content, f"{path}: {name}", LONGEST)
+        seconds += len(sound) / RATE
+        if seconds > MOST_SECONDS:
+            raise UserError(f"{path}: more than {MOST_SECONDS // 3600} hours of sound: give less of it")
+        audio[name] = to_int16(sound)
+    if not audio:
+        raise UserError(
+            f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
+        )
+    without = f", without {said:,} in which one of the words is said" if said else ""
+    return from_sounds(audio, source, path.name + what + without)
+
+
+def from_sounds(audio: Mapping[str, NDArray[np.int16]], source: str, description: str) -> OtherSounds:
+    """Return sounds [any length] by name `<folders>/<file>` as a data set; see read_other_sounds for names."""
+    split = _split(sorted(audio))
+    found = [Recording(sound, _kind(name, len(sound)), name, split[name]) for name, sound in audio.items()]
+    rule = "as given; where not, by speaker" if any(_given(name) for name in audio) else "by speaker"
+    return collect(found, source, description, rule)
+
+
+def combine(other: OtherSounds, words: Collection[str], more: OtherSounds) -> OtherSounds:
+    """Return other sounds without recordings of these words, and with `more`."""
+    said = {_plain(word) for word in words}
+    found = [r for split in SPLITS for r in other.recordings(split)]
+    kept = [r for r in found if r.kind != "words" or _plain(r.word) not in said]
+    if len(kept) == len(found) and not len(more.name):
+        return other
+    description = other.identity.description
+    if len(kept) < len(found):
+        description += f", without {len(found) - len(kept):,} recordings of the words"
+    if len(more.name):
+        kept += [r for split in SPLITS for r in more.recordings(split)]
+        description += f"; and {more.identity.description}"
+    result = collect(kept, other.identity.source, description, other.identity.split)
+    return replace(result, identity=replace(result.identity, description=description))
+
+
+def _plain(word: str) -> str:
+    """Return a word as it is compared: "Smart mirror" and "smart_mirror" are the same."""
+    return re.sub(r"[\W_]+", " ", word.lower()).strip()
+
+
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield names and contents of recordings and MANIFESTs; a name begins with the folder that tells its split."""
+    for name, content in recordings(path, None, LARGEST_RECORDING, DEEPEST, (f"/{MANIFEST}",)):
+        folders = name.split("/")
+        start = max((at for at, folder in enumerate(folders[:-2]) if folder in SPLITS), default=0)
+        yield "/".join(folders[start:]), content
+
+
+def _choose(path: Path, words: Collection[str]) -> tuple[set[str], int, int]:
+    """Return the names to take: not of `words`, and of each other word at most MOST_OF_A_WORD, by a hash of names.
+
+    Returns:
+        The names; how many recordings of rooms, and how many in which one of `words` is said, are not among them.
+    """
+    names, said = [], set()
+    for name, content in _contents(path):
+        if name.endswith(f"/{MANIFEST}"):
+            said |= _said(content, f"{path}: {name}", words)
+        else:
+            names.append(name)
+    rooms = {name for name in names if _folder(name) == ROOMS}
+    said &= {*names} - rooms
+    by_word: dict[str, list[str]] = {}
+    for name in (name for name in names if name not in rooms | said):
+        word = PurePosixPath(name).parent.name
+        is_word = _folder(name) in ("", "words") and word != "words"
+        if not (is_word and word in words):
+            by_word.setdefault(word if is_word else name, []).append(name)
+    wanted = {name for same in by_word.values() for name in sorted(same, key=_hash)[:MOST_OF_A_WORD]}
+    return wanted, len(rooms), len(said)
+
+
+def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
+    """Return the recordings in whose transcript, by a MANIFEST, is one of the words; none if it has no transcripts."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(manifest.decode("utf-8", "replace"), newline="")))
+    except csv.Error as error:
+        raise UserError(f"{name}: not a CSV file ({error}): correct or rename it") from None
+    return {
+        row.get("file") or ""
+        for row in rows
+        if not {*words}.isdisjoint(re.findall(r"\w+", (row.get("transcript") or "").lower()))
+    }
+
+
+def _folder(name: str) -> str:
+    """Return the last of a recording's folders that tells what it is, or nothing: then its folder is a word."""
+    telling = [folder for folder in name.split("/")[:-1] if folder in (*KINDS, NOISE_FOLDER, OTHER, ROOMS)]
+    return telling[-1] if telling else ""
+
+
+def _kind(name: str, samples: int) -> str:
+    folder = _folder(name)
+    if folder == OTHER:
+        return "words" if samples <= SHORT else "speech"
+    return {NOISE_FOLDER: "noise", "": "words"}.get(folder, folder)
+
+
+def _given(name: str) -> str | None:
+    """Return the split that the first of a recording's folders tells, if it does; the last tells what it is."""
+    first, *below = name.split("/")
+    return first if first in SPLITS and len(below) > 1 else None
+
+
+def _speaker(name: str) -> str:
+    """Return who speaks: LibriSpeech's files begin with the speaker's number; any other has a speaker of its own."""
+    stem = PurePosixPath(name).stem
+    librispeech = re.fullmatch(r"(\d+)-\d+-\d+", stem)
+    return librispeech[1] if librispeech else name
+
+
+def _split(names: list[str]) -> dict[str, str]:
+    """Return the split of each recording; no speaker is in two.
+
+    Where a folder says what is for validation, folders say it all. Otherwise a fifth of each folder's speakers that
+    are for training are for validation. Where nothing says what is for testing, another fifth is; but Speech Commands'
+    clips (`<speaker>_nohash_<n>`) are split by its own rule.
+    """
+    whole = any(_given(name) == "validation" for name in names)
+    split: dict[str, str] = {}
+    by_folder: dict[tuple[str, bool], dict[str, list[str]]] = {}
+    for name in names:
+        given = _given(name)
+        if given == "test" or (given and whole):
+            split[name] = given
+        elif given is None and "_nohash_" in name:
+            split[name] = SPLITS[split_clips([name], None)[0][0]]
+        else:
+            by_folder.setdefault((PurePosixPath(name).parent.name, given is not None), {}).setdefault(
+                _speaker(name), []
+            ).append(name)
+    for (_, is_given), by_speaker in by_folder.items():
+        speakers = sorted(by_speaker, key=_hash)
+        fifth = -(-len(speakers) // SHARE) if len(speakers) > 1 else 0
+        for place, speaker in enumerate(speakers):
+            part = "validation" if place < fifth else "test" if place < 2 * fifth and not is_given else "train"
+            split.update(dict.fromkeys(by_speaker[speaker], part))
+    return split
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha1(name.encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

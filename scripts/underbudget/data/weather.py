@@ -1,0 +1,54 @@
+"""The weather readings, and the windows that forecasters learn from and are tested on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget.data.identity import SPLITS, Identity
+from underbudget.device import sensor
+from underbudget.device.artifact import STEPS
+from underbudget.device.errors import UserError
+
+INPUT_STEPS = OUTPUT_STEPS = STEPS
+CADENCE = np.timedelta64(sensor.CADENCE, "m")
+DAY = int(np.timedelta64(1, "D") / CADENCE)  # readings
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Readings in order of time: time [n] (minutes), values [n, 2] (degC, %), split [n] (index into SPLITS)."""
+
+    time: NDArray[np.datetime64]
+    values: NDArray[np.float32]
+    split: NDArray[np.int8]
+    identity: Identity
+
+    def windows(self, split: str) -> NDArray[np.int32]:
+        """Return the row at which each window of a split starts; its 12 rows are 10 minutes apart, all in the split.
+
+        Raises:
+            UserError: there is none.
+        """
+        broken = (np.diff(self.time) != CADENCE) | (np.diff(self.split) != 0)
+        stretch = np.cumsum(np.concatenate([[0], broken]))
+        last = INPUT_STEPS + OUTPUT_STEPS - 1
+        starts = np.flatnonzero((stretch[last:] == stretch[:-last]) & (self.split[:-last] == SPLITS.index(split)))
+        if not len(starts):
+            raise UserError(
+                f"{self.identity.description}: the {split} split holds no {last + 1} readings 10 minutes apart: "
+                "give a longer or a denser file"
+            )
+        return starts.astype(np.int32)
+
+    def inputs(self, split: str) -> NDArray[np.float32]:
+        """Return the readings [windows, 6, 2] before each forecast, in °C and %."""
+        return self.values[self.windows(split)[:, None] + np.arange(INPUT_STEPS)]
+
+    def targets(self, split: str) -> NDArray[np.float32]:
+        """Return the readings [windows, 6, 2] to be forecast, in °C and %."""
+        return self.values[self.windows(split)[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
+
+    def last_readings(self, split: str) -> NDArray[np.float32]:
+        """Return the forecasts [windows, 6, 2] that repeat the last reading: what any forecaster must beat."""
+        return np.repeat(self.inputs(split)[:, -1:], OUTPUT_STEPS, axis=1)

@@ -1,0 +1,54 @@
+"""What TensorFlow, numpy and their libraries must be told, so that a seed gives the same bytes on every machine."""
+
+import os
+import sys
+
+from underbudget.device.errors import UserError
+from underbudget.device.quiet import held_stderr
+from underbudget.device.start import prepare, require
+
+# by the names that they are imported by; a test holds them to requirements.txt
+PACKAGES = (
+    *("tensorflow", "tf_keras", "tensorflow_model_optimization", "scipy", "pandas", "soundfile", "requests", "zopfli"),
+    *("matplotlib", "markdown", "tqdm", "espeakng_loader"),
+)
+# The same sums in the same order on every x86-64 processor with AVX2: no kernels that are chosen by the processor, nor
+# sums that are split by the number of threads.
+SETTINGS = {
+    "TF_USE_LEGACY_KERAS": "1",  # tensorflow-model-optimization works with Keras 2 only
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "0",
+    "XLA_FLAGS": (
+        "--xla_cpu_max_isa=AVX2 --xla_cpu_multi_thread_eigen=false"
+        " --xla_cpu_enable_platform_dependent_math=false"  # its matrix products, too, are the same everywhere
+    ),
+}
+
+
+def deterministic() -> None:
+    """Set what a process needs that trains: its environment, which libraries read when they are first imported.
+
+    Raises:
+        UserError: numpy or TensorFlow was imported before, with other settings.
+        SystemExit: a script of ours was started by a Python that lacks the packages; one line says what to run.
+    """
+    prepare()
+    require(*PACKAGES)
+    late = [name for name in ("numpy", "tensorflow") if name in sys.modules]
+    if late and any(os.environ.get(name) != value for name, value in SETTINGS.items()):
+        raise UserError(f"{late[0]} is imported already: call deterministic() before, in a process of its own")
+    os.environ.update(SETTINGS)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages, which no log level silences; a failure still raises."""
+    with held_stderr():
+        import tensorflow
+        import tensorflow_model_optimization
+        import tf_keras
+
+        assert tensorflow and tf_keras and tensorflow_model_optimization

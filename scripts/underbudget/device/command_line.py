@@ -1,0 +1,131 @@
+"""The command line of all scripts: help with examples, numbers within a range, and errors in one line."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from underbudget.device.errors import UserError
+
+Number = TypeVar("Number", int, float)
+
+
+def parser(doc: str, examples: str) -> argparse.ArgumentParser:
+    """Return a parser whose help shows the script's docstring first and examples last."""
+    return argparse.ArgumentParser(
+        description=doc, epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def number_in(kind: type[Number], low: Number, high: Number) -> Callable[[str], Number]:
+    """Return a type for an option: a number from `low` to `high`."""
+
+    def check(text: str) -> Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is no {what} from {low} to {high}")
+        return value
+
+    return check
+
+
+def add_number(
+    options: argparse.ArgumentParser,
+    name: str,
+    help_text: str,
+    within: tuple[Number, Number],
+    default: Number | None,
+    default_text: str = "%(default)s",
+) -> None:
+    """Add an option that takes a number; its help says the range.
+
+    Args:
+        within: the smallest and the largest number that it takes; their type is the option's.
+        default_text: what the help says of the default.
+    """
+    low, high = within
+    options.add_argument(
+        name,
+        type=number_in(type(low), low, high),
+        default=default,
+        metavar="N",
+        help=f"{help_text}: {low} to {high} (default: {default_text})",
+    )
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script; an error that the user can fix ends in one line and exit status 1, not in a traceback.
+
+    So does Ctrl-C, with status 130, even where a library turns it into another error or drops it, as TensorFlow does
+    now and then while it traces a function.
+    """
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal has no "°", a forecast is shown anyway
+    interrupted = _note_interrupts()
+    try:
+        _run(main)
+    except BaseException as error:
+        if not (interrupted.is_set() or isinstance(error, KeyboardInterrupt)):
+            raise
+        print("\nstopped; nothing half-written was left, earlier results are kept", file=sys.stderr)
+        sys.exit(130)
+
+
+def _note_interrupts() -> threading.Event:
+    """Return an event that Ctrl-C sets from now on; let no Ctrl-C get lost."""
+    interrupted = threading.Event()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+        """Interrupt once more, soon after: Python drops what some callbacks raise, those of weak references for one."""
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(ignored)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job of a shell ignores it
+        signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = interrupt_again
+    return interrupted
+
+
+def _run(main: Callable[[], None]) -> None:
+    """Run a script; end it in one line at an error that the user can fix."""
+    try:
+        main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except UserError as error:
+        sys.exit(_line(str(error)))
+    except BrokenPipeError:  # the reader, such as head, has had enough
+        _forget_output()
+        sys.exit(141)
+    except PermissionError as error:
+        sys.exit(_line(f"{error.filename}: no permission: change its rights or its owner"))
+    except OSError as error:
+        if error.filename is None:
+            _forget_output()
+        sys.exit(_line(f"{error.filename or 'the output'}: {error.strerror or error}: correct that and run again"))
+    except MemoryError:
+        sys.exit("error: out of memory: close other programs and run again")
+
+
+def _line(text: str) -> str:
+    """Return an error as one line, whatever it cites."""
+    return "error: " + " ".join(text.splitlines())
+
+
+def _forget_output() -> None:
+    """Keep Python from writing to a broken standard output once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

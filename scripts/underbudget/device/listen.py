@@ -1,0 +1,169 @@
+"""Words in a running sound: a sliding second, smoothed, gated by loudness."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from underbudget.device.artifact import Card
+from underbudget.device.audio import RATE, Audio
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import Stream
+from underbudget.device.runtime import Array, check_finite, open_model
+
+HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
+BLOCK = 1600  # samples over which loudness is taken
+MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a word is detected.
+
+    Attributes:
+        threshold: smallest smoothed probability of a word; see `threshold_of`.
+        smoothing: seconds over which probabilities are averaged.
+        refractory: seconds after a word in which no other is detected.
+        loudness: how many times louder than the background a word must be.
+    """
+
+    threshold: float = 0.8
+    smoothing: float = 0.48
+    refractory: float = 0.8
+    loudness: float = 3.0
+
+
+def threshold_of(card: Card, sensitivity: str) -> float:
+    """Return the threshold that a card names for one of artifact.SENSITIVITIES, or the default where it names none."""
+    return card.thresholds.get(sensitivity, Settings.threshold)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known at one second of the sound: the smoothed probability of each word, and whether it is loud."""
+
+    time: float
+    scores: Mapping[str, float]
+    loud: bool
+
+    @property
+    def word(self) -> str:
+        """The likeliest word."""
+        return max(self.scores, key=self.scores.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The likeliest word's smoothed probability."""
+        return max(self.scores.values())
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A word, the second of the sound at which it was known, its probability, and the milliseconds it took."""
+
+    time: float
+    word: str
+    confidence: float
+    latency_ms: float
+
+
+class Decider:
+    """Decides at which moments a word is detected: it must be loud and likely, and not follow another too soon.
+
+    A word that was said once stays likely for as long as it is in the second that the model is given: it is detected
+    again only after its own probability has been below the threshold.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._threshold, self._refractory = settings.threshold, settings.refractory
+        self._quiet_until = 0.0
+        self._still_likely: set[str] = set()  # words that were detected, and have been likely ever since
+
+    def detects(self, moment: Moment) -> bool:
+        """Tell whether a word is detected at this moment; moments come in order of time."""
+        if self._still_likely:
+            self._still_likely = {word for word in self._still_likely if moment.scores[word] >= self._threshold}
+        if not moment.loud or moment.time < self._quiet_until or moment.confidence < self._threshold:
+            return False
+        word = moment.word
+        if word in self._still_likely:
+            return False
+        self._still_likely.add(word)
+        self._quiet_until = moment.time + self._refractory
+        return True
+
+
+class KeywordDetector:
+    """Hears words in chunks of HOP samples at 16 kHz.
+
+    Raises:
+        UserError: the model does not fit its card, or the front end does not go with HOP.
+    """
+
+    def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
+        assert card.front_end is not None  # the callers take spotters alone
+        self._words, self._settings = card.words, settings
+        self._places = [card.labels.index(word) for word in card.words]
+        self._model = open_model(card, content)
+        try:
+            self._stream = Stream(card.front_end, HOP)
+        except ValueError as error:
+            raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
+        self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.words)))
+        self._second = np.zeros(RATE, np.float32)
+        self._background: list[float] = []
+        self._steps = 0
+        self._decider = Decider(settings)
+
+    def process(self, audio: Audio) -> Detection | None:
+        """Take in audio [HOP]; a word if one was just detected.
+
+        Raises:
+            UserError: the model fails, or puts out what is no number.
+        """
+        started = time.perf_counter()
+        moment = self.observe(audio)
+        if not self._decider.detects(moment):
+            return None
+        return Detection(moment.time, moment.word, moment.confidence, 1000 * (time.perf_counter() - started))
+
+    def observe(self, audio: Audio) -> Moment:
+        """Take in audio [HOP]; what is known then, before anything is decided.
+
+        Raises:
+            UserError: as `process`.
+        """
+        self._model.set(self._stream.push(audio))
+        self._model.invoke()
+        self._recent[:-1] = self._recent[1:]
+        logits = self._model.get()
+        check_finite(logits, self._model.name)
+        self._recent[-1] = _softmax(logits)[self._places]
+        self._steps += 1
+        loud = self._is_loud(audio)
+        scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
+        return Moment(self._steps * HOP / RATE, scores, loud)
+
+    @property
+    def second(self) -> Audio:
+        """Return a copy of the last second [16000] of the sound: what the model was given last."""
+        return self._second.copy()
+
+    def _is_loud(self, audio: Audio) -> bool:
+        """Tell whether the middle of the last second, where a word should be, stands out from the background.
+
+        The first second tells the background, and nothing is heard in it.
+        """
+        self._second[:-HOP] = self._second[HOP:]
+        self._second[-HOP:] = audio
+        if self._steps * HOP < RATE:
+            return False
+        loudness = np.sqrt(np.square(self._second.reshape(-1, BLOCK)).mean(axis=1))
+        self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
+        return bool(loudness[2:8].max() > self._settings.loudness * max(float(np.median(self._background)), 1e-4))
+
+
+def _softmax(logits: Array) -> Array:
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum())

@@ -1,0 +1,54 @@
+"""What a program calls before it imports numpy: is this the right Python, are its packages there, how many threads.
+
+So that a script that was started by another Python than that of .venv says so in one line, Python 3.7 must be able to
+read this file and all scripts.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from shlex import quote
+
+OLDEST, NEWEST = (3, 10), (3, 13)  # for newer ones the pinned packages have no wheels
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def require(*packages: str) -> None:
+    """Check, where a script of ours was started, that its Python fits and that packages are there; none is imported.
+
+    Raises:
+        SystemExit: they are not; one line says what to run.
+    """
+    if Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve().parent != ROOT / "scripts":
+        return  # another program, or a process that a script has started
+    version = sys.version_info[:2]
+    missing = [name for name in packages if find_spec(name) is None]
+    if version < OLDEST or (missing and version > NEWEST):
+        found = "this is Python {}.{}, {}.{} to {}.{} is needed".format(*version, *OLDEST, *NEWEST)
+        sys.exit(f"error: {found}: {_remedy('python3.11')}")  # the one that every Pi has packages for
+    if missing:
+        sys.exit(f"error: {missing[0]} is not installed here: {_remedy('python3')}")
+
+
+def _remedy(python: str) -> str:
+    """Return the commands that install what is missing, and start the script again; `python` makes .venv on a Pi."""
+    root, venv = quote(os.path.relpath(ROOT)), quote(os.path.relpath(ROOT / ".venv"))
+    if (ROOT / "Makefile").exists():
+        install = "make setup" if root == "." else f"make -C {root} setup"
+    else:
+        name = "requirements-pi.txt" if sys.maxsize > 2**32 else "requirements-pi-32bit.txt"
+        install = f"{python} -m venv {venv} && {venv}/bin/pip install -r {quote(os.path.relpath(ROOT / name))}"
+    return f"run `{install}`, then `{venv}/bin/python {' '.join(map(quote, sys.argv))}`"
+
+
+def prepare() -> None:
+    """Check what every program of ours needs, and let numpy compute with one thread.
+
+    The front end's products are small: more threads make them slower, and their time a matter of luck.
+
+    Raises:
+        SystemExit: as `require`.
+    """
+    require("numpy", "tflite_runtime" if find_spec("tflite_runtime") else "ai_edge_litert")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy reads it when it is imported

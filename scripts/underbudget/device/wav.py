@@ -1,0 +1,213 @@
+"""WAV files: integer PCM of 8 to 32 bits and floats, in a plain or an extensible header, from a file or a stream.
+
+The standard library's `wave` reads no floats and, before Python 3.12, no extensible headers.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget.device.errors import UserError
+
+FIX = "convert it with: sox in.wav -r 16000 -c 1 -b 16 out.wav"
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+WIDTHS = {PCM: (1, 2, 3, 4), FLOAT: (4, 8)}  # bytes per sample
+SUBTYPE = bytes.fromhex("000000001000800000aa00389b71")  # what follows the encoding in an extensible header
+STREAMED = 0x7FFFF000  # bytes; sox, arecord and ffmpeg declare this or more where they can't know the length
+LOUDEST = 8.0  # floats overshoot full scale, 1, now and then; samples that were never scaled reach 32,767
+BLOCK = 1 << 20  # bytes that are read at once
+HEADS = (b"RIFF", b"RF64", b"BW64")  # the last two are of files that may pass 4 GB
+NO_SOUND = (b"OggS", b"fLaC", b"ID3", b"FORM", b"RIFX", b".snd")  # of other kinds of file; no sound begins so
+CHUNK = re.compile(rb"\0?[\w ]{4}.{3}\0", re.DOTALL)  # perhaps a pad byte; a name, and a size of less than 16 MB
+BLOCKS_A_SECOND = 12  # of sound that is read as it comes
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How samples are stored: encoding (PCM or FLOAT), channels, frames per second, bytes per sample."""
+
+    encoding: int
+    channels: int
+    rate: int
+    width: int
+
+    @property
+    def frame(self) -> int:
+        return self.channels * self.width
+
+
+HEADERLESS = Layout(PCM, 1, 16_000, 2)
+
+
+def stream_mono(file: BinaryIO, name: str, headerless: bool = False) -> tuple[Iterator[Samples], int]:
+    """Read sound as it comes, to its end, whatever size the header of a WAV file or stream says.
+
+    Args:
+        file: the open file; it need not be seekable.
+        name: what to call it in an error.
+        headerless: where there is no header, it is 16-bit, mono, at 16 kHz.
+
+    Returns:
+        Blocks of samples [any length] in [-1, 1], the mean of all channels; and the frames per second.
+
+    Raises:
+        UserError: not a WAV, or an encoding that is not read; while it is read, floats out of all bounds.
+    """
+    head = file.read(12)
+    if headerless and head.startswith(NO_SOUND):
+        raise UserError(f"{name}: neither WAV nor raw sound: send it through: ffmpeg -i - -f wav -")
+    if headerless and not head.startswith(HEADS):
+        layout, declared = HEADERLESS, STREAMED
+    else:
+        layout, declared = _find_data(head, file, name)
+        head = b""
+    return _decoded(_as_it_comes(head, file, declared, layout), layout, name), layout.rate
+
+
+def _as_it_comes(head: bytes, file: BinaryIO, declared: int, layout: Layout) -> Iterator[bytes]:
+    """Yield blocks of bytes; after the declared ones, too, unless what follows there is another chunk."""
+    step = max(1, layout.rate // BLOCKS_A_SECOND) * layout.frame
+    if declared < STREAMED:
+        while data := file.read(min(step, declared)):
+            declared -= len(data)
+            yield data
+        head = file.read(9)
+        if CHUNK.match(head):
+            return
+    while data := head + file.read(max(0, step - len(head))):
+        yield data
+        head = b""
+
+
+def _decoded(blocks: Iterable[bytes], layout: Layout, name: str) -> Iterator[Samples]:
+    """Yield the samples of blocks that may end within a frame, the mean of all channels."""
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        whole = len(data) // layout.frame * layout.frame
+        rest = data[whole:]
+        yield _decode(data[:whole], layout, name).reshape(-1, layout.channels).mean(axis=1, dtype=np.float32)
+
+
+def read_mono(file: BinaryIO, name: str, longest: float = math.inf) -> tuple[Samples, int]:
+    """Read a WAV file; return its samples [n] in [-1, 1], the mean of all channels, and its frames per second.
+
+    Args:
+        file: the open file; it need not be seekable.
+        name: what to call it in an error.
+        longest: seconds; a longer file is refused.
+
+    Raises:
+        UserError: not a WAV, an encoding that is not read, empty, cut short, too long, or floats out of all bounds.
+    """
+    layout, declared = _find_data(file.read(12), file, name)
+    frames = declared // layout.frame
+    streamed = declared >= STREAMED
+    if not streamed:
+        check_length(name, frames / layout.rate, longest)
+    elif longest < math.inf:
+        frames = min(frames, int(longest * layout.rate) + 1)
+    # block by block, so that only one channel of the whole recording is ever in memory
+    decoded = _decoded(_blocks(file, frames, layout), layout, name)
+    samples = np.concatenate([np.zeros(0, np.float32), *decoded])
+    if len(samples) < frames and not streamed:
+        raise UserError(f"{name}: the WAV file is cut short: fetch it again")
+    if not len(samples):
+        raise UserError(f"{name}: the WAV file holds no sound: remove or replace it")
+    check_length(name, len(samples) / layout.rate, longest)
+    return samples, layout.rate
+
+
+def check_length(name: str, seconds: float, longest: float) -> None:
+    """Check that a recording is not too long.
+
+    Raises:
+        UserError: it is.
+    """
+    if seconds > longest:
+        raise UserError(f"{name}: {seconds:.2f} s long, at most {longest:g} s fits: trim it")
+
+
+def _find_data(head: bytes, file: BinaryIO, name: str) -> tuple[Layout, int]:
+    """Read up to the first sample, after the first twelve bytes, `head`.
+
+    Returns:
+        The layout, and the declared number of bytes, STREAMED or more if unknown.
+    """
+    if len(head) < 12 or not head.startswith(HEADS) or head[8:] != b"WAVE":
+        raise UserError(f"{name}: not a WAV file; {FIX}")
+    (whole,) = struct.unpack("<I", head[4:8])
+    layout, place, large = None, 12, 0
+    while len(head := file.read(8)) == 8:
+        kind, size = struct.unpack("<4sI", head)
+        place += 8
+        if kind == b"data":
+            if layout is None:
+                raise UserError(f"{name}: the WAV file's header has no format; {FIX}")
+            # a recorder that never came back to fill in the sizes left 0 here and counts no bytes after this place
+            unknown = size == 0 and (whole + 8 <= place or whole >= STREAMED)
+            if unknown:
+                return layout, STREAMED
+            return layout, large if large and size == 0xFFFFFFFF else size
+        padded = size + size % 2
+        content = file.read(min(padded, 40))
+        if kind == b"fmt ":
+            layout = _layout(content[:size], name)
+        if kind == b"ds64" and len(content) >= 16:
+            (large,) = struct.unpack("<Q", content[8:16])  # the size of the sound, where 32 bits may not hold it
+        rest = padded - len(content)
+        while rest and (skipped := len(file.read(min(rest, BLOCK)))):
+            rest -= skipped
+        place += padded
+    raise UserError(f"{name}: the WAV file ends before its sound begins: fetch it again")
+
+
+def _layout(content: bytes, name: str) -> Layout:
+    """Read a format chunk; all of its fields but bytes per second, which the others tell, must agree."""
+    if len(content) < 16:
+        raise UserError(f"{name}: the WAV file's header is damaged; {FIX}")
+    encoding, channels, rate, _, frame, bits = struct.unpack("<HHIIHH", content[:16])
+    if encoding == EXTENSIBLE and content[26:40] == SUBTYPE:
+        (encoding,) = struct.unpack("<H", content[24:26])
+    width = bits // 8
+    if bits % 8 or width not in WIDTHS.get(encoding, ()):
+        raise UserError(f"{name}: WAV encoding {encoding} with {bits} bits is not supported; {FIX}")
+    if not channels or not rate or frame != channels * width:
+        raise UserError(f"{name}: the WAV file's header is damaged; {FIX}")
+    return Layout(encoding, channels, rate, width)
+
+
+def _blocks(file: BinaryIO, frames: int, layout: Layout) -> Iterator[bytes]:
+    """Yield up to `frames` whole frames, as many as there are."""
+    while frames:
+        wanted = min(frames, max(1, BLOCK // layout.frame))
+        data = file.read(wanted * layout.frame)
+        whole = len(data) // layout.frame
+        yield data[: whole * layout.frame]
+        frames = frames - wanted if whole == wanted else 0
+
+
+def _decode(data: bytes, layout: Layout, name: str) -> Samples:
+    """Convert stored samples to float32 in [-1, 1]."""
+    if layout.encoding == FLOAT:
+        samples = np.frombuffer(data, f"<f{layout.width}")
+        peak = np.abs(samples).max(initial=0)
+        if not peak <= LOUDEST:  # so that NaN is refused, too
+            raise UserError(f"{name}: its floats reach {peak:g}, full scale is 1: scale them, or export it as 16-bit")
+        return np.clip(samples, -1, 1).astype(np.float32)
+    if layout.width == 1:  # 8-bit WAV alone is unsigned
+        return (np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
+    width = layout.width
+    if width == 3:
+        padded = np.zeros((len(data) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        data, width = padded.tobytes(), 4
+    return np.frombuffer(data, f"<i{width}").astype(np.float32) / np.float32(2.0 ** (8 * width - 1))

@@ -1,0 +1,67 @@
+"""The metrics that models are judged by, and limits on them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from underbudget.device.artifact import FORECASTING
+from underbudget.device.artifact import TASK_METRICS as TASK_METRICS  # with the names on a card, for all that judge
+
+KB = 1024  # bytes, as in the report
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a figure is named, shown and judged."""
+
+    title: str
+    unit: str
+    digits: int
+    more_is_better: bool = False
+    is_latency: bool = False
+
+    def interval(self, value: float, low: float, high: float) -> str:
+        """Format a value with its interval."""
+        return f"{value:.{self.digits}f} ({low:.{self.digits}f}–{high:.{self.digits}f}) {self.unit}"
+
+    def limit(self, limit: float) -> str:
+        """Format a strict limit, such as "< 2 kB"."""
+        return f"{'>' if self.more_is_better else '<'} {limit:g} {self.unit}"
+
+
+METRICS = {
+    "t_mae_c": Metric("T MAE", "°C", 3),
+    "rh_mae_pct": Metric("Rh MAE", "%", 3),
+    "accuracy_pct": Metric("accuracy", "%", 2, more_is_better=True),
+    "size_kb": Metric("size", "kB", 2),
+    "inference_ms": Metric("inference", "ms", 3, is_latency=True),
+    "total_ms": Metric("total latency", "ms", 3, is_latency=True),
+}
+USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A strict limit on one of METRICS; a size in kB of 1024 bytes, as in the report."""
+
+    metric: str
+    limit: float
+
+    def met_by(self, value: float) -> bool:
+        """Tell whether a value keeps the limit."""
+        return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
+
+
+def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:
+    """Tell whether values keep all limits on them; a limit on what is not among them is not looked at."""
+    return all(limit.met_by(values[limit.metric]) for limit in limits if limit.metric in values)
+
+
+def merit(validation: Mapping[str, float]) -> float:
+    """Return how good figures on validation data are, in one number: more is better.
+
+    The accuracy in %; of a forecaster, minus the mean of its errors, each in units of th_a's limit on it.
+    """
+    if "accuracy_pct" in validation:
+        return validation["accuracy_pct"]
+    names = TASK_METRICS[FORECASTING]
+    return -sum(validation[name] / USUAL_ERRORS[name] for name in names) / len(names)

@@ -1,0 +1,1 @@
+"""What is trained: layers, and networks made of them."""

@@ -1,0 +1,1 @@
+"""The report, done again: studies over seeds, the claims judged by them, latencies, naive forecasts."""

@@ -1,0 +1,33 @@
+"""Figures of the report and of others, from results/reference/."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from underbudget import files
+
+SEED = 22  # of the published versions
+
+
+@lru_cache
+def load_reference() -> dict[str, Any]:
+    """Return the figures of the report and of others."""
+    content: dict[str, Any] = json.loads((files.RESULTS / "reference" / "reference.json").read_text(encoding="utf-8"))
+    return content
+
+
+def reported(name: str) -> dict[str, Any]:
+    """Return the report's own figures of a version, by metric; none of a version that the report does not have."""
+    figures: dict[str, Any] = load_reference()["report"]["versions"].get(name, {})
+    return figures
+
+
+def authors_file(name: str) -> dict[str, Any]:
+    """Return our measurement of the file that the report's authors published of a version; empty if there is none."""
+    peers = [peer for task in ("forecasting", "keyword_spotting") for peer in load_reference()["peers"][task]]
+    return next((peer for peer in peers if peer.get("version") == name), {})
+
+
+def row_name(network: str, technique: str) -> str:
+    """Return our name for a row of the report's study, such as "mlp-width-0.5-sparsity-0.8"."""
+    return "-".join([network, *technique.replace(" + ", " ").split(" ")])

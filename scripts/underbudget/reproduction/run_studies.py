@@ -1,0 +1,138 @@
+"""Build several versions with several seeds: a study. Its result file has one JSON line per run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from underbudget import files
+from underbudget.build import Plan, plan, produce, write
+from underbudget.data.sources import DataSets, Sources, load_data
+from underbudget.device.artifact import Card, read_card
+from underbudget.device.errors import UserError
+from underbudget.metrics import TASK_METRICS
+from underbudget.processes import open_workers
+from underbudget.recipes import Recipe, Version
+from underbudget.reproduction.studies import STUDIES
+from underbudget.store import LOCAL, OWN, SYNTHETIC
+from underbudget.versions.catalogue import VERSIONS
+
+SEEDS = (1, 10_000)  # the fewest and the most that a study can have
+
+
+def run(
+    study: str, versions: Sequence[Version], recipe: str, seeds: Sequence[int], sources: Sources, jobs: int
+) -> tuple[list[Path], list[str]]:
+    """Build each version with each seed, except those that are up to date.
+
+    Several calls may run side by side, each for its own versions.
+
+    Args:
+        jobs: how many at once; see underbudget.processes.
+
+    Returns:
+        The paths of the results, one for each kind of data (real, own, synthetic), and a line for each run that failed.
+
+    Raises:
+        UserError: bad data, or a cluster that can't be used.
+    """
+    recipes = {version.name: version.recipes[recipe] for version in versions}
+    kinds = {version.name: _kind_of_data(version.task, recipes[version.name]) for version in versions}
+    one_of_each = {kinds[version.name]: version for version in versions}
+    data = {kind: load_data(one.task, recipes[one.name], sources) for kind, one in one_of_each.items()}
+    plans = {
+        f"{version.name}, seed {seed}": plan(
+            version, recipe, seed, data[kinds[version.name]], made_with(study, version, seed, sources), study
+        )
+        for seed, version in product(seeds, versions)
+    }
+    stale = {key: planned for key, planned in plans.items() if not planned.is_up_to_date()}
+    print(f"{study}: {len(plans) - len(stale)} of {len(plans)} runs are up to date", flush=True)
+    made_from = {planned.version.name: planned.made_from for planned in plans.values()}
+    failed = []
+    if stale:
+        with open_workers(jobs) as workers:
+            shared = {kind: workers.share(data.pop(kind)) for kind in list(data)}
+            tasks = ((key, _produce, one, shared[kinds[one.version.name]]) for key, one in stale.items())
+            for number, done in enumerate(workers.run(lambda: next(tasks, None)), 1):
+                print(f"{study}: {done.key}: {done.error or 'built'}, {number} of {len(stale)}", flush=True)
+                if done.error:
+                    failed.append(f"{study}: {done.key}: {done.error}")
+                else:
+                    write(stale[done.key], *done.value)
+                    write_trials(stale[done.key].folder.parent, made_from)
+    folders = dict.fromkeys(planned.folder.parent for planned in plans.values())
+    return [write_trials(folder, made_from) for folder in folders], failed
+
+
+def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
+    """Return what decides which data a recipe is given: recipes with the same share them."""
+    return task, recipe.by_speaker, recipe.other > 0
+
+
+def _produce(planned: Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
+    print(planned, flush=True)
+    return produce(planned, lambda: data)
+
+
+def report_failures(failed: Sequence[str]) -> None:
+    """End a script whose runs did not all succeed.
+
+    Raises:
+        UserError: there are failures.
+    """
+    if failed:
+        raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
+
+
+def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
+    """Return the command that builds a run of a study again."""
+    script = "02_baselines.py" if study in STUDIES else "14_seeds.py"
+    command = f"python scripts/{script} {study} --seeds {seed} --versions {version.name}"
+    return f"{sources.variables(version.task)} {command}".strip()
+
+
+def write_trials(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Gather the cards of a study's runs in models/local/STUDY; return the path of the result, one JSON line per run.
+
+    Of a version, only those runs are gathered that differ in nothing but their seed: a mean over other data, recipes or
+    code would be of nothing. Others stay where they are.
+
+    Args:
+        made_from: what the versions of a call are made from. Of other versions, the run with the first seed decides.
+    """
+    cards = [read_card(path) for path in folder.glob("seed-*/*.json")]
+    cards.sort(key=lambda card: card.content["made_from"]["seed"])
+    first = {card.name: card.content["made_from"] for card in reversed(cards)}
+    asked = {name: {**made, "seed": None} for name, made in {**first, **made_from}.items()}
+    trials = [trial_of_card(card) for card in cards if {**card.content["made_from"], "seed": None} == asked[card.name]]
+    order = {name: place for place, name in enumerate(VERSIONS)}
+    trials.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
+    store = next(store for store in (LOCAL, OWN, SYNTHETIC) if store.models == folder.parent)
+    path = store.trials_path(folder.name)
+    files.write_text(path, "".join(json.dumps(t) + "\n" for t in trials))
+    return path
+
+
+def trial_of_card(of: Card) -> dict[str, Any]:
+    """Return what a study keeps of a card."""
+    card = of.content
+    made = card["made_from"]
+    return {
+        "version": card["name"],
+        "recipe": made["recipe_name"],
+        "seed": made["seed"],
+        "split": made["data"]["split"],
+        "bytes": card["file"]["compressed_bytes"],
+        "converted_bytes": card["file"]["converted_compressed_bytes"],
+        "sha256": card["file"]["sha256"],
+        **{
+            split: {metric: card[split][metric] for metric in TASK_METRICS[card["task"]]}
+            for split in ("validation", "test")
+        },
+        "clips": card["test"].get("clips"),
+        "seconds": card["wall_seconds"],
+        "arithmetic": made["arithmetic"],
+        "made_with": card["made_with"],
+    }

@@ -1,0 +1,94 @@
+"""The runs of a study: values over seeds, their mean with its interval, and the run that validation chooses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from underbudget import files
+from underbudget.intervals import mean_interval, wilson
+from underbudget.metrics import KB, METRICS, Limit, all_met, merit
+from underbudget.store import NO_VERDICT, SYNTHETIC
+
+Trial = dict[str, Any]
+BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
+
+
+def trials_of(trials: Sequence[Trial], version: str) -> list[Trial]:
+    """Return the trials of one version."""
+    return [trial for trial in trials if trial["version"] == version]
+
+
+def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
+    """Return a metric of each trial on the test split; size in kB of 1024 bytes."""
+    return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
+
+
+def meets(trial: Trial, limits: Sequence[Limit]) -> bool:
+    """Tell whether a trial keeps all limits but those on latency, which no trial measures."""
+    return all_met(limits, {**trial["test"], "size_kb": trial["bytes"] / KB})
+
+
+def format_share(count: int, runs: int) -> str:
+    """Format a count of runs with the 95 % interval of their share."""
+    low, high = wilson(count, runs)
+    return f"{count} of {runs} runs ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def format_mean(trials: Sequence[Trial], metric: str) -> str:
+    """Format the mean over seeds with its 95 % interval."""
+    return METRICS[metric].interval(*mean_interval(metric_values(trials, metric)))
+
+
+def format_p(p: float) -> str:
+    """Format a probability."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def arithmetics(trials: Sequence[Trial]) -> set[int]:
+    """Return the arithmetics that the trials were made by; see underbudget.recipes."""
+    return {trial["arithmetic"] for trial in trials}
+
+
+def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the trial that does best on validation data."""
+    return max(trials, key=lambda trial: merit(trial["validation"]))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The mean of a test metric over all seeds of a version with its 95 % interval, and bytes."""
+
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    bytes_mean: float
+    bytes_least: int
+    bytes_most: int
+
+
+def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
+    """Summarise a metric over the seeds of a version; None where it has no trials."""
+    own = trials_of(trials, version)
+    if not own:
+        return None
+    sizes = [t["bytes"] for t in own]
+    return Summary(
+        len(own), *mean_interval(metric_values(own, metric)), sum(sizes) / len(sizes), min(sizes), max(sizes)
+    )
+
+
+def summary_lines(path: Path) -> list[str]:
+    """Format a study for a terminal: one line per version and metric."""
+    lines = [NO_VERDICT] if SYNTHETIC.results in path.parents else []
+    trials = files.read_json_lines(path)
+    for name in dict.fromkeys(t["version"] for t in trials):
+        for metric in next((t["test"] for t in trials if t["version"] == name), ()):
+            found = summary(trials, name, metric)
+            assert found is not None  # there is a trial of it
+            text = METRICS[metric].interval(found.mean, found.low, found.high)
+            size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
+            seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
+            lines.append(f"{name}: {METRICS[metric].title} {text} over {seeds}, {size}")
+    return [*lines, f"in full: {path.relative_to(files.ROOT)}"]

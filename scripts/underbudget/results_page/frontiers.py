@@ -1,0 +1,86 @@
+"""Plots of the results: quality against bytes."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.metrics import KB, METRICS
+from underbudget.reproduction.naive import LAST_READING
+from underbudget.reproduction.reference import load_reference, reported
+from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import summary
+from underbudget.results_page.style import NARROW, OTHERS, RECIPE_STYLE, REPORT
+from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
+
+
+def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
+    """Draw error against bytes: the report, others, ours."""
+    peers = load_reference()["peers"][FORECASTING]
+    names = FORECASTERS
+    _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
+    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
+    _own(axis, names, metric, results)
+    if naive := results.naive_forecasts():
+        axis.axhline(naive[LAST_READING][metric], color="grey", linestyle=":", label=LAST_READING)
+    _label(axis, f"{METRICS[metric].title} on test, {METRICS[metric].unit}")
+
+
+def spotter_frontier(axis: Axes, results: Results) -> None:
+    """Draw accuracy against bytes: the report, others, the literature, ours."""
+    names = SPOTTERS
+    _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
+    peers = load_reference()["peers"]
+    for title, marker, colour, key in (
+        ("others, same task", "x", OTHERS, SPOTTING),
+        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_12_words"),
+    ):
+        _scatter(
+            axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
+        )
+    _own(axis, names, "accuracy_pct", results)
+    axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":")
+    _label(axis, "accuracy on test, %")
+
+
+def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str]]:
+    return [(reported(n)["size_kb"] * KB, reported(n)[metric], n) for n in names if reported(n)]
+
+
+def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
+    cards = [card for name in names if (card := results.card("report", name))]
+    points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
+    _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
+    for recipe in COMPARED_RECIPES[1:]:
+        trials = results.trials(recipe)
+        means = [summary(trials, name, metric) for name in names]
+        points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
+        seeds = len({t["seed"] for t in trials})
+        _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
+        for s in filter(None, means):
+            axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)
+
+
+def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tuple[float, float, str]]) -> None:
+    if not points:
+        return
+    x, y, names = zip(*points, strict=True)
+    axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
+    for at_x, at_y, name in zip(x, y, names, strict=True):
+        side, align = (-4, "right") if name == "kws_a" else (4, "left")  # its point may lie close to that of kws_b
+        axis.annotate(name, (at_x, at_y), xytext=(side, 4), textcoords="offset points", fontsize=7, ha=align)
+
+
+def _label(axis: Axes, quality: str) -> None:
+    axis.margins(x=0.08)  # room for a label beside the leftmost point
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_xlabel("bytes of the compressed file")
+    axis.set_ylabel(quality)
+    figure = axis.get_figure(root=True)
+    assert figure is not None  # the caller drew it there
+    columns = 2 if figure.get_figwidth() > NARROW else 1
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns)

@@ -1,0 +1,84 @@
+"""Sentences of the README whose figures come from results."""
+
+from underbudget.beyond.listening.scores import CLEAN
+from underbudget.device.artifact import FORECASTING, SPOTTING, Card
+from underbudget.metrics import KB, METRICS, TASK_METRICS, all_met
+from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES
+from underbudget.reproduction.reference import load_reference
+from underbudget.reproduction.results import Results
+from underbudget.versions.catalogue import FORECASTERS, RECIPES, VERSIONS
+
+
+def headline(results: Results) -> str:
+    """Name the smallest published forecaster and spotter that meet the limits of all versions of their task."""
+    found = [card for task in (FORECASTING, SPOTTING) if (card := _smallest(results, task))]
+    if len(found) < 2:
+        return "No forecaster and spotter meet the limits of all five versions yet.\n"
+    forecaster, spotter = (
+        f"[{what}](models/{card.content['made_from']['recipe_name']}/{card.name}.json) of"
+        f" {card.content['file']['compressed_bytes']:,} bytes"
+        for what, card in zip(("a forecaster", "a spotter"), found, strict=True)
+    )
+    return f"Two files, {forecaster} and {spotter}, meet every limit on size, error and accuracy of all five.\n"
+
+
+def _smallest(results: Results, task: str) -> Card | None:
+    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
+    cards = [card for recipe in RECIPES for name in VERSIONS if (card := results.card(recipe, name))]
+
+    def meets(card: Card) -> bool:
+        values = {**card.content["test"], "size_kb": card.content["file"]["compressed_bytes"] / KB}
+        return all_met(limits, values)
+
+    own = [card for card in cards if card.task == task and meets(card)]
+    return min(own, key=lambda card: int(card.content["file"]["compressed_bytes"]), default=None)
+
+
+def naive(results: Results) -> str:
+    """Say which limits need no network, and which forecasters do worse than no change."""
+    forecasts = results.naive_forecasts()
+    if not forecasts:
+        return "Forecasts that need no network are not measured yet: make baselines.\n"
+    met = {name: _limits_met(figures) for name, figures in forecasts.items()}
+    last, line = (
+        " and ".join(f"{figures[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in TASK_METRICS[FORECASTING])
+        for figures in (forecasts[LAST_READING], forecasts[LEAST_SQUARES])
+    )
+    every = sum(VERSIONS[name].limit(m) is not None for name in FORECASTERS for m in TASK_METRICS[FORECASTING])
+    worse = [
+        f"`report/{name}` ({card.content['test'][m]:.{METRICS[m].digits}f} {METRICS[m].unit})"
+        for name in FORECASTERS
+        for m in TASK_METRICS[FORECASTING]
+        if (card := results.card("report", name)) and card.content["test"][m] > forecasts[LAST_READING][m]
+    ]
+    text = (
+        f"Without any network, repeating the last reading has errors of {last} and meets {met[LAST_READING]} of the"
+        f" {every} limits on error; least squares on the same six readings has {line} and meets {met[LEAST_SQUARES]}."
+    )
+    return text + (f" Worse than no change: {', '.join(worse)}.\n" if worse else "\n")
+
+
+def _limits_met(figures: dict[str, float]) -> int:
+    limits = [limit for name in FORECASTERS for limit in VERSIONS[name].limits if limit.metric in figures]
+    return sum(limit.met_by(figures[limit.metric]) for limit in limits)
+
+
+def listening_aims(results: Results) -> str:
+    """Set what the published listener does beside what was wanted of it, and beside what others measured."""
+    card = results.card("live", "kws_a")
+    entry = results.listening.get("models", {}).get(card.sha256) if card else None
+    if not entry:
+        return "No listener has been measured yet: make listening.\n"
+    found, outside = entry["test"]["middle"][CLEAN], load_reference()["listening"]
+    words, household = outside["other_words"], outside["household"]
+    rates = " and ".join(
+        f"{found[kind]['per_hour']:.0f} times ({found[kind]['per_hour_95'][0]:.0f} to"
+        f" {found[kind]['per_hour_95'][1]:.0f}) in an hour of {kind}"
+        for kind in ("speech", "noise")
+    )
+    return (
+        f"It detects {found['words']['pct']:.1f} % of the words, but also triggers {rates}, and accepts"
+        f" {found['others']['pct']:.1f} % of other short words. Others measured it on sounds that are not here: it"
+        f" accepted {words['pct']:g} % of {words['clips']:,} clips of other short words and triggered"
+        f" {household['per_hour']} times in an hour of household sounds.\n"
+    )

@@ -1,0 +1,40 @@
+"""What documents and the page can show: a marker there with a function's name stands for what the function returns.
+
+A function returns Markdown (a table, or sentences), or charts, which only the page can show.
+"""
+
+from collections.abc import Callable
+
+from underbudget.reproduction.results import Results
+from underbudget.results_page.at_work import at_work
+from underbudget.results_page.latency_tables import bench, latency, pi
+from underbudget.results_page.listening_tables import det_charts, listening
+from underbudget.results_page.model_charts import bytes_charts, error_charts, latency_charts
+from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
+from underbudget.results_page.search_tables import search_results, search_summary
+from underbudget.results_page.sentences import headline, listening_aims, naive
+from underbudget.results_page.style import Chart
+from underbudget.results_page.tables import (
+    claims,
+    cnn,
+    file_sizes,
+    improved,
+    mlp,
+    models,
+    prototypes,
+    provenance,
+    seeds,
+    splits,
+    studies,
+    verdicts,
+)
+from underbudget.results_page.version_tables import versions
+
+FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
+    *(headline, listening_aims, naive, search_summary, verdicts),
+    *(versions, claims, models, improved, seeds, mlp, cnn, studies, splits, prototypes, file_sizes, provenance),
+    *(latency, pi, bench, listening, search_results),
+    *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
+    *(bytes_charts, det_charts, at_work),
+)
+SHOWN = {function.__name__: function for function in FUNCTIONS}

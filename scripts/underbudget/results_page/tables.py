@@ -1,0 +1,300 @@
+"""Every table that a reader sees, by name; each is computed from the results."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from underbudget import files
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.intervals import difference, prediction_p_value
+from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
+from underbudget.reproduction.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, judge_claims
+from underbudget.reproduction.reference import load_reference, reported, row_name
+from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import (
+    BY_SPEAKER,
+    arithmetics,
+    format_mean,
+    format_p,
+    format_share,
+    meets,
+    metric_values,
+    summary,
+    trials_of,
+)
+from underbudget.reproduction.studies import STUDIES
+from underbudget.results_page.markdown import literal, markdown_table
+from underbudget.results_page.version_tables import compared_with_published
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
+
+
+def claims(results: Results) -> str:
+    """Tabulate the report's claims, our evidence and the verdicts; beside the published results, only with evidence."""
+    found = [claim for claim in judge_claims(results) if claim.evidence or not results.beside]
+    lines = [[c.claim, c.evidence or "no result yet: make study", f"**{c.verdict}**"] for c in found]
+    return markdown_table(["the report says", "we found", "verdict"], lines)
+
+
+def verdicts(results: Results) -> str:
+    """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
+    if results.beside:
+        lines = [f"- {literal(line)}" for line in compared_with_published(results)]
+        return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
+    found = judge_claims(results)
+    if all(claim.verdict == INCONCLUSIVE for claim in found):
+        return "- No claim has been judged yet.\n"
+    lines = []
+    for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
+        own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
+        lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
+    return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
+
+
+def models(results: Results) -> str:
+    """Tabulate all published models: what they are, how well they do, and what they cost."""
+    lines = [
+        [f"*{name}*", "none", ", ".join(_naive_figures(figures)), *["–"] * 4]
+        for name, figures in results.naive_forecasts().items()
+    ]
+    for recipe, name in product(RECIPES, VERSIONS):
+        card = results.card(recipe, name)
+        if card:
+            content, costs = card.content, card.content["costs"]
+            score = [
+                METRICS[m].interval(content["test"][m], *content["test"][m + "_95"]) for m in TASK_METRICS[card.task]
+            ]
+            numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
+            lines.append(
+                [
+                    f"[{recipe}/{name}](models/{recipe}/{name}.json)",
+                    content["made_from"]["recipe"]["architecture"],
+                    ", ".join(score),
+                    *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
+                ]
+            )
+    return markdown_table(
+        ["model", "network", "test score (95 %)", "bytes", "parameters", "MACs", "tensor bytes"], lines
+    )
+
+
+def _naive_figures(figures: dict[str, Any]) -> list[str]:
+    """Format the errors of a forecast that needs no network, with their intervals."""
+    return [METRICS[m].interval(figures[m], *figures[m + "_95"]) for m in TASK_METRICS[FORECASTING]]
+
+
+def seeds(results: Results) -> str:
+    """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the limits."""
+    lines = []
+    trials = results.trials("report")
+    for name in VERSIONS:
+        own = trials_of(trials, name)
+        if len(own) < 2:
+            continue
+        limits = VERSIONS[name].offline_limits
+        for limit in limits:
+            metric = limit.metric
+            seen, shown = metric_values(own, metric), METRICS[metric]
+            theirs = reported(name).get(metric)
+            met = sum(meets(trial, [limit]) for trial in own)
+            lines.append(
+                [
+                    f"`{name}`",
+                    f"{shown.title}, {shown.unit}",
+                    f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
+                    f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
+                    *(["–"] * 3 if theirs is None else _beside_report(metric, seen, theirs)),
+                    f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
+                ]
+            )
+        met = sum(meets(trial, limits) for trial in own)
+        lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        for metric in TASK_METRICS[FORECASTING]:
+            shown = METRICS[metric]
+            lines.append(
+                [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
+            )
+    header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
+    return markdown_table([*header, "p of a run as far off", "limit met by (95 %)"], lines)
+
+
+def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
+    """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
+    better = sum(Limit(metric, theirs).met_by(value) for value in seen)
+    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
+
+
+def mlp(results: Results) -> str:
+    """Tabulate the report's study of the MLP beside ours; see _techniques."""
+    return _techniques(results, "mlp")
+
+
+def cnn(results: Results) -> str:
+    """Tabulate the report's study of the CNN beside ours; see _techniques."""
+    return _techniques(results, "cnn")
+
+
+def _techniques(results: Results, network: str) -> str:
+    """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
+    trials = results.trials("forecasters")
+    lines = []
+    for technique, *theirs in load_reference()["ablation"][network]:
+        own = trials_of(trials, row_name(network, technique))
+        if not own:
+            continue
+        cells = [technique]
+        for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
+            seen = metric_values(own, metric)
+            cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
+        converted = np.mean([trial["converted_bytes"] for trial in own]) / KB
+        cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
+        lines.append(cells)
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
+        lines.append([f"*{name}*", "", t, "", rh, *[""] * 3])
+    header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
+    return markdown_table([*header, "ours, not slimmed"], lines)
+
+
+def studies(results: Results) -> str:
+    """Tabulate all other studies: the mean scores of each version over seeds."""
+    lines = []
+    for study, (members, _) in STUDIES.items():
+        for version in members if study != "forecasters" else ():
+            if len(own := trials_of(results.trials(study), version.name)) > 1:
+                score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
+                size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
+                seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
+                lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
+    return markdown_table(["study", "", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines)
+
+
+def splits(results: Results) -> str:
+    """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
+    lines, stale = [], set()
+    for recipe, name in product(RECIPES, VERSIONS):
+        version = VERSIONS[name]
+        sides = [trials_of(results.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
+        if version.task != SPOTTING or min(map(len, sides)) < 2:
+            continue
+        if len(arithmetics([*sides[0], *sides[1]])) > 1:
+            stale.add(recipe)
+        lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
+        cells = [f"`{recipe}/{name}`"]
+        for side in sides:
+            passed = sum(meets(trial, version.limits) for trial in side)
+            cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
+        clips = sides[1][0]["clips"]
+        cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
+        lines.append(cells)
+    header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
+    header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
+    note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
+    return markdown_table(header, lines) + (note if stale else "")
+
+
+def improved(results: Results) -> str:
+    """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
+    lines = []
+    for recipe in COMPARED_RECIPES[1:]:
+        trials = results.trials(recipe)
+        for name in VERSIONS:
+            card = results.card(recipe, name)
+            if card is None or not any(t["version"] == name for t in trials):
+                continue
+            report = reported(name)
+            metrics = [m for m in card.content["test"] if m in METRICS]
+            means = [summary(trials, name, metric) for metric in metrics]
+            ours = [METRICS[m].interval(s.mean, s.low, s.high) for m, s in zip(metrics, means, strict=True) if s]
+            (first, *_) = [s for s in means if s]
+            size, seed = card.content["file"]["compressed_bytes"], card.content["made_from"]["seed"]
+            lines.append(
+                [
+                    f"`{recipe}/{name}`",
+                    f"{_figures(metrics, report)} in {report['size_kb'] * KB:,.0f} B" if report else "–",
+                    _best_peer(name, metrics),
+                    f"{', '.join(ours)} in {first.bytes_least:,} to {first.bytes_most:,} B, {first.seeds} seeds",
+                    f"{_figures(metrics, card.content['test'])} in {size:,} B, seed {seed}",
+                ]
+            )
+    for name, figures in results.naive_forecasts().items() if lines else ():
+        lines.append([f"*{name}*", "", "", ", ".join(_naive_figures(figures)), ""])
+    return markdown_table(
+        ["", "report", "smallest of others", "ours, mean over seeds (95 %)", "our published file"], lines
+    )
+
+
+def prototypes(results: Results) -> str:
+    """Tabulate the notes on prototypes, by validation data and bytes, with the seeds where there were several."""
+
+    def side(figures: dict[str, Any] | None) -> str:
+        if figures is None:
+            return "–"
+        seen = np.atleast_1d(figures.get("validation", []))
+        quality = " / ".join(f"{value:.2f}" for value in seen)
+        size = f"{figures['bytes']:,} B" if figures["bytes"] else ""
+        return ", ".join(filter(None, (quality, size)))
+
+    verdicts = {True: "paid", False: "did not pay"}
+    rows = files.read_json_lines(files.RESULTS / "reference" / "prototypes.jsonl")
+    lines = [
+        [
+            row["task"].replace("_", " "),
+            row["what"] + (f" ({row['seeds']} seeds)" if (row["seeds"] or 1) > 1 else ""),
+            row["unit"] or "–",
+            side(row["with"]),
+            side(row["without"]),
+            verdicts.get(row["paid"], row["paid"]),
+        ]
+        for row in rows
+    ]
+    return markdown_table(["", "tried", "measured", "with it", "without it", "verdict"], lines)
+
+
+def _figures(metrics: list[str], values: dict[str, Any]) -> str:
+    return " / ".join(f"{values[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in metrics)
+
+
+def _best_peer(name: str, metrics: list[str]) -> str:
+    """Return the smallest file of others that meets the version's limits on quality and latency."""
+    limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
+    timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
+    peers = load_reference()["peers"][VERSIONS[name].task]
+    fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
+    if not fit:
+        return "–"
+    best = min(fit, key=lambda p: p["bytes"])
+    return f"[{_figures([*metrics, *timed], best)} in {best['bytes']:,} B]({best['source']})"
+
+
+def file_sizes(results: Results) -> str:
+    """Tabulate the bytes of the published files at each stage, in both kinds of kB."""
+    lines = []
+    for name in VERSIONS:
+        card = results.card("report", name)
+        if card:
+            size = card.content["file"]
+            final = size["compressed_bytes"]
+            stages = [size[k] for k in ("converted_bytes", "slimmed_bytes", "converted_compressed_bytes")]
+            lines.append(
+                [f"`{name}`", f"{reported(name)['size_kb']:.2f}" if reported(name) else "–"]
+                + [f"{b:,}" for b in (*stages, final)]
+                + [f"{final / KB:.2f}", f"{final / 1000:.2f}"]
+            )
+    header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
+    return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
+
+
+def provenance(results: Results) -> str:
+    """Tabulate what the models were made from."""
+    lines = []
+    for name in VERSIONS:
+        card = results.card("report", name)
+        if card:
+            made = card.content["made_from"]
+            data = literal("{source}: {description}; {split}".format(**made["data"]))
+            how = literal(card.content["made_with"])
+            cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
+            lines.append([f"`{name}`", data, how, cost])
+    return markdown_table(["version", "data", "made with", "took"], lines)

@@ -1,0 +1,166 @@
+"""The five versions: the report, the published run, this machine's run, the limits.
+
+All figures come from results/reference/, the cards and the latency results; none is written here.
+"""
+
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from underbudget.data.identity import Identity
+from underbudget.metrics import KB, METRICS, Limit
+from underbudget.reproduction import host
+from underbudget.reproduction.naive import LAST_READING
+from underbudget.reproduction.reference import authors_file, reported
+from underbudget.reproduction.results import Results
+from underbudget.results_page.markdown import literal, markdown_table
+from underbudget.store import LOCAL, differences, store_of
+from underbudget.versions.catalogue import VERSIONS
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value.
+
+    `met` is None for a latency that was not measured on a Raspberry Pi, as the report's were, and for other data than
+    the report's.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One limit of one version beside its figures.
+
+    Attributes:
+        report: the report's own figure.
+        authors_file: our measurement of the file that its authors published of this version.
+        naive: the error of repeating the last reading.
+        here_differs: how this machine's run differs from the published one.
+    """
+
+    version: str
+    metric: str
+    limit: str
+    report: float | None
+    authors_file: float | None
+    naive: float | None
+    published: Figure | None
+    here: Figure | None
+    here_differs: str
+
+
+def rows(results: Results) -> list[Row]:
+    """Return one row for each limit of each version that was published, or built on this machine."""
+    published, here = (results.beside, results) if results.beside else (results, None)
+    naive = published.naive_forecasts().get(LAST_READING, {})
+    table = []
+    for name, version in VERSIONS.items():
+        local = here.card("report", name) if here else None
+        if not (local or published.card("report", name)):
+            continue
+        differs = "; ".join(differences(local, published.card("report", name), version)) if local else ""
+        theirs = authors_file(name)
+        theirs = {**theirs, "size_kb": theirs["bytes"] / KB} if theirs else {}
+        for limit in version.limits:
+            metric = limit.metric
+            table.append(
+                Row(
+                    version=name,
+                    metric=metric,
+                    limit=METRICS[metric].limit(limit.limit),
+                    report=reported(name).get(metric),
+                    authors_file=theirs.get(metric),
+                    naive=naive.get(metric),
+                    published=_figure(published, name, limit),
+                    here=_figure(here, name, limit) if here else None,
+                    here_differs=differs,
+                )
+            )
+    return table
+
+
+def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
+    """Return a figure of the report's recipe; sizes are of the file as converted, since the report's were."""
+    card = results.card("report", name)
+    if card is None:
+        return None
+    metric = limit.metric
+    comparable = store_of(Identity(**card.content["made_from"]["data"])) is LOCAL
+    if METRICS[metric].is_latency:
+        timed = results.timed(card.sha256)
+        if timed is None:
+            return None
+        kind, value = timed[0], timed[1][metric]["mean"]
+        return Figure(value, None, None, limit.met_by(value) if comparable and kind == host.PI else None)
+    if metric == "size_kb":
+        value = card.content["file"]["converted_compressed_bytes"] / KB
+        return Figure(value, None, None, limit.met_by(value) if comparable else None)
+    value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
+    low, high = card.content["test"].get(metric + "_95", (None, None))
+    return Figure(value, low, high, limit.met_by(value) if comparable else None)
+
+
+def versions(results: Results) -> str:
+    """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
+    header = ["version", "", "limit", "report", "authors' file", "last reading", "published run"]
+    header += ["this machine's run"] if results.beside else []
+    lines = []
+    for row in rows(results):
+        digits = METRICS[row.metric].digits
+        cells = [
+            f"`{row.version}`",
+            METRICS[row.metric].title,
+            row.limit,
+            "" if row.report is None else f"{row.report:g}",
+            *("" if value is None else f"{value:.{digits}f}" for value in (row.authors_file, row.naive)),
+            _cell(row.published, row.metric),
+        ]
+        if results.beside:
+            cells.append(_cell(row.here, row.metric) + (f" ({literal(row.here_differs)})" if row.here_differs else ""))
+        lines.append(cells)
+    return markdown_table(header, lines)
+
+
+def _cell(figure: Figure | None, metric: str) -> str:
+    if figure is None:
+        return "–"
+    text = f"{figure.value:.{METRICS[metric].digits}f}"
+    if figure.low is not None:
+        text += f" ({figure.low:.{METRICS[metric].digits}f}–{figure.high:.{METRICS[metric].digits}f})"
+    if figure.met is None:
+        return text + (" (host)" if METRICS[metric].is_latency else "")
+    return text + (" ✓" if figure.met else " **missed**")
+
+
+def compared_with_published(results: Results) -> list[str]:
+    """Say which of this machine's files of the report's recipes are the published ones, and why others are not."""
+    if results.beside is None:
+        return []
+    same, other, absent = [], [], []
+    for name, version in VERSIONS.items():
+        card = results.card("report", name)
+        published = results.beside.card("report", name)
+        if card is None:
+            absent.append(name)
+        elif published is None:
+            other.append(f"{name} is not among the published versions.")
+        elif found := differences(card, published, version):
+            other.append(f"{name} is another file than the published one: {'; '.join(found)}.")
+        else:
+            same.append(name)
+    if same and not (other or absent):
+        return [f"All {len(same)} files that this machine made are the published ones, byte for byte."]
+    are = "is the published file" if len(same) == 1 else "are the published files"
+    lines = [f"{', '.join(same)} {are}, byte for byte."] if same else []
+    return [*lines, *other, *([f"Not made here yet: {', '.join(absent)}."] if absent else [])]
+
+
+def versions_csv(results: Results) -> str:
+    """Return the rows as CSV; a figure becomes a column for each of its parts."""
+    table = pd.json_normalize([asdict(row) for row in rows(results)], sep="_")
+    return str(table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,106 @@
+"""Changed copies of the training clips, and windows of other sounds, made once per front end and kept as features."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget import files
+from underbudget.data.identity import Identity
+from underbudget.data.noise import coloured_noise
+from underbudget.data.other_sounds import OtherSounds
+from underbudget.data.speech import Speech
+from underbudget.device.artifact import SPOTTING
+from underbudget.device.audio import RATE, Audio
+from underbudget.device.frontend import FrontEnd, extractor, to_dict
+from underbudget.progress import progress_bar
+from underbudget.recipes import ARITHMETIC, Augmentation
+from underbudget.training.unknown import OtherSeconds
+
+Features = NDArray[np.float16]
+NOISES = 64  # coloured noises, of two seconds each, a copy
+LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
+
+
+def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Features:
+    """Compute features [copies, clips, *front_end.shape] of changed training clips.
+
+    They are kept in data/, and made again when the clips, the front end, the changes or the arithmetic are others. Half
+    precision holds them to 1e-3, far below what the changes themselves do.
+    """
+
+    def clips(_: np.random.Generator) -> Iterator[Audio]:
+        return speech.clips("train")
+
+    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation)
+
+
+def other_features(other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int) -> Features:
+    """Compute features [copies, count, *front_end.shape] of random seconds of other sounds, changed as clips are.
+
+    They are kept as those of the clips are; each copy has other seconds.
+    """
+    seconds = OtherSeconds(list(other.recordings("train")))
+
+    def clips(rng: np.random.Generator) -> Iterator[Audio]:
+        return (seconds.draw(rng) for _ in range(count))
+
+    return _features(clips, count, other.identity, front_end, augmentation)
+
+
+def _features(
+    clips: Callable[[np.random.Generator], Iterator[Audio]],
+    count: int,
+    identity: Identity,
+    front_end: FrontEnd,
+    augmentation: Augmentation,
+) -> Features:
+    """Return the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
+    on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are drawn again in each epoch
+    made_from = [
+        to_dict(front_end),
+        asdict(on_clips),
+        count,
+        identity.digest,
+        identity.split,
+        ARITHMETIC[SPOTTING],
+    ]
+    key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+    path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
+    if not path.exists():
+        extract = extractor(front_end)
+        features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
+        with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
+            for number, copy in enumerate(features):
+                rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
+                noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
+                for row, clip in zip(copy, clips(rng), strict=True):
+                    row[...] = extract(augment_clip(clip, augmentation, noises, rng))
+                    progress.update()
+        with files.atomic_write(path) as partial, partial.open("wb") as out:
+            np.save(out, features)
+    kept: Features = np.load(path, mmap_mode="r")  # whoever trains on them copies them once
+    return kept
+
+
+def augment_clip(
+    clip: Audio, augmentation: Augmentation, noises: NDArray[np.float32], rng: np.random.Generator
+) -> Audio:
+    """Change a clip [n]: speed around its middle, shift, noise of `noises` [k, > n], loudness."""
+    samples = len(clip)
+    speed = rng.uniform(*augmentation.speed)
+    shift = rng.uniform(-1, 1) * augmentation.shift_s * RATE
+    middle = (samples - 1) / 2
+    at = (np.arange(samples) - middle) * speed + middle + shift
+    sound = np.interp(at, np.arange(samples), clip, left=0, right=0)
+    start = rng.integers(noises.shape[1] - samples)
+    noise = noises[rng.integers(len(noises)), start : start + samples]
+    sound += noise * (sound.std() + LOUD_ENOUGH) * _amplitude(-rng.uniform(*augmentation.noise_db))
+    return (sound * _amplitude(rng.uniform(-1, 1) * augmentation.gain_db)).astype(np.float32)
+
+
+def _amplitude(decibel: float) -> float:
+    return float(10 ** (decibel / 20))

@@ -1,0 +1,209 @@
+"""The training loop of both tasks: a whole epoch is one graph over arrays in memory, compiled by XLA.
+
+Keras' own loop spends milliseconds per step on machinery; the forecasters' steps themselves take microseconds.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
+from tensorflow_model_optimization.sparsity import keras as sparsity
+
+from underbudget.networks import layers, networks
+from underbudget.progress import progress_bar
+from underbudget.recipes import QAT, Pruning, Recipe
+
+Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Update = Callable[[list[tf.Tensor]], None]
+Orders = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Epoch = Callable[..., tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a task gives the loop to train on.
+
+    Attributes:
+        input_shape, output_shape: of one sample.
+        samples: the number of training samples; each epoch takes them in a new random order.
+        batch: inputs and targets of the samples at the given indices [b], in graph mode; for what it draws at random,
+            it is given a seed, two integers that differ in each step.
+        loss: of targets and outputs.
+        score: of the model on validation data.
+    """
+
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    samples: int
+    batch: Batch
+    loss: Loss
+    score: Callable[[keras.Model], float]
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of optimiser steps of one epoch."""
+        return -(-self.samples // batch_size)
+
+
+def fit(recipe: Recipe, problem: Problem, seed: int) -> keras.Model:
+    """Build a recipe's network, train it, and continue with quantisation-aware training if the recipe says so."""
+    trained = train(networks.build(recipe, problem.input_shape, problem.output_shape), recipe, problem, seed)
+    model = networks.fold_batch_norm(trained, recipe)
+    if recipe.qat:
+        train_qat(model, recipe.qat, recipe.batch_size, problem, seed)
+    return model
+
+
+def train(model: keras.Model, recipe: Recipe, problem: Problem, seed: int) -> keras.Model:
+    """Train `model` with Adam for the recipe's epochs, with magnitude pruning if the recipe says so.
+
+    Returns:
+        The trained model, without pruning wrappers.
+    """
+    trained, epoch = training(model, recipe, problem)
+    best, best_weights = -np.inf, None
+    with progress_bar(range(recipe.epochs), "training", "epoch") as epochs:
+        for shuffled in shuffled_orders(epochs, problem.samples, recipe.batch_size, seed):
+            shown = {"loss": f"{float(epoch(*shuffled)):.4g}"}
+            if recipe.keep == "best":
+                now = problem.score(trained)
+                shown["validation"] = f"{now:.4g}"
+                if now > best:  # the first of equals
+                    best, best_weights = now, trained.get_weights()
+            epochs.set_postfix(shown, refresh=False)
+    if best_weights is not None:
+        trained.set_weights(best_weights)
+    return _stripped(trained) if recipe.pruning else trained
+
+
+def training(model: keras.Model, recipe: Recipe, problem: Problem) -> tuple[keras.Model, Epoch]:
+    """Prepare a training: return the model, in pruning wrappers if the recipe prunes, and a function for one epoch."""
+    steps = problem.steps(recipe.batch_size)
+    trained = _prunable(model, recipe.pruning, steps) if recipe.pruning else model
+    variables = trained.trainable_variables
+    rate = recipe.learning_rate
+    cosine = recipe.schedule == "cosine"
+    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, recipe.epochs * steps, warm_up=0.05) if cosine else rate)
+    optimizer.build(variables)
+
+    def update(gradients: list[tf.Tensor]) -> None:
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    return trained, _compiled(trained, problem, update)
+
+
+def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> None:
+    """Continue training with every trainable weight on a grid, in place (quantisation-aware training)."""
+    epoch = qat_training(model, qat, batch_size, problem)
+    with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
+        for shuffled in shuffled_orders(epochs, problem.samples, batch_size, seed):
+            epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
+
+
+def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> Epoch:
+    """Prepare quantisation-aware training: round the weights in place, and return a function for one epoch.
+
+    Forward and backward passes use the rounded weights; exact copies beside them, counted in grid steps, are updated
+    (the straight-through estimator: Courbariaux et al., BinaryConnect, arXiv:1511.00363). The grid of a kernel ends at
+    127 steps, so that int8 holds it.
+    """
+    variables = model.trainable_variables
+    steps = [
+        np.float32(qat.step * np.sqrt(np.mean(np.square(v.numpy()))) if v.shape.rank > 1 else qat.bias_step)
+        for v in variables
+    ]
+    exact = [tf.Variable(v / step) for v, step in zip(variables, steps, strict=True)]
+    total = qat.epochs * problem.steps(batch_size)
+    optimizer = keras.optimizers.Adam(_cosine_schedule(qat.learning_rate, total, warm_up=0.0))
+    optimizer.build(exact)
+
+    def round_all() -> None:
+        for variable, value, step in zip(variables, exact, steps, strict=True):
+            largest = 127.0 if variable.shape.rank > 1 else np.inf
+            variable.assign(tf.clip_by_value(tf.round(value), -largest, largest) * step)
+
+    def update(gradients: list[tf.Tensor]) -> None:
+        optimizer.apply_gradients(zip(gradients, exact, strict=True))  # Adam does not depend on their scale
+        round_all()
+
+    round_all()
+    return _compiled(model, problem, update)
+
+
+def _compiled(model: keras.Model, problem: Problem, update: Update) -> Epoch:
+    """Return an epoch as one compiled function of what `shuffled_orders` yields; it returns the mean loss."""
+
+    def step(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        inputs, targets = problem.batch(indices, seed)
+        with tf.GradientTape() as tape:
+            value = problem.loss(targets, layers.forward(model, inputs, seed))
+        update(tape.gradient(value, model.trainable_variables))
+        return value
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def epoch(full: tf.Tensor, rest: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        if full.shape[0]:  # XLA takes no slice of nothing
+            for i in tf.range(tf.shape(full)[0]):
+                total += step(full[i], seeds[i])
+        if rest.shape[0]:
+            total += step(rest, seeds[-1])
+        return total / seeds.shape[0]
+
+    return epoch
+
+
+def shuffled_orders(epochs: Iterable[int], samples: int, batch_size: int, seed: int) -> Iterator[Orders]:
+    """Yield a new random order of all samples for each epoch.
+
+    It comes as full batches of indices [steps, b], the shorter last one, perhaps empty, and a seed per step [steps, 2].
+    """
+    order, draws = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    steps, full = -(-samples // batch_size), samples // batch_size * batch_size
+    for _ in epochs:
+        shuffled = order.permutation(samples).astype(np.int32)
+        seeds = draws.integers(2**31, size=(steps, 2), dtype=np.int32)
+        yield tf.constant(shuffled[:full].reshape(-1, batch_size)), tf.constant(shuffled[full:]), tf.constant(seeds)
+
+
+def _cosine_schedule(learning_rate: float, steps: int, warm_up: float) -> Any:
+    """Rise linearly to the learning rate over `warm_up` of the steps, then fall to 0 on a cosine (arXiv:1608.03983)."""
+    first = int(warm_up * steps)
+    if not first:
+        return keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(0.0, steps - first, warmup_target=learning_rate, warmup_steps=first)
+
+
+def _prunable(model: keras.Model, pruning: Pruning, steps: int) -> keras.Model:
+    schedule = sparsity.PolynomialDecay(
+        pruning.initial_sparsity,
+        pruning.final_sparsity,
+        begin_step=steps * pruning.begin_epoch,
+        end_step=steps * pruning.end_epoch,
+    )
+    return sparsity.prune_low_magnitude(model, pruning_schedule=schedule)
+
+
+def _stripped(model: keras.Model) -> keras.Model:
+    """Apply the masks a last time (the last step changed pruned weights again) and remove the wrappers."""
+    for layer in model.layers:
+        if isinstance(layer, pruning_wrapper.PruneLowMagnitude):
+            layer.pruning_obj.weight_mask_op()
+    return sparsity.strip_pruning(model)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and TensorFlow, and make TensorFlow's kernels deterministic."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def sparsity_of(weights: list[NDArray[np.float32]]) -> float:
+    """Return the share of zeros among the elements of all kernels (arrays of two or more dimensions)."""
+    kernels = [w for w in weights if w.ndim > 1]
+    return sum(int((w == 0).sum()) for w in kernels) / sum(w.size for w in kernels)

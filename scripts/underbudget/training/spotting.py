@@ -1,0 +1,218 @@
+"""The keyword task: one second of sound in, one of some words out, or that it was none of them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from underbudget.data.identity import Identity
+from underbudget.data.other_sounds import OtherSounds
+from underbudget.data.speech import OTHER, Speech
+from underbudget.device.artifact import SPOTTING
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import FrontEnd, extractor, to_dict
+from underbudget.device.runtime import lay_out
+from underbudget.intervals import wilson
+from underbudget.networks import layers
+from underbudget.recipes import Augmentation, Recipe
+from underbudget.training import loop
+from underbudget.training.augment import Features, augmented_features, other_features
+
+Array = NDArray[np.float32]
+SCORED = 32  # clips at once, when a model is scored on validation data
+
+
+class Spotting:
+    """Spoken words as features of one front end; see underbudget.training.task.Task.
+
+    Args:
+        labels: in the order of the model's outputs; None: the words of `speech`, and OTHER if there are other sounds.
+            Clips of words that are not among them are left out; a label that is no word of `speech` is never right.
+        other: what a recipe with a share of other sounds trains on.
+
+    Raises:
+        UserError: a label is there twice, or none is a word of `speech`.
+    """
+
+    kind = SPOTTING
+
+    def __init__(
+        self,
+        speech: Speech,
+        front_end: FrontEnd,
+        labels: tuple[str, ...] | None = None,
+        other: OtherSounds | None = None,
+    ) -> None:
+        words = tuple(map(str, speech.words))
+        labels = labels or (words if other is None else (*words, OTHER))
+        known = np.isin(words, labels)
+        if not known.any() or len(set(labels)) < len(labels):
+            problem = "one is there twice" if known.any() else f"none is one of the words {', '.join(words)}"
+            raise UserError(f"labels {','.join(labels)}: {problem}: give the model's, in its order")
+        self._left_out = [word for word in words if word not in labels]
+        if self._left_out:
+            kept = known[speech.label]
+            parts = {name: getattr(speech, name)[kept] for name in ("audio", "label", "split", "name")}
+            speech = replace(speech, **parts)
+        self._speech, self._front_end, self._labels, self._other = speech, front_end, labels, other
+        self._inputs: dict[str, Array] = {}
+
+    @property
+    def identity(self) -> Identity:
+        return self._speech.identity
+
+    def card(self) -> dict[str, Any]:
+        return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
+
+    def train(self, recipe: Recipe, seed: int) -> keras.Model:
+        problem = self.problem(recipe)
+        self._forget_samples()
+        return loop.fit(recipe, problem, seed)
+
+    def _forget_samples(self) -> None:
+        """Keep features only: the samples would take a quarter of a GB while the network is compiled and trained."""
+        for split in ("validation", "test"):
+            self.inputs(split)
+        self._speech = replace(self._speech, audio=self._speech.audio[:0].copy())
+
+    def problem(self, recipe: Recipe) -> loop.Problem:
+        """Return the training data, augmented if the recipe says so, with its share of other sounds.
+
+        Raises:
+            ValueError: the recipe asks for other sounds and there are none, or the other way round.
+        """
+        if bool(recipe.other) != (self._other is not None):
+            raise ValueError("a recipe with other sounds is trained with them, any other without")
+        batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
+        samples = len(self._targets(recipe))
+        shapes = self._front_end.shape, (len(self._labels),)
+        return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
+
+    def _targets(self, recipe: Recipe) -> Array:
+        """Return one-hot targets [n, labels], of which a share is spread over all: of clips, then of other sounds."""
+        label = self._truth("train")
+        if recipe.other:
+            count = round(len(label) * recipe.other / (1 - recipe.other))
+            label = np.append(label, np.full(count, self._labels.index(OTHER), np.int32))
+        one_hot = np.eye(len(self._labels), dtype=np.float32)[label]
+        smoothing = recipe.label_smoothing
+        return (one_hot * (1 - smoothing) + smoothing / len(self._labels)).astype(np.float32)
+
+    def _plain(self, recipe: Recipe) -> loop.Batch:
+        inputs, targets = tf.constant(self.inputs("train")), tf.constant(self._targets(recipe))
+        return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
+
+    def _copies(self, augmentation: Augmentation, samples: int) -> Features:
+        """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
+        clips = augmented_features(self._speech, self._front_end, augmentation)
+        if self._other is None:
+            return clips
+        count = samples - clips.shape[1]
+        return np.concatenate([clips, other_features(self._other, self._front_end, augmentation, count)], axis=1)
+
+    def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> loop.Batch:
+        """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
+        targets = tf.constant(self._targets(recipe))
+        inputs = tf.constant(self._copies(augmentation, len(targets)))
+        frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
+
+        def batch(indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            drawn = tf.random.stateless_uniform([4, indices.shape[0], 1], seed)
+            copy = tf.cast(drawn[0, :, 0] * augmentation.copies, tf.int32)
+            x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
+            start, length = drawn[1] * len(frames), drawn[2] * augmentation.time_mask
+            masked = (frames >= start) & (frames < start + length)
+            x *= 1 - tf.cast(masked, tf.float32)[:, :, None, None]
+            other = drawn[3] * augmentation.mixup
+            x += other[:, :, None, None] * (tf.reverse(x, [0]) - x)
+            return x, y + other * (tf.reverse(y, [0]) - y)
+
+        return batch
+
+    def _accuracy(self) -> Callable[[keras.Model], float]:
+        """Return a function that computes a model's accuracy on the validation split."""
+        seen, truth = self.inputs("validation"), self._truth("validation")
+        batches = np.resize(seen, (-(-len(seen) // SCORED), SCORED, *seen.shape[1:]))  # the first fill up the last
+
+        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+        def outputs(model: keras.Model) -> tf.Tensor:
+            return tf.map_fn(lambda batch: layers.forward(model, batch), tf.constant(batches))
+
+        def accuracy(model: keras.Model) -> float:
+            scores = outputs(model).numpy().reshape(-1, len(self._labels))[: len(truth)]
+            return float((scores.argmax(axis=1) == truth).mean())
+
+        return accuracy
+
+    def inputs(self, split: str) -> Array:
+        """Return features [clips, *front_end.shape], computed once."""
+        if split not in self._inputs:
+            extract = extractor(self._front_end)
+            self._inputs[split] = np.stack([extract(clip) for clip in self._speech.clips(split)])
+        return self._inputs[split]
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """Compute accuracy on clips of words with its 95 % Wilson interval, and the confusion matrix.
+
+        The matrix has one row per true label; a word that is taken for none is wrong.
+        """
+        truth = self._truth(split)
+        count = len(self._labels)
+        scores = lay_out(outputs, (count,))
+        if scores is None:
+            raise UserError(
+                f"the model puts out {outputs.shape[1:]}, the labels are {count} ({','.join(self._labels)}): name what"
+                " each output stands for, words or not, in its order"
+            )
+        heard = scores.argmax(axis=1)
+        confusion = np.zeros((count, count), int)
+        np.add.at(confusion, (truth, heard), 1)
+        correct = int((truth == heard).sum())
+        return {
+            "clips": len(truth),
+            "correct": correct,
+            "accuracy_pct": round(100 * correct / len(truth), 3),
+            "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
+            "confusion": confusion.tolist(),
+        }
+
+    def remarks(self, outputs: Array, split: str) -> list[str]:
+        """Say which words are not tested, and whether another order of labels would give far more."""
+        from scipy.optimize import linear_sum_assignment  # here alone: no training needs it
+
+        result = []
+        if self._left_out:
+            result.append(f"clips of {', '.join(self._left_out)} are left out: none of its labels")
+        metrics = self.metrics(outputs, split)
+        confusion, clips = np.array(metrics["confusion"]), metrics["clips"]
+        meant, places = linear_sum_assignment(confusion, maximize=True)
+        correct = int(confusion[meant, places].sum())
+        # of guesses, too, the best order is better: it must make most answers right
+        if correct > clips / 2 and wilson(correct, clips)[0] > wilson(metrics["correct"], clips)[1]:
+            order = [self._labels[i] for i in meant[places.argsort()]]
+            result.append(
+                f"another order of labels would give {100 * correct / clips:.2f} %: {','.join(order)}: is the order of"
+                " the labels right?"
+            )
+        return result
+
+    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
+        return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
+
+    def _truth(self, split: str) -> NDArray[np.int32]:
+        """Return the true labels in the order of the model's outputs."""
+        words = self._speech.words
+        place = np.array([self._labels.index(word) if word in self._labels else -1 for word in words], np.int32)
+        return place[self._speech.labels(split)]
+
+
+def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return the mean over clips; in parts that are the same bits everywhere, which TensorFlow's softmax is not."""
+    centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))
+    return tf.reduce_mean(tf.reduce_sum(truth * (log_sum - centred), axis=1))

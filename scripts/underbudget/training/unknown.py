@@ -1,0 +1,97 @@
+"""Random seconds of other sounds, as a listener meets them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget.data.noise import coloured_noise, tones
+from underbudget.data.other_sounds import Recording
+from underbudget.device.audio import RATE, Audio, to_float
+
+SHARES = {"speech": 0.55, "words": 0.2, "noise": 0.25}  # of the seconds, where there are all kinds
+BLOCK = RATE // 20  # samples over which loudness is taken
+ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
+PIECE = RATE // 5, RATE * 7 // 10  # samples of such a piece
+ROOM = -4.5, -2.5  # powers of ten: how loud the room is
+COLOURED = 0.3  # of the seconds of noise: coloured noise, from faint to loud
+TONES = 0.3  # of the seconds of noise: tones with overtones, as of music, animals and machines
+LOUDNESS = -4.5, -1.0  # powers of ten: how loud it is
+
+
+class OtherSeconds:
+    """Draws random seconds from recordings [any length] int16: of a kind by SHARES, and of a kind by their length.
+
+    Recordings of words are drawn alike, however long.
+
+    Raises:
+        ValueError: no recordings.
+    """
+
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        self._audio = {kind: [r.audio for r in recordings if r.kind == kind] for kind in SHARES}
+        self._kinds = [kind for kind, audio in self._audio.items() if audio]
+        if not self._kinds:
+            raise ValueError("there are no recordings to draw from")
+        lengths = {kind: [1 if kind == "words" else len(a) for a in self._audio[kind]] for kind in self._kinds}
+        self._shares = _normalised([SHARES[kind] for kind in self._kinds])
+        self._weights = {kind: _normalised(length) for kind, length in lengths.items()}
+
+    def draw(self, rng: np.random.Generator) -> Audio:
+        """Return a random second [16000] in [-1, 1)."""
+        kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
+        if kind == "noise" and (which := rng.random()) < COLOURED + TONES:
+            return _noise(LOUDNESS, rng) if which < COLOURED else _tones(rng)
+        recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
+        if kind == "speech" and rng.random() < ALONE:
+            return _alone(recording, rng)
+        return to_float(_around_loudest(recording, rng) if kind == "words" else _window(recording, rng))
+
+
+def loudest_place(recording: NDArray[np.int16]) -> int:
+    """Return the first sample of the loudest BLOCK of a recording [at least BLOCK]."""
+    blocks = recording[: len(recording) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(np.float32)
+    return int(np.square(blocks).mean(axis=1).argmax()) * BLOCK
+
+
+def _window(recording: NDArray[np.int16], rng: np.random.Generator, samples: int = RATE) -> NDArray[np.int16]:
+    """Return a random part [samples]; a shorter recording is at a random place of it, and silence around."""
+    spare = len(recording) - samples
+    if spare >= 0:
+        start = int(rng.integers(spare + 1))
+        return recording[start : start + samples]
+    before = int(rng.integers(-spare + 1))
+    return np.pad(recording, (before, -spare - before))
+
+
+def _around_loudest(recording: NDArray[np.int16], rng: np.random.Generator) -> NDArray[np.int16]:
+    """Return a second with the loudest part at a random place in it."""
+    if len(recording) <= RATE:
+        return _window(recording, rng)
+    at = loudest_place(recording)
+    return _window(recording[max(0, at + BLOCK - RATE) : at + RATE], rng)
+
+
+def _alone(recording: NDArray[np.int16], rng: np.random.Generator) -> Audio:
+    """Return a second with a piece of a recording in a quiet room."""
+    piece = to_float(_window(recording, rng, int(rng.integers(*PIECE))))
+    ramp = np.minimum(1, np.arange(len(piece)) / BLOCK).astype(np.float32)
+    before = int(rng.integers(RATE - len(piece)))
+    room = _noise(ROOM, rng)
+    room[before : before + len(piece)] += piece * ramp * ramp[::-1]
+    return room
+
+
+def _noise(powers: tuple[float, float], rng: np.random.Generator) -> Audio:
+    """Return a second of coloured noise, as loud as a power of ten drawn from a range."""
+    return (coloured_noise(RATE, rng) * 10 ** rng.uniform(*powers)).astype(np.float32)
+
+
+def _tones(rng: np.random.Generator) -> Audio:
+    """Return a second of tones in a quiet room, as loud as a power of ten drawn from LOUDNESS."""
+    return (tones(RATE, rng) * 10 ** rng.uniform(*LOUDNESS)).astype(np.float32) + _noise(ROOM, rng)
+
+
+def _normalised(weights: Sequence[float]) -> NDArray[np.float64]:
+    array = np.array(weights, float)
+    return array / array.sum()

@@ -1,0 +1,82 @@
+"""The main function of the version scripts: options, one model, and its card in a few lines."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from underbudget import files
+from underbudget.build import build
+from underbudget.cli import add_sources, one_of, sources
+from underbudget.data.identity import Identity
+from underbudget.device.artifact import read_card
+from underbudget.device.command_line import add_number, parser, run
+from underbudget.metrics import METRICS
+from underbudget.recipes import Version
+from underbudget.reproduction.reference import SEED
+from underbudget.store import NO_VERDICT, PUBLISHED
+
+EXAMPLES = """\
+  .venv/bin/python scripts/{script}
+  .venv/bin/python scripts/{script} --seed 7
+  .venv/bin/python scripts/{script} --mirror ~/downloads
+  .venv/bin/python scripts/{script} --data synthetic"""
+
+
+def version_main(version: Version, doc: str | None) -> None:
+    """Run a version script: build the version as its options say, and print what the card says of the limits."""
+
+    def main() -> None:
+        options = parser(doc or "", EXAMPLES.format(script=Path(sys.argv[0]).name))
+        options.add_argument(
+            "--recipe",
+            type=one_of(version.recipes),
+            default="report",
+            metavar="{" + ",".join(version.recipes) + "}",
+            help="which of the version's recipes (default: report)",
+        )
+        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), None, "that of the published model")
+        add_sources(options)
+        arguments = options.parse_args()
+        recipe = arguments.recipe
+        seed = arguments.seed if arguments.seed is not None else published_seed(version, recipe)
+        given = sources(arguments)
+        made_with = f"make {version.name} RECIPE={recipe} SEED={seed}{given.variables(version.task)}"
+        path = build(version, recipe, seed, given, made_with)
+        print("\n".join(card_lines(path)))
+
+    run(main)
+
+
+def published_seed(version: Version, recipe: str) -> int:
+    """Return the seed of a recipe's published model, so that the same file is made; SEED if none is published.
+
+    Raises:
+        UserError: the published model does not match its card.
+    """
+    card = PUBLISHED.card(recipe, version.name)
+    return int(card.content["made_from"]["seed"]) if card else SEED
+
+
+def card_lines(path: Path) -> list[str]:
+    """Format a card for a terminal: its bytes, and one line per limit."""
+    content = read_card(path).content
+    synthetic = Identity(**content["made_from"]["data"]).synthetic
+    size = content["file"]
+    return [
+        *([NO_VERDICT] if synthetic else []),
+        f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
+        f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}",
+        *(f"  {verdict(result, content['test'], synthetic)}" for result in content["results"]),
+    ]
+
+
+def verdict(result: dict[str, Any], test: dict[str, Any], synthetic: bool) -> str:
+    """Format one limit on a card: value, interval, limit, and whether it is met, which no synthetic data can tell."""
+    metric = METRICS[result["metric"]]
+    limit = metric.limit(result["limit"])
+    if result["value"] is None:
+        return f"{metric.title}: {limit} asked; not measured yet (make measure)"
+    interval = test.get(result["metric"] + "_95")
+    spread = f" (95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f})" if interval else ""
+    met = "" if synthetic else ": met" if result["met"] else ": MISSED"
+    return f"{metric.title}: {result['value']:.{metric.digits}f} {metric.unit}{spread}; {limit} asked{met}"

@@ -1,0 +1,131 @@
+"""What studies are made of: the recipes compared, splits by speaker, trials that resume, claims that can fail."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras as keras
+from helpers import SYNTHETIC, Run
+
+from underbudget.data import synthetic
+from underbudget.data.identity import SPLITS
+from underbudget.data.sources import Sources, load_speech
+from underbudget.data.speech import Speech, by_speaker
+from underbudget.device.frontend import Mfcc, Stft
+from underbudget.networks import networks
+from underbudget.recipes import Recipe
+from underbudget.reproduction import claims
+from underbudget.reproduction.reference import load_reference, row_name
+from underbudget.reproduction.results import read_results
+from underbudget.reproduction.studies import STUDIES
+from underbudget.results_page import tables
+from underbudget.store import ResultStore
+from underbudget.versions.catalogue import VERSIONS
+
+
+def recipe(study: str, name: str) -> Recipe:
+    """Of a version in a study."""
+    found: Recipe = next(version.recipes[study] for version in STUDIES[study][0] if version.name == name)
+    return found
+
+
+def test_every_row_of_the_reports_study_is_made() -> None:
+    rows = [row_name(n, row[0]) for n in ("mlp", "cnn") for row in load_reference()["ablation"][n]]
+    assert len(set(rows)) == 22
+    assert [version.name for version in STUDIES["forecasters"][0]] == rows
+
+
+@pytest.mark.parametrize(("network", "version"), [("mlp", "th_a"), ("cnn", "th_b")])
+def test_the_last_row_of_each_network_is_the_reports_version(network: str, version: str) -> None:
+    last = row_name(network, load_reference()["ablation"][network][-1][0])
+    assert recipe("forecasters", last) == VERSIONS[version].recipes["report"]
+
+
+def count(of: Recipe, shape: tuple[int, ...], out: tuple[int, ...]) -> int:
+    parameters: int = networks.build(of, shape, out).count_params()
+    keras.backend.clear_session()
+    return parameters
+
+
+def test_networks_have_the_parameters_counted_by_hand() -> None:
+    norm = 4  # gamma, beta, mean and variance of each filter
+    hidden = 2 * (256 * 256 + 256) + 256 * 8 + 8
+    for front_end, inputs in ((Stft(), 32 * 32), (Mfcc(), 49 * 10)):
+        features = type(front_end).__name__.lower()
+        shape = front_end.shape
+        assert count(recipe("spotters", f"mlp_{features}"), shape, (8,)) == inputs * 256 + 256 + hidden
+        cnn = 9 * 128 + 2 * 9 * 128 * 128 + 3 * norm * 128 + 128 * 8 + 8
+        assert count(recipe("spotters", f"cnn_{features}"), shape, (8,)) == cnn
+        ds_cnn = 9 * 256 + 2 * (9 * 256 + 256 * 256) + 3 * norm * 256 + 256 * 8 + 8
+        assert count(recipe("spotters", f"ds_cnn_{features}"), shape, (8,)) == ds_cnn
+    mlp = 12 * 128 + 128 + 128 * 128 + 128 + 128 * 12 + 12
+    assert count(recipe("forecasters", "mlp-none"), (6, 2), (6, 2)) == mlp
+
+
+def speakers(speech: Speech) -> list[set[str]]:
+    """Of each split."""
+    names = np.array([name.split("/")[1].split("_nohash_")[0] for name in speech.name])
+    return [set(names[speech.split == split]) for split in range(len(SPLITS))]
+
+
+def shared(speech: Speech) -> int:
+    """Speakers in test whom training knows."""
+    train, _, test = speakers(speech)
+    return len(train & test)
+
+
+def test_no_speaker_is_in_two_splits() -> None:
+    speech = by_speaker(synthetic.make_speech(40))
+    train, validation, test = speakers(speech)
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+    assert "speaker" in speech.identity.split
+
+
+def test_the_courses_lists_share_speakers_and_the_hash_does_not(real_data: Sources) -> None:
+    course = load_speech(real_data)
+    assert shared(course) > 100
+    split = by_speaker(course)
+    assert shared(split) == 0
+    assert np.array_equal(split.audio, course.audio)
+    assert 0.07 < (split.split == SPLITS.index("test")).mean() < 0.13
+
+
+def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
+    arguments = ("14_seeds.py", "report-by-speaker", "--seeds", "1", "--versions", "kws_b", *SYNTHETIC)
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "kws_b, seed 1: built, 1 of 1" in first.stdout
+    again = run(*arguments)
+    assert "1 of 1 runs are up to date" in again.stdout
+    (line,) = (project / "results" / "synthetic" / "runs" / "report-by-speaker.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert (found["version"], found["seed"], found["split"]) == ("kws_b", 1, "speaker hash 80/10/10")
+    assert found["made_with"] == "python scripts/14_seeds.py report-by-speaker --seeds 1 --versions kws_b"
+    assert run("14_seeds.py", "report-by-speaker", "--versions", "th_a").returncode == 2
+    assert "none of" in run("02_baselines.py", "nothing").stderr
+
+
+def trial(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
+    return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
+
+
+def test_nothing_is_told_without_results(tmp_path: Path) -> None:
+    empty = read_results(ResultStore(tmp_path, tmp_path))
+    assert {claim.verdict for claim in claims.judge_claims(empty)} == {claims.INCONCLUSIVE}
+    assert tables.seeds(empty).count("\n") == 2  # a header alone
+
+
+def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path, tmp_path)
+    store.runs.mkdir()
+    trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
+    store.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
+    lines = tables.seeds(read_results(store)).splitlines()
+    (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
+    assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25
+    assert "| 2 of 4 |" in accuracy  # better than the report's 90.88
+    assert "> 90 %: 3 of 4 runs" in accuracy
