@@ -1,7 +1,7 @@
 """Check this machine and install the pinned packages into .venv, unless that is done already.
 
-`make` runs this first, with the Python of the machine. It is written for any Python, so that an old one can be told.
-With --search it also installs what several models at once need, with --tests that and what the tests need.
+`make` runs this first, with the Python of the machine. It runs on any Python, so that an old one gets a clear error.
+--search also installs the packages for searches and for training several models at once, --tests those of the tests too.
 """
 
 import ast

@@ -153,7 +153,7 @@ class KeywordDetector:
     def _is_loud(self, audio: Audio) -> bool:
         """Tell whether the middle of the last second, where a word should be, stands out from the background.
 
-        The first second tells the background, and nothing is heard in it.
+        The first second tells the background, and nothing is detected in it.
         """
         self._second[:-HOP] = self._second[HOP:]
         self._second[-HOP:] = audio

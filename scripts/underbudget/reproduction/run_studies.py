@@ -83,7 +83,7 @@ def report_failures(failed: Sequence[str]) -> None:
         UserError: there are failures.
     """
     if failed:
-        raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
+        raise UserError(f"{len(failed)} of the runs failed, the others are saved: {'; '.join(failed)}")
 
 
 def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:

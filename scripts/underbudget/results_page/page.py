@@ -67,7 +67,7 @@ def _table(text: str) -> str:
     lines = text.splitlines()
     if not any(line.startswith(("| ", "- ")) for line in lines) or lines[-1].startswith("| --- "):
         return ""
-    return re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", text)
+    return re.sub(r"\[([^]]+)\]\([^:)]+\.json\)", r"`\1`", text)
 
 
 def _figure(chart: Chart, number: int) -> str:
