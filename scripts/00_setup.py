@@ -102,7 +102,7 @@ def install(lists):
     try:
         create()
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        fail("%s can't be made (%s): remove what is there and run make again" % (VENV, error))
+        fail("%s can't be created (%s): remove what is there and run make again" % (VENV, error))
     print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
     sys.stdout.flush()
     pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
@@ -145,7 +145,7 @@ def pip_install(arguments):
         raise
     if status:
         network = re.search(b"Retrying|ConnectionPool|Connection|Timeout|timed out|name resolution", said)
-        what = "check the network" if network else "mend that"
+        what = "check the network" if network else "correct that"
         fail("the packages could not be installed, see above: %s and run make again" % what)
 
 
@@ -167,4 +167,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        fail("stopped: run make again to go on")
+        fail("stopped: run make again to resume")
