@@ -32,7 +32,7 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py
   .venv/bin/python scripts/10_listen.py --wav meeting.wav --json
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | .venv/bin/python scripts/10_listen.py --raw
-  .venv/bin/python scripts/10_listen.py --sensitivity low --keep heard/
+  .venv/bin/python scripts/10_listen.py --sensitivity low --keep detected/
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
@@ -56,7 +56,11 @@ def main() -> None:
         options, "--refractory", "seconds before the next word can be detected", (0.0, 60.0), DEFAULTS.refractory
     )
     add_number(
-        options, "--loudness", "times that a word must be louder than the background", (0.0, 1000.0), DEFAULTS.loudness
+        options,
+        "--loudness",
+        "how many times louder than the background a word must be",
+        (0.0, 1000.0),
+        DEFAULTS.loudness,
     )
     options.add_argument("--json", action="store_true", help="print one JSON object per line")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
