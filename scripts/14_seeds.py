@@ -1,11 +1,11 @@
-"""Build versions with several seeds, to tell the effect of a recipe from luck.
+"""Build versions with several seeds, to tell the effect of a recipe from chance.
 
-A study is one of the recipes (report, improved …), or a recipe for the spotters with the clips split by
-speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
+A study is one of the recipes (report, improved …), or a recipe of the spotters with a speaker-independent split
+(report-by-speaker …): no speaker is in two splits. The course's lists share speakers between splits.
 
-A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
-own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl
-(models/own and results/own if the data are your own). Runs on other data, by another recipe or code are not gathered.
+A run that is up to date is not repeated, so a stopped study resumes. Models and cards are written to
+models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl (in models/own and results/own if the
+data are your own). A study has only runs on the same data, by the same recipe and the same code.
 """
 
 from underbudget.determinism import deterministic

@@ -1,4 +1,4 @@
-"""Where models and results are kept: the published ones, and beside them those of this machine's runs."""
+"""Where models and results are: the published ones, and those of this machine's runs."""
 
 import json
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ NO_VERDICT = "SYNTHETIC DATA: these figures say nothing about the report"
 
 
 def store_of(*identities: Identity) -> ResultStore:
-    """Return where this machine keeps what it makes from data: what is made from the user's own lies apart."""
+    """Return the store of models and results made from these data: the user's own data have a separate one."""
     if any(identity.synthetic for identity in identities):
         return SYNTHETIC
     return OWN if any(identity.own for identity in identities) else LOCAL

@@ -154,7 +154,7 @@ def _transfer(url: str, partial: Path) -> None:
 
 
 def _place(response: requests.Response) -> tuple[int, int | None]:
-    """Return where in the file an answer begins, and how long the whole file is, if that is said.
+    """Return where in the file an answer begins, and how long the whole file is, if the server states it.
 
     Raises:
         requests.HTTPError: neither the file nor a part of it.
@@ -169,7 +169,7 @@ def _place(response: requests.Response) -> tuple[int, int | None]:
 
 
 def _is_whole(partial: Path) -> bool:
-    """Tell what can be told without a checksum: that all of a zip is there, and that anything else is no web page."""
+    """Check what is possible without a checksum: that a zip is complete, and that anything else is not a web page."""
     if ".zip" in partial.suffixes:
         try:
             with zipfile.ZipFile(partial) as archive:

@@ -14,7 +14,7 @@ SPLITS = ("train", "validation", "test")  # arrays hold a place in it for each r
 
 @dataclass(frozen=True)
 class Identity:
-    """Identity of a data set, kept on every card made from it.
+    """Identity of a data set, written to every card made from it.
 
     Attributes:
         source: "official", "local" (a mirror's), "own" (the user's, unless the content is the official one) or

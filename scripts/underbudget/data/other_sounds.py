@@ -230,7 +230,7 @@ def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
 
 
 def _folder(name: str) -> str:
-    """Return the last of a recording's folders that tells what it is, or nothing: then its folder is a word."""
+    """Return the last of a recording's folders that names a kind of sound, or nothing: then its folder is a word."""
     telling = [folder for folder in name.split("/")[:-1] if folder in (*KINDS, NOISE_FOLDER, OTHER, ROOMS)]
     return telling[-1] if telling else ""
 

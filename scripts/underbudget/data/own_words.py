@@ -101,7 +101,7 @@ def _check(path: Path, counts: Counter[str]) -> None:
 
 
 def _split(names: list[str], label: NDArray[np.int32]) -> tuple[NDArray[np.int8], str]:
-    """Split clips by speaker where file names tell them, otherwise by file; return also the rule.
+    """Split clips by speaker where file names contain one, otherwise by file; return also the rule.
 
     If a word then lacks clips in a split, there are too few speakers, and all are split by file.
     """

@@ -1,4 +1,4 @@
-"""Load the data: real where available, synthetic otherwise; both are kept as arrays under data/."""
+"""Load the data: real where available, synthetic otherwise; both are cached as arrays under data/."""
 
 import shlex
 from collections.abc import Callable
@@ -185,7 +185,7 @@ def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSou
 
 
 def _own_words(sources: Sources) -> OwnWords:
-    """Load words of the user's own, which are kept beside the eight words."""
+    """Load words of the user's own, which are cached apart from the eight words."""
     path = sources.speech
     if path is None or not path.exists():
         raise UserError(f"{path or 'SPEECH'}: no such file or folder: name your recordings: SPEECH=folder-or-archive")
@@ -237,7 +237,7 @@ def _obtain(
     read: Callable[[Path], DataSet],
     make: Callable[[], DataSet],
 ) -> DataSet:
-    """Load the kept arrays, or make them from the best available source.
+    """Load the cached arrays, or make them from the best available source.
 
     Synthetic data stand in for real ones only where nothing else was ever named.
 
@@ -280,7 +280,7 @@ def _obtain(
 
 
 def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read: Callable[[Path], DataSet]) -> DataSet:
-    """Load the user's own data, which are kept beside the real ones."""
+    """Load the user's own data, which are cached apart from the real ones."""
     if data == "synthetic":
         raise UserError(f"{variable}={path} and DATA=synthetic: name one of them")
     try:

@@ -1,4 +1,4 @@
-"""Generated data for a machine that can reach no real data: it keeps every step working, and proves nothing.
+"""Generated data for trying every step without real data; results from them mean nothing.
 
 Weather comes from a stochastic model, spoken words from espeak-ng. All of it is named SYNTHETIC wherever it goes.
 """

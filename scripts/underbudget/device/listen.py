@@ -120,7 +120,7 @@ class KeywordDetector:
         """Take in audio [HOP]; a word if one was just detected.
 
         Raises:
-            UserError: the model fails, or puts out what is no number.
+            UserError: the model fails, or its output has NaN or infinity.
         """
         started = time.perf_counter()
         moment = self.observe(audio)
@@ -151,9 +151,9 @@ class KeywordDetector:
         return self._second.copy()
 
     def _is_loud(self, audio: Audio) -> bool:
-        """Tell whether the middle of the last second, where a word should be, stands out from the background.
+        """Return whether the middle of the last second, where a word should be, stands out from the background.
 
-        The first second tells the background, and nothing is heard in it.
+        The first second tells the background, and nothing is detected in it.
         """
         self._second[:-HOP] = self._second[HOP:]
         self._second[-HOP:] = audio

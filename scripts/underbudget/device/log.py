@@ -34,7 +34,7 @@ _TIME = re.compile(
 )
 NO_READING, GAP = "rows that hold no reading", "gaps"
 NOT_AFTER, BETWEEN = "rows that do not follow in time", "readings between those 10 minutes apart, not used"
-WAITING, UNLIKELY = "too few readings in a row", "forecasts left out"
+WAITING, UNLIKELY = "too few consecutive readings", "forecasts left out"
 
 
 @dataclass(frozen=True, slots=True)

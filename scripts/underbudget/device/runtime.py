@@ -95,7 +95,7 @@ class Model:
         Inputs of another shape are laid out as the model takes them, where that is plain (see lay_out).
 
         Raises:
-            UserError: the model takes other inputs, or puts out what is no number.
+            UserError: the model takes other inputs, or its output has NaN or infinity.
         """
         laid_out = lay_out(inputs, self.input_shape)
         if laid_out is None:

@@ -18,7 +18,7 @@ from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import Trial, format_mean, format_p, format_share, meets, metric_values, trials_of
 from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
 
-REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
+VERDICTS = REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
 ALPHA = 0.05  # significance level
 OVER_BUDGET_FACTOR = 10  # times a budget
 SLOWDOWN_FACTOR = 1.5  # times as many instructions
@@ -55,7 +55,7 @@ def judge_claims(results: Results) -> list[Claim]:
 
 def over_budget(trials: Sequence[Trial]) -> Claim:
     """Judge whether both unoptimised networks exceed their size limit by OVER_BUDGET_FACTOR."""
-    text = "Unoptimised, the MLP and the CNN are far over budget"
+    text = "Without optimisation, the MLP and the CNN are far over their size limits"
     parts, factors = [], []
     for network, version in NETWORKS.items():
         own = trials_of(trials, row_name(network, "none"))
@@ -74,7 +74,7 @@ def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
     """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA."""
     baselines = {network: load_reference()["report"]["baselines"][f"th_{network}"] for network in NETWORKS}
     said = [f"{b['t_mae_c']:.2f} °C and {b['rh_mae_pct']:.2f} % ({n.upper()})" for n, b in baselines.items()]
-    text = f"Their errors are {', '.join(said)}"
+    text = f"Without optimisation, the errors are {', '.join(said)}"
     parts, fit = [], []
     for network in NETWORKS:
         own = trials_of(trials, row_name(network, "none"))
@@ -92,7 +92,7 @@ def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
 
 def lighter_and_better(trials: Sequence[Trial]) -> Claim:
     """Judge why the report makes th_a of the MLP and th_b of the CNN."""
-    text = "The unoptimised CNN is the lighter one, the MLP has the smaller humidity error"
+    text = "Without optimisation, the CNN is smaller than the MLP, and the MLP has the smaller humidity error"
     mlp, cnn = (trials_of(trials, row_name(network, "none")) for network in NETWORKS)
     if min(len(mlp), len(cnn)) < 2:
         return Claim(text, "", INCONCLUSIVE)
@@ -105,8 +105,8 @@ def lighter_and_better(trials: Sequence[Trial]) -> Claim:
 
 
 def no_single_technique(trials: Sequence[Trial]) -> Claim:
-    """Judge whether any run with a single technique keeps all limits of either version."""
-    text = "No single technique is enough: errors or size stay out of bounds"
+    """Judge whether any run with a single technique meets all limits of either version."""
+    text = "No single technique is enough to meet the limits of a forecaster"
     enough, runs, smallest = 0, 0, np.inf
     for network in NETWORKS:
         techniques = [row[0] for row in load_reference()["ablation"][network]]
@@ -121,7 +121,7 @@ def no_single_technique(trials: Sequence[Trial]) -> Claim:
     if not runs:
         return Claim(text, "", INCONCLUSIVE)
     evidence = (
-        f"{format_share(enough, runs)} keep all limits of th_a or th_b; the smallest file takes {smallest:.1f} kB"
+        f"{format_share(enough, runs)} meet all limits of th_a or th_b; the smallest file takes {smallest:.1f} kB"
     )
     return Claim(text, evidence, REPRODUCED if not enough else PARTLY if enough < runs / 2 else NOT_REPRODUCED)
 
@@ -130,7 +130,7 @@ def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
     """Judge whether runs meet the limits without latency, and how likely the report's figures are among them."""
     limits = VERSIONS[name].offline_limits
     theirs = reported(name)
-    text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
+    text = f"{name} meets its limits: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
     own = trials_of(trials, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
@@ -147,14 +147,14 @@ def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
             parts.append(f"median {np.median(seen):.{shown.digits}f} ({low} to {high}) {shown.unit}, {chance}")
     return Claim(
         text,
-        f"{'; '.join(parts)}; {format_share(met, len(own))} keep the limits on quality and size",
+        f"{'; '.join(parts)}; {format_share(met, len(own))} meet the limits on quality and size",
         _often(met, len(own)),
     )
 
 
 def best_spotter(trials: Sequence[Trial]) -> Claim:
     """Judge the DS-CNN against the better of the others, on each front end."""
-    text = "Unoptimised, the DS-CNN is the best spotter"
+    text = "Without optimisation, the DS-CNN is the most accurate spotter"
     parts, better, worse = [], [], []
     for features in ("mfcc", "stft"):
         sides = {
@@ -179,7 +179,7 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
 
 def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
     """Compare kws_a's recipe on both front ends."""
-    text = "MFCC is more precise than STFT at the same size (kws_a)"
+    text = "With MFCC, kws_a is more accurate than with STFT at the same size"
     mfcc, stft = trials_of(report, "kws_a"), trials_of(trials, "kws_a_stft")
     if min(len(mfcc), len(stft)) < 2:
         return Claim(text, "", INCONCLUSIVE)
@@ -192,7 +192,7 @@ def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
 
 def slow_quantisation(results: Results) -> Claim:
     """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
-    text = "Quantising the weights has a huge impact on inference latency"
+    text = "Quantising the weights makes inference much slower"
     parts, slower = [], []
     for name, models in INT8_FLOAT_PAIRS.items():
         hashes = [card.sha256 for model in models if (card := _card(results, model))]
@@ -245,7 +245,7 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
 
 def cheap_features(results: Results) -> Claim:
     """Compare the instructions of our front ends, which compute the same as the course's."""
-    text = "MFCC takes more to compute than STFT"
+    text = "MFCC takes more computation than STFT"
     cards = (_card(results, name) for name in ("kws_a", "kws_c"))
     mfcc, stft = (results.counted(card.sha256) if card else None for card in cards)
     if not mfcc or not stft:
@@ -259,7 +259,7 @@ def cheap_features(results: Results) -> Claim:
 def latency(results: Results) -> Claim:
     """Judge the latency limits on a Raspberry Pi, if one was measured."""
     inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
-    text = f"kws_b infers in {inference:.2f} ms, kws_c takes {total:.2f} ms"
+    text = f"kws_b takes {inference:.2f} ms for inference, kws_c {total:.2f} ms in total"
     parts, met = [], []
     for name in ("kws_b", "kws_c"):
         card = results.card("report", name)

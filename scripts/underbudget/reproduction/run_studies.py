@@ -83,7 +83,7 @@ def report_failures(failed: Sequence[str]) -> None:
         UserError: there are failures.
     """
     if failed:
-        raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
+        raise UserError(f"{len(failed)} of the runs failed, the others are saved: {'; '.join(failed)}")
 
 
 def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
@@ -116,7 +116,7 @@ def write_trials(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Pa
 
 
 def trial_of_card(of: Card) -> dict[str, Any]:
-    """Return what a study keeps of a card."""
+    """Return the part of a card that a study saves."""
     card = of.content
     made = card["made_from"]
     return {

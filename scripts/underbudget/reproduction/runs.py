@@ -25,7 +25,7 @@ def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
 
 
 def meets(trial: Trial, limits: Sequence[Limit]) -> bool:
-    """Tell whether a trial keeps all limits but those on latency, which no trial measures."""
+    """Return whether a run meets all limits but those on latency, which no run measures."""
     return all_met(limits, {**trial["test"], "size_kb": trial["bytes"] / KB})
 
 

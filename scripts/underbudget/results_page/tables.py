@@ -9,7 +9,7 @@ from underbudget import files
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.intervals import difference, prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
-from underbudget.reproduction.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, judge_claims
+from underbudget.reproduction.claims import INCONCLUSIVE, VERDICTS, judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
@@ -37,18 +37,17 @@ def claims(results: Results) -> str:
 
 
 def verdicts(results: Results) -> str:
-    """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
+    """Count the claims by verdict, and list them; on this machine's page, say whether the files are the published."""
     if results.beside:
         lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
     found = judge_claims(results)
     if all(claim.verdict == INCONCLUSIVE for claim in found):
         return "- No claim has been judged yet.\n"
-    lines = []
-    for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
-        own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
-        lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
-    return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
+    named = {verdict: [c.claim for c in found if c.verdict == verdict] for verdict in VERDICTS}
+    counts = ", ".join(f"{len(own)} {verdict}" for verdict, own in named.items())
+    table = markdown_table(["claim", "verdict"], [[claim, verdict] for verdict, own in named.items() for claim in own])
+    return f"Of {len(found)} claims: {counts}.\n\n{table}"
 
 
 def models(results: Results) -> str:
@@ -67,7 +66,7 @@ def models(results: Results) -> str:
             numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
             lines.append(
                 [
-                    f"[{recipe}/{name}](models/{recipe}/{name}.json)",
+                    f"[{recipe}/{name}]({recipe}/{name}.json)",
                     content["made_from"]["recipe"]["architecture"],
                     ", ".join(score),
                     *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
@@ -108,15 +107,15 @@ def seeds(results: Results) -> str:
                 ]
             )
         met = sum(meets(trial, limits) for trial in own)
-        lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
+        lines.append([f"`{name}`", "all limits but latency", "", "", "", "", "", format_share(met, len(own))])
     for name, figures in results.naive_forecasts().items() if lines else ():
         for metric in TASK_METRICS[FORECASTING]:
             shown = METRICS[metric]
             lines.append(
                 [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
             )
-    header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
-    return markdown_table([*header, "p of a run as far off", "limit met by (95 %)"], lines)
+    header = ["version", "metric", "mean ± deviation", "median (range)", "report", "runs better than the report"]
+    return markdown_table([*header, "p of a run as extreme", "runs that meet the limit (95 %)"], lines)
 
 
 def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
@@ -167,11 +166,13 @@ def studies(results: Results) -> str:
                 size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
                 seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
                 lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
-    return markdown_table(["study", "", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines)
+    return markdown_table(
+        ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines
+    )
 
 
 def splits(results: Results) -> str:
-    """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
+    """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
     lines, stale = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
@@ -188,8 +189,9 @@ def splits(results: Results) -> str:
         clips = sides[1][0]["clips"]
         cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
         lines.append(cells)
-    header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
-    header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
+    header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
+    header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
+    header += ["speaker-independent test clips"]
     note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
     return markdown_table(header, lines) + (note if stale else "")
 
@@ -221,7 +223,8 @@ def improved(results: Results) -> str:
     for name, figures in results.naive_forecasts().items() if lines else ():
         lines.append([f"*{name}*", "", "", ", ".join(_naive_figures(figures)), ""])
     return markdown_table(
-        ["", "report", "smallest of others", "ours, mean over seeds (95 %)", "our published file"], lines
+        ["model", "report", "smallest file of the other groups", "ours, mean over seeds (95 %)", "our published file"],
+        lines,
     )
 
 
@@ -236,7 +239,7 @@ def prototypes(results: Results) -> str:
         size = f"{figures['bytes']:,} B" if figures["bytes"] else ""
         return ", ".join(filter(None, (quality, size)))
 
-    verdicts = {True: "paid", False: "did not pay"}
+    verdicts = {True: "helped", False: "did not help"}
     rows = files.read_json_lines(files.RESULTS / "reference" / "prototypes.jsonl")
     lines = [
         [
@@ -249,7 +252,7 @@ def prototypes(results: Results) -> str:
         ]
         for row in rows
     ]
-    return markdown_table(["", "tried", "measured", "with it", "without it", "verdict"], lines)
+    return markdown_table(["area", "tried", "measured", "with it", "without it", "verdict"], lines)
 
 
 def _figures(metrics: list[str], values: dict[str, Any]) -> str:
@@ -297,4 +300,4 @@ def provenance(results: Results) -> str:
             how = literal(card.content["made_with"])
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
-    return markdown_table(["version", "data", "made with", "took"], lines)
+    return markdown_table(["version", "data", "command", "time, memory"], lines)

@@ -150,7 +150,7 @@ def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> No
     assert (limits, trials) == ("size < 8 kB, accuracy > 94 %", "30")
     assert minutes == f"{sum(run['seconds'] for run in runs) / 60:.0f}"
     values = [run["validation"]["accuracy_pct"] for run in best["runs"].values()]
-    assert over_seeds.startswith(f"{'kept' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
+    assert over_seeds.startswith(f"{'met' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
     assert ours == _own_best(found, results)
     assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
 

@@ -164,7 +164,7 @@ def summary(entry: dict[str, Any]) -> str:
     """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
     found = entry["test"]["middle"][CLEAN]
     words, speech, others = (found[kind] for kind in ("words", "speech", "others"))
-    parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words heard"]
+    parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words detected"]
     parts.append(f"{words['twice']} twice")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")

@@ -1,4 +1,4 @@
-"""Measure the whole listener of a spotter on long recordings: words heard, triggers per hour, other words accepted.
+"""Measure the whole listener of a spotter on long recordings: words detected, triggers per hour, other words accepted.
 
 What a model puts out, its smoothing and the loudness are computed once per recording; thresholds are then tried on that
 by the listener's own decision.
@@ -21,7 +21,7 @@ from underbudget.intervals import poisson_rate, wilson
 
 CLEAN = "clean"
 CONDITIONS: dict[str, float | None] = {CLEAN: None, "10 dB": 10.0}  # noise below speech
-LATE = 1.0  # seconds after an item's end in which it may still be heard
+LATE = 1.0  # seconds after an item's end in which it may still be detected
 WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than LATE
 SILENCE = 60  # seconds of digital silence
 SEED = 13  # of the order of words and of the gaps
@@ -132,7 +132,7 @@ def figures(session: Session, threshold: float) -> dict[str, Any]:
 
 
 def _words(said: Sequence[str], spans: Sequence[tuple[float, float]], heard: Sequence[Moment]) -> dict[str, Any]:
-    """Count words that were heard, taken for another, missed, and detected twice or more, whatever as.
+    """Count words that were detected, taken for another word, missed, and detected twice or more as any word.
 
     All detections beyond one per word are extra.
     """
@@ -164,7 +164,7 @@ def _share(successes: int, trials: int) -> dict[str, Any]:
 
 
 def curve(session: Session) -> list[Point]:
-    """Compute the DET curve: for each of THRESHOLDS, what is not heard and what triggers."""
+    """Compute the DET curve: for each of THRESHOLDS, the words missed and the triggers per hour."""
     points = []
     for threshold in THRESHOLDS:
         found = figures(session, threshold)
