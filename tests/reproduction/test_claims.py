@@ -16,14 +16,14 @@ from underbudget.store import PUBLISHED, ResultStore
 MLP, CNN = (row_name(network, "none") for network in ("mlp", "cnn"))
 
 
-def trial(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
+def run(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
     return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
 
 
 def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any]]:
     """Five runs that differ a little."""
     return [
-        trial(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
+        run(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
         for seed in range(5)
     ]
 
@@ -42,12 +42,12 @@ def test_unoptimised_errors() -> None:
 
     def judged(mlp: float, cnn: float) -> str:
         offsets = {MLP: ("th_mlp", mlp), CNN: ("th_cnn", cnn)}
-        trials = [
+        made = [
             each
             for row, (key, off) in offsets.items()
             for each in runs(row, **{m: theirs[key][m] - 0.002 + off for m in ("t_mae_c", "rh_mae_pct")})
         ]
-        return claims.unoptimised_errors(trials).verdict
+        return claims.unoptimised_errors(made).verdict
 
     assert judged(0, 0) == claims.REPRODUCED
     assert judged(0, 0.5) == claims.PARTLY
@@ -64,8 +64,8 @@ def test_unoptimised_errors() -> None:
     ],
 )
 def test_lighter_and_better(cnn_bytes: float, mlp_error: float, verdict: str) -> None:
-    trials = [*runs(MLP, 1000, rh_mae_pct=mlp_error), *runs(CNN, cnn_bytes, rh_mae_pct=1.8)]
-    assert claims.lighter_and_better(trials).verdict == verdict
+    made = [*runs(MLP, 1000, rh_mae_pct=mlp_error), *runs(CNN, cnn_bytes, rh_mae_pct=1.8)]
+    assert claims.lighter_and_better(made).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
 def verdict_of_th_a(met: int, runs: int) -> str:
     """With so many runs that keep all limits."""
     errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
-    trials = [trial("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
-    return claims.version_claim("th_a", trials).verdict
+    made = [run("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
+    return claims.version_claim("th_a", made).verdict
 
 
 def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
@@ -154,18 +154,18 @@ def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
     rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
-    large = [trial(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
+    large = [run(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
     assert claims.no_single_technique(large).verdict == claims.REPRODUCED
-    assert claims.no_single_technique([*large, trial(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
+    assert claims.no_single_technique([*large, run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
         claims.PARTLY
     )
-    combined = trial(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
+    combined = run(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
     assert claims.no_single_technique([*large, combined]).verdict == claims.REPRODUCED
 
 
 def spotters(**means: float) -> list[dict[str, Any]]:
     return [
-        trial(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
+        run(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
         for name, mean in means.items()
         for features in ("mfcc", "stft")
         for seed in range(3)
@@ -180,9 +180,9 @@ def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
 
 
 def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    report = [trial("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
+    report = [run("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
     others = [
-        trial(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
+        run(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
     ]
     return report, others
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from underbudget import files
 
-SEED = 22  # of the published versions
+PUBLISHED_SEED = 22  # of the published versions
 
 
 @lru_cache
