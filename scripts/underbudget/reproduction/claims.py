@@ -38,22 +38,22 @@ def judge_claims(results: Results) -> list[Claim]:
     """Judge all claims, in the order of the report."""
     forecasters, report = results.study_runs("forecasters"), results.study_runs("report")
     return [
-        over_budget(forecasters),
+        unoptimised_sizes(forecasters),
         unoptimised_errors(forecasters),
-        lighter_and_better(forecasters),
-        no_single_technique(forecasters),
+        size_against_error(forecasters),
+        single_techniques(forecasters),
         *(version_claim(name, report) for name in ("th_a", "th_b")),
-        best_spotter(results.study_runs("spotters")),
+        spotter_networks(results.study_runs("spotters")),
         *(version_claim(name, report) for name in ("kws_a", "kws_b", "kws_c")),
-        precise_features(report, results.study_runs("features")),
-        slow_quantisation(results),
+        mfcc_accuracy(report, results.study_runs("features")),
+        quantisation_latency(results),
         learning_rate(report, results.study_runs("rates")),
-        cheap_features(results),
+        mfcc_cost(results),
         latency(results),
     ]
 
 
-def over_budget(runs: Sequence[Run]) -> Claim:
+def unoptimised_sizes(runs: Sequence[Run]) -> Claim:
     """Judge whether both unoptimised networks exceed their size limit by OVER_BUDGET_FACTOR."""
     text = "Unoptimised, the MLP and the CNN are far over budget"
     parts, factors = [], []
@@ -90,7 +90,7 @@ def unoptimised_errors(runs: Sequence[Run]) -> Claim:
     return Claim(text, f"{', '.join(parts)} over {len(own)} seeds", _verdict(fit))
 
 
-def lighter_and_better(runs: Sequence[Run]) -> Claim:
+def size_against_error(runs: Sequence[Run]) -> Claim:
     """Judge why the report makes th_a of the MLP and th_b of the CNN."""
     text = "The unoptimised CNN is the lighter one, the MLP has the smaller humidity error"
     mlp, cnn = (runs_of(runs, row_name(network, "none")) for network in NETWORKS)
@@ -104,7 +104,7 @@ def lighter_and_better(runs: Sequence[Run]) -> Claim:
     return Claim(text, evidence, _verdict([size.value < 0, error.value < 0]))
 
 
-def no_single_technique(runs: Sequence[Run]) -> Claim:
+def single_techniques(runs: Sequence[Run]) -> Claim:
     """Judge whether any run with a single technique keeps all limits of either version."""
     text = "No single technique is enough: errors or size stay out of bounds"
     enough, count, smallest = 0, 0, np.inf
@@ -152,7 +152,7 @@ def version_claim(name: str, runs: Sequence[Run]) -> Claim:
     )
 
 
-def best_spotter(runs: Sequence[Run]) -> Claim:
+def spotter_networks(runs: Sequence[Run]) -> Claim:
     """Judge the DS-CNN against the better of the others, on each front end."""
     text = "Unoptimised, the DS-CNN is the best spotter"
     parts, better, worse = [], [], []
@@ -175,7 +175,7 @@ def best_spotter(runs: Sequence[Run]) -> Claim:
     return Claim(text, "; ".join(parts), verdict)
 
 
-def precise_features(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
+def mfcc_accuracy(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     """Compare kws_a's recipe on both front ends."""
     text = "MFCC is more precise than STFT at the same size (kws_a)"
     mfcc, stft = runs_of(report, "kws_a"), runs_of(runs, "kws_a_stft")
@@ -188,7 +188,7 @@ def precise_features(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     return Claim(text, evidence, INCONCLUSIVE if lead.p > ALPHA else REPRODUCED if lead.value > 0 else NOT_REPRODUCED)
 
 
-def slow_quantisation(results: Results) -> Claim:
+def quantisation_latency(results: Results) -> Claim:
     """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
     text = "Quantising the weights has a huge impact on inference latency"
     parts, slower = [], []
@@ -241,7 +241,7 @@ def learning_rate(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     return Claim(text, evidence, often)
 
 
-def cheap_features(results: Results) -> Claim:
+def mfcc_cost(results: Results) -> Claim:
     """Compare the instructions of our front ends, which compute the same as the course's."""
     text = "MFCC takes more to compute than STFT"
     cards = (_card(results, name) for name in ("kws_a", "kws_c"))

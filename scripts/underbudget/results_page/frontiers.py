@@ -17,7 +17,7 @@ from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTE
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     """Draw error against bytes: the report, others, ours."""
-    peers = load_reference()["peers"][FORECASTING]
+    peers = load_reference()["other_groups"][FORECASTING]
     names = FORECASTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
     _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
@@ -31,7 +31,7 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     """Draw accuracy against bytes: the report, others, the literature, ours."""
     names = SPOTTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
-    peers = load_reference()["peers"]
+    peers = load_reference()["other_groups"]
     for title, marker, colour, key in (
         ("others, same task", "x", OTHERS, SPOTTING),
         ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_12_words"),

@@ -260,7 +260,7 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     """Return the smallest file of others that meets the version's limits on quality and latency."""
     limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
     timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
-    peers = load_reference()["peers"][VERSIONS[name].task]
+    peers = load_reference()["other_groups"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
     if not fit:
         return "–"
