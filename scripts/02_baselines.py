@@ -33,7 +33,7 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    add_number(options, "--seeds", "up to seed N", run_studies.SEEDS, None, "each study's own")
+    add_number(options, "--seeds", "up to seed N", run_studies.SEED_RANGE, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
     options.add_argument(
         "--versions",

@@ -52,15 +52,13 @@ def main() -> None:
     )
     add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), None, "by --sensitivity")
     add_number(options, "--smoothing", "seconds to average over", (0.0, 10.0), DEFAULTS.smoothing)
-    add_number(
-        options, "--refractory", "seconds before the next word can be detected", (0.0, 60.0), DEFAULTS.refractory
-    )
+    add_number(options, "--min-gap", "seconds before the next word can be detected", (0.0, 60.0), DEFAULTS.min_gap)
     add_number(
         options,
-        "--loudness",
-        "how many times louder than the background a word must be",
+        "--level-ratio",
+        "how many times the level (RMS) of the background a word must have",
         (0.0, 1000.0),
-        DEFAULTS.loudness,
+        DEFAULTS.level_ratio,
     )
     options.add_argument("--json", action="store_true", help="print one JSON object per line")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
@@ -70,7 +68,7 @@ def main() -> None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
     try_out(content, card.name)
     threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
-    settings = Settings(threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
+    settings = Settings(threshold, arguments.smoothing, arguments.min_gap, arguments.level_ratio)
     listener = KeywordDetector(card, content, settings)
     if arguments.raw or arguments.wav == Path("-"):
         name, sound = "standard input", from_standard_input()

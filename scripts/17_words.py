@@ -14,7 +14,7 @@ from dataclasses import replace
 from underbudget import cli
 from underbudget.beyond.words import train_words
 from underbudget.device.command_line import add_number, parser, run
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/17_words.py --speech ~/my_words
@@ -23,7 +23,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    add_number(options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), SEED)
+    add_number(options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), PUBLISHED_SEED)
     cli.add_sources(options)
     arguments = options.parse_args()
     print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))

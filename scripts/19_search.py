@@ -21,7 +21,7 @@ from underbudget import cli
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.device.errors import UserError
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/19_search.py --limits "size_kb<8 accuracy_pct>94 total_ms<10" --trials 60
@@ -44,7 +44,7 @@ def main() -> None:
     )
     add_number(options, "--trials", "recipes to try", TRIALS, 60)
     cli.add_jobs(options, len(os.sched_getaffinity(0)))
-    add_number(options, "--seed", "the seed of all random numbers", SEEDS, SEED)
+    add_number(options, "--seed", "the seed of all random numbers", SEEDS, PUBLISHED_SEED)
     options.add_argument("--name", help="name of the search and its model (default: made from the limits)")
     options.add_argument(
         "--split",

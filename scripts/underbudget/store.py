@@ -80,13 +80,13 @@ class ResultStore:
         folder = self.models / recipe
         return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
 
-    def trials_path(self, study: str) -> Path:
+    def study_path(self, study: str) -> Path:
         """Return the file of a study."""
         return self.runs / f"{study}.jsonl"
 
-    def trials(self, study: str) -> list[dict[str, Any]]:
-        """Return the trials of a study; none if there are none."""
-        return files.read_json_lines(self.trials_path(study))
+    def study_runs(self, study: str) -> list[dict[str, Any]]:
+        """Return the runs of a study; none if there are none."""
+        return files.read_json_lines(self.study_path(study))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

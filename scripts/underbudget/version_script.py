@@ -12,7 +12,7 @@ from underbudget.device.artifact import read_card
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.metrics import METRICS
 from underbudget.recipes import Version
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.store import NO_VERDICT, PUBLISHED
 
 EXAMPLES = """\
@@ -50,13 +50,13 @@ def version_main(version: Version, doc: str | None) -> None:
 
 
 def published_seed(version: Version, recipe: str) -> int:
-    """Return the seed of a recipe's published model, so that the same file is made; SEED if none is published.
+    """Return the seed of a recipe's published model, so that the same file is made, or else PUBLISHED_SEED.
 
     Raises:
         UserError: the published model does not match its card.
     """
     card = PUBLISHED.card(recipe, version.name)
-    return int(card.content["made_from"]["seed"]) if card else SEED
+    return int(card.content["made_from"]["seed"]) if card else PUBLISHED_SEED
 
 
 def card_lines(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ from underbudget import files
 from underbudget.data import other_sounds, speech, synthetic
 from underbudget.data.array_cache import DataSet, kept_path, load, load_if, read_origin, save, stamp
 from underbudget.data.download import DownloadableFile, UnreachableError, fetch, in_mirror
-from underbudget.data.identity import OWN, Identity
+from underbudget.data.identity import OWN_SOURCE, Identity
 from underbudget.data.made_sounds import make_other_sounds
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.own_words import OwnWords, read_own_words
@@ -125,7 +125,7 @@ def load_speech(sources: Sources) -> Speech:
     def read(path: Path) -> Speech:
         return speech.read_speech(path, user=sources.speech is not None)
 
-    clips = _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, synthetic.make_speech)
+    clips = _obtain(Speech, "SPEECH", speech.MINI_SPEECH_COMMANDS, sources.speech, sources, read, synthetic.make_speech)
     if sources.by_speaker:
         return speech.by_speaker(clips)
     if clips.identity.source != "official" or clips.identity.split == speech.BY_LISTS:  # which older caches have
@@ -216,7 +216,7 @@ def _find_other_sounds(sources: Sources) -> tuple[Path | None, str]:
         return own, "local"
     if own is not None and str(own) == other_sounds.SPEECH_COMMANDS:
         try:
-            return fetch(other_sounds.OFFICIAL, sources.mirror, files.DATA / "downloads"), "official"
+            return fetch(other_sounds.SPEECH_COMMANDS_FILE, sources.mirror, files.DATA / "downloads"), "official"
         except UnreachableError as error:
             raise UserError(f"{error}: put it into DATA_MIRROR=folder, or run without OTHER") from None
     if own is not None:
@@ -299,4 +299,4 @@ def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read:
 
 
 def _as_own(value: DataSet) -> DataSet:
-    return replace(value, identity=replace(value.identity, source=OWN))
+    return replace(value, identity=replace(value.identity, source=OWN_SOURCE))

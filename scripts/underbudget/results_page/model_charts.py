@@ -14,7 +14,7 @@ from underbudget.results_page.style import RECIPE_STYLE, WIDTH, Chart, chart, jo
 from underbudget.versions.catalogue import FORECASTERS, SPOTTERS
 
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
-STAGES = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
+STAGE_COLOURS = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
 
 
@@ -94,7 +94,7 @@ def latency_charts(results: Results) -> list[Chart]:
         if counted := results.counted(card.sha256):
             counts[title] = _stages({stage: n / 1e6 for stage, n in counted["stages"].items()})
     return [
-        _bar_chart(title, bars, STAGES, unit)
+        _bar_chart(title, bars, STAGE_COLOURS, unit)
         for bars, title, unit in (
             (times, "Sound to word on the host", "ms, medians"),
             (counts, "Sound to word on an emulated Raspberry Pi 4's core", "million instructions"),

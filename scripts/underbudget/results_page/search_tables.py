@@ -9,7 +9,7 @@ from underbudget.device.artifact import SPOTTING
 from underbudget.intervals import difference, mean_interval
 from underbudget.metrics import KB, METRICS, TASK_METRICS, merit
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import BY_SPEAKER, Trial, trials_of
+from underbudget.reproduction.runs import SPEAKER_SUFFIX, Run, runs_of
 from underbudget.results_page.markdown import markdown_table
 from underbudget.store import limits_of, size_limit
 from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
@@ -96,7 +96,7 @@ def _own_best(found: Found, results: Results) -> str:
     return f"{ours[0]}: {_over_seeds(found, ours[1])}" if ours else ""
 
 
-def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Trial]] | None:
+def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Run]] | None:
     """Return the name and the runs of our own best recipe that is small enough for a search's limit.
 
     There is none to compare with where no recipe is small enough, or the search has a further class for other sounds.
@@ -104,11 +104,11 @@ def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Trial]] | 
     choices = [t["choices"] for t in found["trials"] if t["choices"]]
     if any("other" in c for c in choices):
         return None
-    split = BY_SPEAKER if _by_speaker(found) else ""
+    split = SPEAKER_SUFFIX if _by_speaker(found) else ""
     most = KB * size_limit(found)
-    runs: dict[str, list[Trial]] = {}
+    runs: dict[str, list[Run]] = {}
     for recipe, name in product(COMPARED_RECIPES[1:], VERSIONS):
-        members = trials_of(results.trials(recipe + split), name)
+        members = runs_of(results.study_runs(recipe + split), name)
         if members and VERSIONS[name].task == found["task"] and all(t["bytes"] < most for t in members):
             runs[f"`{recipe}/{name}`"] = members
     if not runs:

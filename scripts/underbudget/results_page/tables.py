@@ -13,15 +13,15 @@ from underbudget.reproduction.claims import INCONCLUSIVE, VERDICTS, judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
-    BY_SPEAKER,
+    SPEAKER_SUFFIX,
     arithmetics,
     format_mean,
     format_p,
     format_share,
     meets,
     metric_values,
+    runs_of,
     summary,
-    trials_of,
 )
 from underbudget.reproduction.studies import STUDIES
 from underbudget.results_page.markdown import literal, markdown_table
@@ -85,9 +85,9 @@ def _naive_figures(figures: dict[str, Any]) -> list[str]:
 def seeds(results: Results) -> str:
     """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the limits."""
     lines = []
-    trials = results.trials("report")
+    runs = results.study_runs("report")
     for name in VERSIONS:
-        own = trials_of(trials, name)
+        own = runs_of(runs, name)
         if len(own) < 2:
             continue
         limits = VERSIONS[name].offline_limits
@@ -95,7 +95,7 @@ def seeds(results: Results) -> str:
             metric = limit.metric
             seen, shown = metric_values(own, metric), METRICS[metric]
             theirs = reported(name).get(metric)
-            met = sum(meets(trial, [limit]) for trial in own)
+            met = sum(meets(run, [limit]) for run in own)
             lines.append(
                 [
                     f"`{name}`",
@@ -106,7 +106,7 @@ def seeds(results: Results) -> str:
                     f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
                 ]
             )
-        met = sum(meets(trial, limits) for trial in own)
+        met = sum(meets(run, limits) for run in own)
         lines.append([f"`{name}`", "all limits but latency", "", "", "", "", "", format_share(met, len(own))])
     for name, figures in results.naive_forecasts().items() if lines else ():
         for metric in TASK_METRICS[FORECASTING]:
@@ -136,17 +136,17 @@ def cnn(results: Results) -> str:
 
 def _techniques(results: Results, network: str) -> str:
     """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
-    trials = results.trials("forecasters")
+    runs = results.study_runs("forecasters")
     lines = []
     for technique, *theirs in load_reference()["ablation"][network]:
-        own = trials_of(trials, row_name(network, technique))
+        own = runs_of(runs, row_name(network, technique))
         if not own:
             continue
         cells = [technique]
         for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
             seen = metric_values(own, metric)
             cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
-        converted = np.mean([trial["converted_bytes"] for trial in own]) / KB
+        converted = np.mean([run["converted_bytes"] for run in own]) / KB
         cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
         lines.append(cells)
     for name, figures in results.naive_forecasts().items() if lines else ():
@@ -161,10 +161,10 @@ def studies(results: Results) -> str:
     lines = []
     for study, (members, _) in STUDIES.items():
         for version in members if study != "forecasters" else ():
-            if len(own := trials_of(results.trials(study), version.name)) > 1:
+            if len(own := runs_of(results.study_runs(study), version.name)) > 1:
                 score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
                 size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
-                seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
+                seconds = f"{np.mean([run['seconds'] for run in own]):.0f}"
                 lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
     return markdown_table(
         ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines
@@ -176,7 +176,7 @@ def splits(results: Results) -> str:
     lines, stale = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
-        sides = [trials_of(results.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
+        sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
         if version.task != SPOTTING or min(map(len, sides)) < 2:
             continue
         if len(arithmetics([*sides[0], *sides[1]])) > 1:
@@ -184,7 +184,7 @@ def splits(results: Results) -> str:
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
-            passed = sum(meets(trial, version.limits) for trial in side)
+            passed = sum(meets(run, version.limits) for run in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
         clips = sides[1][0]["clips"]
         cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
@@ -200,14 +200,14 @@ def improved(results: Results) -> str:
     """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
     for recipe in COMPARED_RECIPES[1:]:
-        trials = results.trials(recipe)
+        runs = results.study_runs(recipe)
         for name in VERSIONS:
             card = results.card(recipe, name)
-            if card is None or not any(t["version"] == name for t in trials):
+            if card is None or not any(t["version"] == name for t in runs):
                 continue
             report = reported(name)
             metrics = [m for m in card.content["test"] if m in METRICS]
-            means = [summary(trials, name, metric) for metric in metrics]
+            means = [summary(runs, name, metric) for metric in metrics]
             ours = [METRICS[m].interval(s.mean, s.low, s.high) for m, s in zip(metrics, means, strict=True) if s]
             (first, *_) = [s for s in means if s]
             size, seed = card.content["file"]["compressed_bytes"], card.content["made_from"]["seed"]
@@ -263,7 +263,7 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     """Return the smallest file of others that meets the version's limits on quality and latency."""
     limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
     timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
-    peers = load_reference()["peers"][VERSIONS[name].task]
+    peers = load_reference()["other_groups"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
     if not fit:
         return "–"

@@ -33,7 +33,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Row:
+class LimitRow:
     """One limit of one version beside its figures.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
     here_differs: str
 
 
-def rows(results: Results) -> list[Row]:
+def rows(results: Results) -> list[LimitRow]:
     """Return one row for each limit of each version that was published, or built on this machine."""
     published, here = (results.beside, results) if results.beside else (results, None)
     naive = published.naive_forecasts().get(LAST_READING, {})
@@ -69,7 +69,7 @@ def rows(results: Results) -> list[Row]:
         for limit in version.limits:
             metric = limit.metric
             table.append(
-                Row(
+                LimitRow(
                     version=name,
                     metric=metric,
                     limit=METRICS[metric].limit(limit.limit),
