@@ -68,7 +68,7 @@ def models(results: Results) -> str:
             lines.append(
                 [
                     f"[{recipe}/{name}](models/{recipe}/{name}.json)",
-                    content["made_from"]["recipe"]["architecture"],
+                    content["made_from"]["recipe"]["network"]["kind"],
                     ", ".join(score),
                     *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
                 ]
