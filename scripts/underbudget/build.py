@@ -101,7 +101,7 @@ def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
     """
     # loaded once: what is trained on is what the card says, whatever another run puts in its place meanwhile
-    loaded = [load_data(version.task, version.recipes[recipe_name], sources)]
+    loaded = [load_data(sources, *version.data_of(recipe_name))]
     ordered = plan(version, recipe_name, seed, loaded[0], made_with)
     if ordered.is_up_to_date():
         print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
@@ -220,7 +220,7 @@ def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
     loop.seed_everything(seed)
     model = data.train(recipe, seed)
     converted, slimmed, checks = _export(name, model, recipe, data)
-    compressed = zopfli_compress(slimmed) if recipe.deflate_layout else zlib_compress(slimmed)
+    compressed = zopfli_compress(slimmed) if recipe.export.order_for_compression else zlib_compress(slimmed)
     return Made(compressed, converted, slimmed, round(loop.sparsity_of(model.get_weights()), 4), checks)
 
 
@@ -243,17 +243,17 @@ def _export(name: str, model: "keras.Model", recipe: Recipe, task: "Task") -> tu
     from underbudget.export import compress, convert, quantise, slim
 
     converted = convert.convert(model)
-    if recipe.quantise:
+    if recipe.export.int8_weights:
         converted = quantise.quantise_weights(converted, on_grid=recipe.qat is not None)
     slimmed = slim.slim(converted)
-    if recipe.deflate_layout:
+    if recipe.export.order_for_compression:
         slimmed = compress.lay_out_for_deflate(slimmed)
     inputs = task.inputs("validation")
     outputs = Model(converted, name).predict(inputs)
     if not np.array_equal(outputs.ravel(), Model(slimmed, name).predict(inputs).ravel()):
         raise UserError(f"{name}: slimming changed the model's outputs: report this as a bug")
     reference = model.predict(inputs, batch_size=1024, verbose=0)
-    what, distance, allowed = task.parity(reference, outputs, recipe.quantise and not recipe.qat)
+    what, distance, allowed = task.parity(reference, outputs, recipe.export.int8_weights and not recipe.qat)
     if not distance <= allowed:
         raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
     parity = {"what": what, "value": round(distance, 6), "allowed": allowed}

@@ -71,10 +71,9 @@ def test_official_clips_are_official_however_they_are_named(mirror: Path, monkey
 
 
 def test_models_are_made_of_own_sounds_where_only_the_other_sounds_are_own(tmp_path: Path) -> None:
-    version = VERSIONS["kws_a"]
     mine = tmp_path / "sounds.tar"
     mine.write_bytes(tarred({name.replace("go/", "noise/"): clip for name, clip in CLIPS.items() if "go/" in name}))
-    data: DataSets = load_data(version.task, version.recipes["live"], replace(SYNTHETIC, other=mine))
+    data: DataSets = load_data(replace(SYNTHETIC, other=mine), *VERSIONS["kws_a"].data_of("live"))
     assert [identity.own for identity in data.identities] == [False, True]
 
 

@@ -46,7 +46,7 @@ def test_a_card_of_another_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=99), "format 99 is not 1"),
+        (lambda c: c.update(format=99), "format 99 is not 2"),
         (lambda c: c.update(task="chess"), "task is 'chess'"),
         (lambda c: c.pop("labels"), "lacks labels"),
         (lambda c: c.update(front_end={"kind": "wavelet"}), "front_end.kind"),

@@ -232,7 +232,7 @@ def folder(tmp_path: Path) -> Path:
         ('"frame": 640', '"frame": true'),
         ('"high": 4000.0', '"high": 20.0001'),
         ('"yes"', '"no"'),
-        ('"format": 1', '"format": ' + DEEP),
+        ('"format": 2', '"format": ' + DEEP),
         ('"low": 20.0', '"low": NaN'),
         ('"step": 320', '"step": 100'),
     ],

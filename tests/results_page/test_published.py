@@ -44,7 +44,7 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
 @pytest.mark.parametrize(("recipe", "name"), [("report", "th_a"), ("improved", "th_b")])  # spotters take minutes
 def test_a_published_file_is_made_again(recipe: str, name: str, real_data: Sources) -> None:
     version = VERSIONS[name]
-    data = load_data(version.task, version.recipes[recipe], real_data)
+    data = load_data(real_data, *version.data_of(recipe))
     tasks = iter([(name, train, version.recipes[recipe], published_seed(version, recipe), data)])
     with open_workers(1) as workers:
         (done,) = workers.run(lambda: next(tasks, None))

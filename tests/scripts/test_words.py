@@ -9,6 +9,7 @@ from helpers import Run, wav_bytes
 
 from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
 from underbudget.device import artifact
+from underbudget.recipes import Fit
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_its_file_is_evaluated_on_the_same_words(recordings: Path, project: Path
 @pytest.mark.parametrize("clips", [24, 480, 4800, 50_000])
 def test_few_clips_are_seen_often_and_many_fit_into_memory(clips: int) -> None:
     recipe = words_version(clips).recipes[NAME]
-    assert recipe.augmentation is not None
-    assert LEAST_COPIES <= recipe.augmentation.copies <= MOST_COPIES
-    assert LEAST_EPOCHS <= recipe.epochs <= MOST_EPOCHS
-    assert words_version(2 * clips).recipes[NAME].epochs <= recipe.epochs
+    fit, fit_of_more = recipe.fit, words_version(2 * clips).recipes[NAME].fit
+    assert isinstance(fit, Fit) and isinstance(fit_of_more, Fit) and fit.augmentation
+    assert LEAST_COPIES <= fit.augmentation.copies <= MOST_COPIES
+    assert LEAST_EPOCHS <= fit_of_more.epochs <= fit.epochs <= MOST_EPOCHS

@@ -18,7 +18,6 @@ from underbudget.data.weather import Weather
 from underbudget.data.weather_csv import read_weather
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
-from underbudget.recipes import Recipe
 
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
@@ -82,19 +81,23 @@ class DataSets:
         return (self.identity, self.other.identity) if self.other else (self.identity,)
 
 
-def load_data(task: str, recipe: Recipe, sources: Sources) -> DataSets:
-    """Load what a model of a task is made from by a recipe: in the recipe's split, with other sounds if it takes some.
+def load_data(sources: Sources, task: str, by_speaker: bool = False, other: bool = False) -> DataSets:
+    """Load what the models of a task are made from.
+
+    Args:
+        by_speaker: split the clips by speaker, whatever `sources` says.
+        other: with other sounds.
 
     Raises:
         UserError: bad data, or none.
     """
     if task == FORECASTING:
         return DataSets(load_weather(sources))
-    clips = load_speech(replace(sources, by_speaker=sources.by_speaker or recipe.by_speaker))
-    if not recipe.other:
+    clips = load_speech(replace(sources, by_speaker=sources.by_speaker or by_speaker))
+    if not other:
         return DataSets(clips)
-    other = load_other_sounds(sources)
-    return DataSets(clips, _as_own(other) if other.identity.source == "local" else other)
+    sounds = load_other_sounds(sources)
+    return DataSets(clips, _as_own(sounds) if sounds.identity.source == "local" else sounds)
 
 
 def load_weather(sources: Sources) -> Weather:

@@ -17,7 +17,8 @@ from underbudget.device.frontend import FrontEnd
 LARGEST_MODEL = 1 << 26  # bytes, inflated; a limit against zlib bombs
 FORECASTING, SPOTTING = "forecasting", "keyword_spotting"
 LARGEST_CARD = 1 << 20  # bytes
-CARD_FORMAT = 1
+CARD_FORMAT = 2
+READABLE = (1, CARD_FORMAT)  # the first had recipes of another form; what a device reads is the same
 # of the figures on a card: how good a model is at its task, and what it takes
 TASK_METRICS = {FORECASTING: ("t_mae_c", "rh_mae_pct"), SPOTTING: ("accuracy_pct",)}
 COST_METRICS = ("size_kb", "inference_ms", "total_ms")
@@ -63,7 +64,7 @@ COMMON = checks.record(
     parity=checks.record(what=LINE, value=ERROR, allowed=ERROR),
     made_from=checks.record(
         recipe_name=LINE,
-        recipe=checks.record(architecture=LINE),
+        recipe=checks.record(),
         seed=checks.whole(0, 2**32 - 1),
         data=checks.record(source=LINE, description=LINE, digest=LINE, split=LINE),
     ),
@@ -144,7 +145,7 @@ def read_card(path: Path) -> Card:
             raise ValueError(f"it is longer than {LARGEST_CARD >> 20} MiB")
         content = json.loads(data.decode("utf-8"), parse_constant=_refuse)
         checks.record(format=checks.whole(0, 1_000_000))(content, "")
-        if content["format"] != CARD_FORMAT:
+        if content["format"] not in READABLE:
             raise UserError(f"{path}: card format {content['format']} is not {CARD_FORMAT}: update this project")
         return _card(content)
     except FileNotFoundError:
@@ -164,6 +165,8 @@ def _refuse(constant: str) -> None:
 def _card(content: dict[str, Any]) -> Card:
     """Return the card with this content, or raise ValueError."""
     COMMON(content, "")
+    if content["format"] == CARD_FORMAT:
+        checks.record(network=checks.record(kind=LINE))(content["made_from"]["recipe"], "made_from.recipe")
     spotter = content["task"] == SPOTTING
     for parts in ("converted_parts_bytes", "slimmed_parts_bytes"):  # older cards have the second alone
         if parts in content["file"]:

@@ -14,7 +14,7 @@ from underbudget.data.speech import BY_SPEAKER, LABELS
 from underbudget.data.weather import Weather
 from underbudget.device.artifact import Card
 from underbudget.device.errors import UserError
-from underbudget.recipes import Recipe
+from underbudget.recipes import Readings, Recipe
 from underbudget.training.forecasting import NO_SCALING, Forecasting
 from underbudget.training.spotting import Spotting
 
@@ -61,9 +61,10 @@ class Task(Protocol):
 def prepare(recipe: Recipe, data: DataSets) -> Task:
     """Prepare the task with its data, as a recipe's model is trained for it."""
     if isinstance(data.main, Weather):
-        return Forecasting(data.main, None if recipe.normalise else NO_SCALING)
-    assert recipe.front_end is not None  # every spotter's recipe names one
-    return Spotting(data.main, recipe.front_end, other=data.other)
+        assert isinstance(recipe.inputs, Readings)  # as every forecaster's are
+        return Forecasting(data.main, None if recipe.inputs.standardised else NO_SCALING)
+    assert not isinstance(recipe.inputs, Readings)
+    return Spotting(data.main, recipe.inputs, other=data.other)
 
 
 def prepare_for(card: Card, sources: Sources) -> Task:

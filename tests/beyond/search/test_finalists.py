@@ -19,6 +19,8 @@ from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
 from underbudget.intervals import mean_interval
 from underbudget.metrics import Limit
+from underbudget.networks import dense, ds_tc_resnet
+from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import Recipe
 from underbudget.reproduction.results import read_results
 from underbudget.results_page.search_tables import _own_best, search_results, search_summary
@@ -51,10 +53,10 @@ def test_a_limit_is_kept_by_the_whole_interval(tmp_path: Path) -> None:
 def test_the_luckiest_seed_does_not_decide(tmp_path: Path) -> None:
     """A recipe that is best by chance once, and bad otherwise, comes after one that is always good."""
 
-    def moody(recipe: Recipe, seed: int, data: object) -> Any:
+    def moody(recipe: Any, seed: int, data: object) -> Any:
         result, file = fake_train(recipe, seed, data)
-        lucky = recipe.stride == 2
-        accuracy = (99.0 if seed in (22, 23) else 80.0) if lucky else 95.0 + recipe.width
+        lucky = recipe.network.stride == 2
+        accuracy = (99.0 if seed in (22, 23) else 80.0) if lucky else 95.0 + recipe.network.filters / 64
         return {**result, "validation": {"accuracy_pct": accuracy}}, file
 
     search = a_search(tmp_path, trials=27)
@@ -64,8 +66,10 @@ def test_the_luckiest_seed_does_not_decide(tmp_path: Path) -> None:
         assert chosen[0].user_attrs["choices"]["stride"] == 2
         finalists.run_seeds(search, study, FakeWorkers(), moody, None, lambda: None)
         found = finalists.finalists(search, study)
-    assert all(not f.kept for f in found if f.recipe.stride == 2)
-    assert found[0].recipe.stride == 1 or all(f.recipe.stride == 2 for f in found)
+    networks = [f.recipe.network for f in found]
+    strides = [network.stride for network in networks if isinstance(network, DsTcResnet)]
+    assert all(not f.kept for f, stride in zip(found, strides, strict=True) if stride == 2)
+    assert strides[0] == 1 or set(strides) == {2}
 
 
 def test_finalists_are_not_trained_twice(tmp_path: Path) -> None:
@@ -133,7 +137,13 @@ def test_a_finalist_that_the_machine_fails_is_trained_by_the_next_run(tmp_path: 
 @pytest.mark.parametrize("task", [FORECASTING, SPOTTING])
 def test_the_recipe_that_is_shown_can_be_pasted(task: str, seed: int) -> None:
     recipe = recipe_of(drawn(task, seed, {"other": 0.5, "by_speaker": True} if task == SPOTTING else {}))
-    assert eval(pprint.pformat(recipe, width=118), {**vars(recipe_module), **vars(frontend)}) == recipe
+    assert (
+        eval(
+            pprint.pformat(recipe, width=118),
+            {**vars(recipe_module), **vars(frontend), **vars(dense), **vars(ds_tc_resnet)},
+        )
+        == recipe
+    )
 
 
 def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> None:
@@ -194,8 +204,8 @@ def test_the_line_of_progress(tmp_path: Path) -> None:
     lines: list[str] = []
     search = a_search(tmp_path, trials=9)
 
-    def moody(recipe: Recipe, seed: int, data: object) -> Any:
-        diverged = recipe.batch_size == 64 and seed == search.seed
+    def moody(recipe: Any, seed: int, data: object) -> Any:
+        diverged = recipe.fit.batch_size == 64 and seed == search.seed
         return ({"error": "the training diverged"}, b"") if diverged else fake_train(recipe, seed, data)
 
     with trials.opened(search) as study:

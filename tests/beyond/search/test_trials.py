@@ -19,7 +19,8 @@ from underbudget.data.sources import DataSets
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
 from underbudget.metrics import Limit, merit
-from underbudget.recipes import Recipe
+from underbudget.networks.dense import Linear
+from underbudget.recipes import Fit, Recipe
 
 
 def run(search: Search, workers: FakeWorkers, train: Any = fake_train) -> list[FrozenTrial]:
@@ -48,7 +49,8 @@ def test_each_trial_ends_and_the_best_are_trained_in_full(tmp_path: Path, slots:
 
 def test_a_rung_is_a_share_of_all_epochs() -> None:
     full = space.recipe_of(space.fitted(space.START[FORECASTING][0], 2048))
-    assert [shortened(full, rung).epochs for rung in range(3)] == [11, 33, 100]
+    fits = [shortened(full, rung).fit for rung in range(3)]
+    assert [fit.epochs for fit in fits if isinstance(fit, Fit)] == [11, 33, 100]
     assert shortened(full, 2) == full
 
 
@@ -59,9 +61,9 @@ def test_no_recipe_is_trained_to_be_thrown_away_for_its_size(tmp_path: Path) -> 
 
 
 def test_a_file_that_is_too_large_goes_no_further(tmp_path: Path) -> None:
-    def heavier(recipe: Recipe, seed: int, data: object) -> Any:
+    def heavier(recipe: Any, seed: int, data: object) -> Any:
         result, file = fake_train(recipe, seed, data)
-        return {**result, "bytes": result["bytes"] + 4096 * (recipe.stride == 2)}, file
+        return {**result, "bytes": result["bytes"] + 4096 * (recipe.network.stride == 2)}, file
 
     known = run(a_search(tmp_path, size_kb=4), FakeWorkers(), heavier)
     too_large = [t for t in known if rungs_of(t)[0]["bytes"] >= 4096]
@@ -108,8 +110,9 @@ def test_more_trials_go_on_from_there(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_fails_is_remembered_and_the_search_goes_on(tmp_path: Path) -> None:
-    def failing(recipe: Recipe, seed: int, data: object) -> Any:
-        return ({"error": "the training diverged"}, b"") if recipe.batch_size == 256 else fake_train(recipe, seed, data)
+    def failing(recipe: Any, seed: int, data: object) -> Any:
+        diverged = recipe.fit.batch_size == 256
+        return ({"error": "the training diverged"}, b"") if diverged else fake_train(recipe, seed, data)
 
     known = run(a_search(tmp_path), FakeWorkers(), failing)
     failed = [t for t in known if "error" in rungs_of(t)[-1]]
@@ -195,10 +198,8 @@ def test_the_first_recipes_are_the_published_ones(tmp_path: Path) -> None:
 
     limits = (Limit("size_kb", 1.6),)
     first, second = run(a_search(tmp_path, trials=2, task=FORECASTING, limits=limits), FakeWorkers(), fake_forecaster)
-    published = VERSIONS["th_a"].recipes["improved"]
-    assert recipe_of(first).learning_rate == published.learning_rate
-    assert recipe_of(first).qat == published.qat
-    assert recipe_of(second).architecture == VERSIONS["th_b"].recipes["improved"].architecture == "linear"
+    assert recipe_of(first).fit == VERSIONS["th_a"].recipes["improved"].fit
+    assert recipe_of(second).network == VERSIONS["th_b"].recipes["improved"].network == Linear()
 
 
 def fake_forecaster(recipe: Recipe, seed: int, data: object) -> Any:

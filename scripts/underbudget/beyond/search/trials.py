@@ -31,7 +31,7 @@ from underbudget.device.errors import UserError
 from underbudget.device.quiet import held_stderr
 from underbudget.metrics import TASK_METRICS, merit
 from underbudget.processes import Task, Workers
-from underbudget.recipes import Recipe
+from underbudget.recipes import RateDistortion, Recipe
 
 KEPT = 3  # one in so many goes on
 RUNGS = (1, 3, 9)  # ninths of the epochs
@@ -145,10 +145,12 @@ def shortened(recipe: Recipe, rung: int) -> Recipe:
     """Return a recipe with the epochs of a rung."""
 
     def share(epochs: int) -> int:
-        return max(1, round(epochs * RUNGS[rung] / RUNGS[-1])) if epochs else 0
+        return max(1, round(epochs * RUNGS[rung] / RUNGS[-1]))
 
+    if isinstance(recipe.fit, RateDistortion):  # which takes no epochs
+        return recipe
     qat = replace(recipe.qat, epochs=share(recipe.qat.epochs)) if recipe.qat else None
-    return replace(recipe, epochs=share(recipe.epochs), qat=qat)
+    return recipe.refitted(epochs=share(recipe.fit.epochs), qat=qat)
 
 
 def run_trials(
