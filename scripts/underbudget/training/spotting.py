@@ -90,7 +90,7 @@ class Spotting:
         batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
         samples = len(self._targets(recipe))
         shapes = self._front_end.shape, (len(self._labels),)
-        return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
+        return loop.Problem(*shapes, samples, batch, cross_entropy, self._accuracy())
 
     def _targets(self, recipe: Recipe) -> Array:
         """Return one-hot targets [n, labels], of which a share is spread over all: of clips, then of other sounds."""
@@ -211,7 +211,7 @@ class Spotting:
         return place[self._speech.labels(split)]
 
 
-def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return the mean over clips; in parts that are the same bits everywhere, which TensorFlow's softmax is not."""
     centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))
