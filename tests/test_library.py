@@ -193,6 +193,8 @@ def test_what_can_not_be_evaluated_is_refused() -> None:
     ):
         with pytest.raises(ub.UserError, match=said):
             ub.evaluate(file, data, **options)
+    with pytest.raises(ub.UserError, match="'tests' is none of train, validation, test"):
+        ub.evaluate(TH_A, weather, "tests")
 
 
 def test_real_clips_give_the_figures_of_the_card(real_data: Sources) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from underbudget.data import own_words
-from underbudget.data.identity import Identity
+from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.sources import Sources, load_speech, load_weather
 from underbudget.data.speech import BY_SPEAKER, LABELS, Speech
 from underbudget.data.weather import Weather
@@ -110,6 +110,8 @@ def evaluate(
             split: it would be tested on what it was trained on; the model does not fit the data; an argument that
             the card, or the kind of model, leaves no use for.
     """
+    if split not in SPLITS:
+        raise UserError(f"split {split!r} is none of {', '.join(SPLITS)}")
     model = open_file(file, card)
     given = {"front_end": front_end, "labels": labels, "normalisation": normalisation}
     used = () if model.card else ("front_end", "labels") if isinstance(data, Speech) else ("normalisation",)
