@@ -105,7 +105,13 @@ class OneByOne(Workers):
         while task := next_task():
             key, *call = task
             with tempfile.TemporaryDirectory(prefix="task-") as folder:  # also of what a task that is killed has left
-                environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": _path(), "TMPDIR": folder}
+                environment = {
+                    **os.environ,
+                    **determinism.SETTINGS,
+                    **ONE_THREAD,
+                    "PYTHONPATH": _path(),
+                    "TMPDIR": folder,
+                }
                 status = subprocess.run(
                     [sys.executable, "-m", "underbudget.processes", answer := f"{folder}/answer"],
                     input=pickle.dumps(call), env=environment, start_new_session=True,  # Ctrl-C is not for it

@@ -88,12 +88,9 @@ def test_conversion_is_keras(models: dict[Any, Any], name: str) -> None:
     np.testing.assert_allclose(Model(convert.convert(models[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_keras_3_model_is_refused() -> None:
-    """Its weights would not reach the file, whose outputs are no numbers."""
-    layers = keras_3.layers
-    model = keras_3.Sequential([layers.Input((6, 2)), layers.Flatten(), layers.Dense(32), layers.Dense(12)])
-    for other in (model, layers.Dense(3), lambda x: x, None):
-        with pytest.raises(UserError, match="is no tf_keras model") as caught:
+def test_what_is_no_model_is_refused() -> None:
+    for other in (keras_3.layers.Dense(3), lambda x: x, None):
+        with pytest.raises(UserError, match="is no Keras model") as caught:
             convert.convert(other)
         assert "\n" not in str(caught.value)
 

@@ -15,7 +15,7 @@ from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import Fit, Pruning
 from underbudget.training import loop
 from underbudget.training.forecasting import _mean_squared_error
-from underbudget.training.spotting import _cross_entropy
+from underbudget.training.spotting import cross_entropy
 
 FORECASTS = (6, 2)
 NETWORKS = {  # each with the shape of its inputs; forecasters put out that shape, spotters eight logits
@@ -54,12 +54,12 @@ def network(name: str) -> tuple[Any, Any, Any]:
 
 def their_loss(y: Any, outputs: Any) -> Any:
     if len(outputs.shape) == 2:
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, outputs))
+        return tf.reduce_mean(tf.nn.softmaxcross_entropy_with_logits(y, outputs))
     return tf.reduce_mean(tf.square(y - outputs))
 
 
 def our_loss(y: Any, outputs: Any) -> Any:
-    return (_cross_entropy if len(outputs.shape) == 2 else _mean_squared_error)(y, outputs)
+    return (cross_entropy if len(outputs.shape) == 2 else _mean_squared_error)(y, outputs)
 
 
 def exact(name: str, weights: list[Any]) -> Any:
@@ -120,7 +120,7 @@ def test_a_pruned_spotter_reaches_its_sparsity() -> None:
     pruning = Pruning(final_sparsity=0.8, begin_epoch=0, end_epoch=34)  # masks change every 100 steps
     fit = Fit("cross_entropy", learning_rate=1e-3, epochs=36, batch_size=7, pruning=pruning)
     problem = loop.Problem(
-        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), _cross_entropy,
+        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), cross_entropy,
         lambda _: 0.0,
     )  # fmt: skip
     trained = loop.train(model, fit, problem, seed=1)

@@ -5,7 +5,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -251,8 +251,46 @@ def decode_model(data: bytes, name: str) -> bytes:
 
 
 def card_path(model: Path) -> Path:
-    """Return where the card of a `NAME.tflite.zlib` is."""
-    return model.with_name(model.name.removesuffix(".tflite.zlib") + ".json")
+    """Return where the card of a `NAME.tflite.zlib` or `NAME.tflite` is."""
+    return model.with_name(model.name.removesuffix(".zlib").removesuffix(".tflite") + ".json")
+
+
+File = str | Path | bytes  # the path of a .tflite or .tflite.zlib file, or what is in one
+CardChoice = str | Path | Literal[False] | None  # its path; None: the one beside the file, if there is one; False: none
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file as it is, the TFLite file in it, and its card if it has one."""
+
+    name: str
+    data: bytes
+    content: bytes
+    card: Card | None
+
+
+def open_file(file: File, card: CardChoice = None) -> ModelFile:
+    """Open a model file, plain or compressed, whoever made it, with its card.
+
+    Raises:
+        UserError: either is bad, or the card belongs to another file.
+    """
+    if isinstance(file, bytes):
+        name, data, beside = "the model", file, None
+    else:
+        path = Path(file)
+        name, data, beside = str(path), read_bytes(path), card_path(path)
+    content = decode_model(data, name)
+    named = Path(card) if isinstance(card, str | Path) else None if card is False else beside
+    if named is None or (card is None and not named.exists()):
+        return ModelFile(name, data, content, None)
+    found = read_card(named)
+    if hashlib.sha256(data).hexdigest() != found.sha256:
+        raise UserError(
+            f"{name}: the card {named.name} beside it describes another file (SHA-256 differs): use this one without"
+            f" the card: card=False, or --task {found.task} of 12_evaluate.py"
+        )
+    return ModelFile(name, data, content, found)
 
 
 def load_file(path: Path) -> tuple[Card, bytes]:

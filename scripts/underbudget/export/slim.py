@@ -92,6 +92,11 @@ def opcode_of(model: schema.ModelT, op: schema.OperatorT) -> int:
     return max(entry.builtinCode, entry.deprecatedBuiltinCode)  # old files fill the deprecated field alone
 
 
+def opcode_name(code: int) -> str:
+    """Return the name of a BuiltinOperator."""
+    return next((name for name, value in vars(Op).items() if value == code), str(code))
+
+
 def add_opcode(model: schema.ModelT, code: int, version: int) -> int:
     """Return the index of an operator code, which is added to the model if it is missing."""
     for index, entry in enumerate(model.operatorCodes):

@@ -91,7 +91,7 @@ class Spotting:
         batch = self._augmented(fit, fit.augmentation) if fit.augmentation else self._plain(fit)
         samples = len(self._targets(fit))
         shapes = self._front_end.shape, (len(self._labels),)
-        return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
+        return loop.Problem(*shapes, samples, batch, cross_entropy, self._accuracy())
 
     def _targets(self, fit: Fit) -> Array:
         """Return one-hot targets [n, labels], of which a share is spread over all: of clips, then of other sounds."""
@@ -212,7 +212,7 @@ class Spotting:
         return place[self._speech.labels(split)]
 
 
-def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return the mean over clips; in parts that are the same bits everywhere, which TensorFlow's softmax is not."""
     centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))
