@@ -59,7 +59,7 @@ def test_a_second_of_a_word_holds_its_loudest_part(at: int, seed: int) -> None:
     audio = np.zeros(48_000, np.int16)
     audio[at : at + 1000] = 20_000
     place = loudest_place(audio)
-    assert place - unknown.BLOCK < at + 1000 and at < place + unknown.BLOCK
+    assert place - unknown.LEVEL_BLOCK < at + 1000 and at < place + unknown.LEVEL_BLOCK
     drawn = OtherSeconds([Recording(audio, "words", "x", "train")]).draw(np.random.default_rng(seed))
     assert (drawn == np.float32(20_000 / 32768)).sum() >= 200  # what of it lies in its loudest block
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-Epoch = Callable[[], Any]
+RunEpoch = Callable[[], Any]
 
 
-def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
+def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> RunEpoch:
     """Return an epoch by `fit`, which reads a tf.data pipeline, without pruning and augmentation."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -34,7 +34,7 @@ def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
     return lambda: model.fit(batches, epochs=1, verbose=0)
 
 
-def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
+def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> RunEpoch:
     """Return an epoch of a spotter in channels_last, with fused Adam: what is fastest on a CPU.
 
     With augmentation, each sample draws a copy, masks frames and mixes in another clip. In quantisation-aware training,

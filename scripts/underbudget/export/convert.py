@@ -18,8 +18,8 @@ from underbudget.device.quiet import held_stderr
 from underbudget.device.runtime import Model
 from underbudget.export.model_files import SavedFunction
 
-SAMPLES = 4  # random inputs, for which the file must put out what the model does
-TOLERANCE = 0.01  # of the largest output; float arithmetic in another order differs by far less
+CHECKED_INPUTS = 4  # random inputs, for which the file must put out what the model does
+CHECK_TOLERANCE = 0.01  # of the largest output; float arithmetic in another order differs by far less
 
 
 def convert(model: Any) -> bytes:
@@ -78,10 +78,10 @@ def _reason(error: Exception) -> str:
 
 def _check(model: Any, converted: bytes) -> None:
     """Refuse a file that does not do what its model does: one that lacks weights puts out other numbers, or none."""
-    x = np.random.default_rng(0).normal(size=(SAMPLES, *model.input_shape[1:])).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(CHECKED_INPUTS, *model.input_shape[1:])).astype(np.float32)
     outputs = Model(converted, model.name).predict(x)
-    expected = np.concatenate([model(x[i : i + 1], training=False).numpy() for i in range(SAMPLES)])
-    if not np.abs(outputs - expected).max() <= TOLERANCE * np.abs(expected).max() + 1e-6:
+    expected = np.concatenate([model(x[i : i + 1], training=False).numpy() for i in range(CHECKED_INPUTS)])
+    if not np.abs(outputs - expected).max() <= CHECK_TOLERANCE * np.abs(expected).max() + 1e-6:
         raise UserError(
             f"{model.name}: the conversion to TFLite failed: the file puts out other numbers than the model"
         )

@@ -23,7 +23,7 @@ Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
 Orders = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-Epoch = Callable[..., tf.Tensor]
+TrainEpoch = Callable[..., tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
     return _stripped(trained) if fit.pruning else trained
 
 
-def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, Epoch]:
+def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch]:
     """Prepare a training: return the model, in pruning wrappers if the fit prunes, and a function for one epoch."""
     steps = problem.steps(fit.batch_size)
     trained = _prunable(model, fit.pruning, steps) if fit.pruning else model
@@ -106,7 +106,7 @@ def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, s
             epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
 
 
-def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> Epoch:
+def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> TrainEpoch:
     """Prepare quantisation-aware training: round the weights in place, and return a function for one epoch.
 
     Forward and backward passes use the rounded weights; exact copies beside them, counted in grid steps, are updated
@@ -136,7 +136,7 @@ def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem
     return _compiled(model, problem, update)
 
 
-def _compiled(model: keras.Model, problem: Problem, update: Update) -> Epoch:
+def _compiled(model: keras.Model, problem: Problem, update: Update) -> TrainEpoch:
     """Return an epoch as one compiled function of what `shuffled_orders` yields; it returns the mean loss."""
 
     def step(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

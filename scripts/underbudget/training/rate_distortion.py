@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from underbudget.recipes import RateDistortion
 
 Array = NDArray[np.float32]
-SAMPLES = 20_000  # windows: enough to tell errors a tenth of a percent apart
+FITTED_WINDOWS = 20_000  # windows: enough to tell errors a tenth of a percent apart
 PASSES = 20
 
 
@@ -25,7 +25,7 @@ def fit_rate_distortion(inputs: Array, targets: Array, fit: RateDistortion, seed
     until no single change of a coefficient helps: rate-distortion optimisation with the true rate.
     """
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(inputs), min(SAMPLES, len(inputs)), replace=False)
+    chosen = rng.choice(len(inputs), min(FITTED_WINDOWS, len(inputs)), replace=False)
     x, y = (values[chosen].reshape(len(chosen), -1) for values in (inputs, targets))
     size, columns = x.shape[1], inputs.shape[-1]
     latest = size - columns + np.arange(size) % columns  # of each input's and output's column

@@ -20,7 +20,7 @@ from underbudget.intervals import wilson
 from underbudget.networks import layers
 from underbudget.recipes import Augmentation, Fit, Recipe
 from underbudget.training import loop
-from underbudget.training.augment import Features, augmented_features, other_features
+from underbudget.training.augment import HalfFeatures, augmented_features, other_features
 
 Array = NDArray[np.float32]
 SCORED = 32  # clips at once, when a model is scored on validation data
@@ -107,7 +107,7 @@ class Spotting:
         inputs, targets = tf.constant(self.inputs("train")), tf.constant(self._targets(fit))
         return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
 
-    def _copies(self, augmentation: Augmentation, samples: int) -> Features:
+    def _copies(self, augmentation: Augmentation, samples: int) -> HalfFeatures:
         """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
         clips = augmented_features(self._speech, self._front_end, augmentation)
         if self._other is None:

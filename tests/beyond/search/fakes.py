@@ -9,7 +9,7 @@ from underbudget.beyond.search.plan import Search
 from underbudget.beyond.search.sizes import expected
 from underbudget.device.artifact import SPOTTING
 from underbudget.metrics import Limit
-from underbudget.processes import Done, NextTask, Task, Workers, error_line
+from underbudget.processes import Finished, NextTask, Task, Workers, error_line
 from underbudget.recipes import Fit, Recipe
 
 
@@ -25,7 +25,7 @@ class FakeWorkers(Workers):
     def share(self, value: Any) -> Any:
         return value
 
-    def run(self, next_task: NextTask) -> Iterator[Done]:
+    def run(self, next_task: NextTask) -> Iterator[Finished]:
         running: list[Task] = []
         while True:
             while len(running) < self.slots and (task := next_task()):
@@ -37,9 +37,9 @@ class FakeWorkers(Workers):
             key, function, *arguments = running.pop(0)
             self.trained.append(tuple(arguments[:2]))  # the recipe and the seed
             try:
-                yield Done(key, function(*arguments))
+                yield Finished(key, function(*arguments))
             except Exception as error:
-                yield Done(key, error=error_line(error))
+                yield Finished(key, error=error_line(error))
 
 
 def fake_train(recipe: Recipe, seed: int, data: object) -> tuple[dict[str, Any], bytes]:

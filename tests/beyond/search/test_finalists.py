@@ -45,9 +45,9 @@ def test_a_limit_is_kept_by_the_whole_interval(tmp_path: Path) -> None:
         accuracies = [run["validation"]["accuracy_pct"] for run in finalist["runs"].values()]
         (judged,) = [j for j in finalist["limits"] if j["metric"] == "accuracy_pct"]
         assert (judged["mean"], judged["low"], judged["high"]) == mean_interval(accuracies)
-        assert judged["kept"] == (judged["low"] > 94)
-    kept = [f["kept"] for f in result["finalists"]]
-    assert kept == sorted(kept, reverse=True)
+        assert judged["met"] == (judged["low"] > 94)
+    met = [f["met"] for f in result["finalists"]]
+    assert met == sorted(met, reverse=True)
 
 
 def test_the_luckiest_seed_does_not_decide(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_luckiest_seed_does_not_decide(tmp_path: Path) -> None:
         found = finalists.finalists(search, study)
     networks = [f.recipe.network for f in found]
     strides = [network.stride for network in networks if isinstance(network, DsTcResnet)]
-    assert all(not f.kept for f, stride in zip(found, strides, strict=True) if stride == 2)
+    assert all(not f.meets_limits for f, stride in zip(found, strides, strict=True) if stride == 2)
     assert strides[0] == 1 or set(strides) == {2}
 
 
@@ -84,7 +84,7 @@ def test_finalists_are_not_trained_twice(tmp_path: Path) -> None:
         finalists.run_seeds(search, study, second, fake_train, None, lambda: None)
         assert all(finalists.file_of(search, t.number).exists() for t in finalists.candidates(search, study))
     trained = first.trained + second.trained
-    assert len(trained) == len(set(trained)) == finalists.FINALISTS * finalists.SEEDS
+    assert len(trained) == len(set(trained)) == finalists.FINALISTS * finalists.FINALIST_SEEDS
 
 
 def test_a_finalist_that_fails_with_a_seed_comes_last(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_finalist_that_fails_with_a_seed_comes_last(tmp_path: Path) -> None:
     failed = [any("error" in run for run in f["runs"].values()) for f in result["finalists"]]
     assert any(failed)
     assert failed == sorted(failed)
-    assert not any(f["kept"] for f, bad in zip(result["finalists"], failed, strict=True) if bad)
+    assert not any(f["met"] for f, bad in zip(result["finalists"], failed, strict=True) if bad)
 
 
 def test_a_latency_is_judged_where_it_was_measured(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_latency_is_judged_where_it_was_measured(tmp_path: Path) -> None:
         found = finalists.finalists(search, study)
         lines = session.table(search, found)
     assert found[-1].trial == slow.number
-    assert not found[-1].kept
+    assert not found[-1].meets_limits
     assert sum("total latency" in line for line in lines) == 1
     assert sum(line.strip().startswith("accuracy: ") and line.endswith(") %") for line in lines) == len(found)
     assert any("total latency: 10.000 (5.697–14.303) ms; < 10 ms asked: MISSED" in line for line in lines)
@@ -128,7 +128,7 @@ def test_a_finalist_that_the_machine_fails_is_trained_by_the_next_run(tmp_path: 
         return fake_train(recipe, seed, data)
 
     search = a_search(tmp_path)
-    with pytest.raises(UserError, match="a finalist's training was lost: out of memory; what was trained is kept"):
+    with pytest.raises(UserError, match="a finalist's training was lost: out of memory; finished trainings are saved"):
         searched(search, failing)
     assert len(searched(search)["finalists"]) == finalists.FINALISTS
 
@@ -160,7 +160,7 @@ def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> No
     assert (limits, trials) == ("size < 8 kB, accuracy > 94 %", "30")
     assert minutes == f"{sum(run['seconds'] for run in runs) / 60:.0f}"
     values = [run["validation"]["accuracy_pct"] for run in best["runs"].values()]
-    assert over_seeds.startswith(f"{'met' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
+    assert over_seeds.startswith(f"{'met' if best['met'] else '**missed**'}; accuracy {fmean(values):.2f} (")
     assert ours == _own_best(found, results)
     assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
 
@@ -176,7 +176,7 @@ def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
         str(t["seed"]): {"validation": {"accuracy_pct": t["validation"]["accuracy_pct"] + points_more}, "bytes": 1900}
         for t in ours
     }
-    best = {**found["finalists"][0], "runs": {**runs, "99": {"error": "diverged"}}, "kept": True}
+    best = {**found["finalists"][0], "runs": {**runs, "99": {"error": "diverged"}}, "met": True}
     ended = {**found, "finalists": [best], "model": {"trial": best["trial"]}}
     said = search_summary(replace(results, searches=[ended]))
     assert said.startswith("Of 1 published searches, 1 meet all their limits; 0 of these had a limit on size alone")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from underbudget.beyond.search.plan import check_size, usual_name
-from underbudget.beyond.search.sizes import SURE, at_most, expected, gaussian_entropy, terms
+from underbudget.beyond.search.sizes import MARGIN, at_most, expected, gaussian_entropy, terms
 from underbudget.beyond.search.space import MOST_KB, START, Choices, choose, fitted, least_bytes, recipe_of
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
@@ -109,12 +109,12 @@ def trained(network: type[Network]) -> list[tuple[Recipe, int]]:
     return [(recipe, size) for recipe, size in trials if isinstance(recipe.network, network)]
 
 
-@pytest.mark.parametrize("network", SURE)
+@pytest.mark.parametrize("network", MARGIN)
 def test_bytes_are_told_before_training(network: type[Network]) -> None:
     wrong = [size / expected(recipe) - 1 for recipe, size in trained(network)]
     assert len(wrong) > 70
     assert sum(wrong) / len(wrong) == pytest.approx(0, abs=0.005)
-    assert sum(w > SURE[network] for w in wrong) <= len(wrong) / 40 + 1
+    assert sum(w > MARGIN[network] for w in wrong) <= len(wrong) / 40 + 1
     assert min(wrong) > -0.1
 
 

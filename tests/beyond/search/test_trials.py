@@ -13,12 +13,12 @@ from search.fakes import FakeWorkers, a_search, fake_train
 from underbudget import build, files
 from underbudget.beyond.search import space, trials
 from underbudget.beyond.search.plan import Search
-from underbudget.beyond.search.trials import JOURNAL, RUNGS, recipe_of, rungs_of, shortened
+from underbudget.beyond.search.trials import JOURNAL, RUNGS, at_rung, recipe_of, rungs_of
 from underbudget.data import synthetic
 from underbudget.data.sources import DataSets
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
-from underbudget.metrics import Limit, merit
+from underbudget.metrics import Limit, score
 from underbudget.networks.dense import Linear
 from underbudget.recipes import Fit, Recipe
 
@@ -43,15 +43,15 @@ def test_each_trial_ends_and_the_best_are_trained_in_full(tmp_path: Path, slots:
         before = [t for t in known if len(rungs_of(t)) >= rung]
         further = [t for t in before if len(rungs_of(t)) > rung]
         assert 1 <= len(further) < len(before) / 2
-        merits = {t.number: merit(rungs_of(t)[rung - 1]["validation"]) for t in before}
+        merits = {t.number: score(rungs_of(t)[rung - 1]["validation"]) for t in before}
         assert max(merits, key=lambda number: merits[number]) in {t.number for t in further}
 
 
 def test_a_rung_is_a_share_of_all_epochs() -> None:
     full = space.recipe_of(space.fitted(space.START[FORECASTING][0], 2048))
-    fits = [shortened(full, rung).fit for rung in range(3)]
+    fits = [at_rung(full, rung).fit for rung in range(3)]
     assert [fit.epochs for fit in fits if isinstance(fit, Fit)] == [11, 33, 100]
-    assert shortened(full, 2) == full
+    assert at_rung(full, 2) == full
 
 
 def test_no_recipe_is_trained_to_be_thrown_away_for_its_size(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_more_trials_go_on_from_there(tmp_path: Path) -> None:
     after = run(a_search(tmp_path, trials=24), workers)
     assert content(after)[:12] == content(before)
     assert len(after) == 24
-    assert not {recipe for recipe, _ in workers.trained} & {shortened(recipe_of(t), 0) for t in before}
+    assert not {recipe for recipe, _ in workers.trained} & {at_rung(recipe_of(t), 0) for t in before}
 
 
 def test_a_recipe_that_fails_is_remembered_and_the_search_goes_on(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_training_tells_failures_of_its_recipe_from_those_of_the_machine(monke
     data = DataSets(synthetic.make_weather(2000))
     result, file = trials.train(recipe, 1, data)
     assert result["bytes"] == len(file) > 0
-    assert np.isfinite(merit(result["validation"]))
+    assert np.isfinite(score(result["validation"]))
 
     def fail(error: Exception) -> Any:
         def make(*_: object) -> Any:

@@ -33,8 +33,8 @@ def check_device(search: Search, study: optuna.Study) -> None:
 
 
 def _to_time(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    kept = study.user_attrs
-    return [trial for trial in candidates(search, study) if latency_key(search, trial.number) not in kept]
+    saved = study.user_attrs
+    return [trial for trial in candidates(search, study) if latency_key(search, trial.number) not in saved]
 
 
 def time_candidates(search: Search, study: optuna.Study) -> None:

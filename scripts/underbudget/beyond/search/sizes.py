@@ -1,4 +1,4 @@
-"""How many bytes a recipe's file will take, told before it is trained."""
+"""Predict the bytes of a recipe's file before it is trained."""
 
 import math
 
@@ -12,25 +12,25 @@ from underbudget.networks.dense import Linear, ResidualMlp
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import QAT, RateDistortion, Readings, Recipe
 
-COLUMNS = 2  # of the weather data
+WEATHER_COLUMNS = 2  # of the weather data
 # What each of `terms` takes, by least squares of relative errors over the 390 trainings of the published searches, and
 # by how much, as a share, one file in forty is larger than that; a test holds both to these trainings.
-TAKES: dict[type[Network], tuple[float, ...]] = {
+COEFFICIENTS: dict[type[Network], tuple[float, ...]] = {
     DsTcResnet: (537.0, 94.0, 2.4, 0.977),
     ResidualMlp: (550.0, 2.5, 0.952),
     Linear: (213.5, 10.1, 11.4),
 }
-SURE: dict[type[Network], float] = {DsTcResnet: 0.025, ResidualMlp: 0.025, Linear: 0.06}
+MARGIN: dict[type[Network], float] = {DsTcResnet: 0.025, ResidualMlp: 0.025, Linear: 0.06}
 
 
 def expected(recipe: Recipe) -> float:
     """Return the bytes that a recipe's file will take."""
-    return float(np.dot(TAKES[type(recipe.network)], terms(recipe)))
+    return float(np.dot(COEFFICIENTS[type(recipe.network)], terms(recipe)))
 
 
 def at_most(recipe: Recipe) -> float:
     """Return the bytes that a recipe's file will most probably not exceed."""
-    return expected(recipe) * (1 + SURE[type(recipe.network)])
+    return expected(recipe) * (1 + MARGIN[type(recipe.network)])
 
 
 def terms(recipe: Recipe) -> tuple[float, ...]:
@@ -46,7 +46,7 @@ def terms(recipe: Recipe) -> tuple[float, ...]:
         return 1.0, cheap, cheap * -math.log2(recipe.fit.step)
     assert recipe.qat is not None  # every recipe of the search is on a grid
     if isinstance(network, ResidualMlp):
-        units, inputs, outputs = network.units, INPUT_STEPS * COLUMNS, OUTPUT_STEPS * COLUMNS
+        units, inputs, outputs = network.units, INPUT_STEPS * WEATHER_COLUMNS, OUTPUT_STEPS * WEATHER_COLUMNS
         weights, biases = units * (inputs + units + outputs), 2 * units + outputs
         return 1.0, float(biases), _packed(weights, recipe.qat)
     assert isinstance(network, DsTcResnet) and not isinstance(recipe.inputs, Readings)

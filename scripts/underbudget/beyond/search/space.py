@@ -12,9 +12,13 @@ from underbudget.recipes import QAT, Augmentation, Export, Fit, RateDistortion, 
 
 Choices = dict[str, Any]
 FILTERS = tuple(range(8, 129, 4))  # widths, in units or filters of a hidden layer
-UNITS = tuple(range(4, 65, 2))
-RATES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
-WIDTHS: dict[str, tuple[float, ...]] = {"ds_tc_resnet": FILTERS, "residual_mlp": UNITS, "linear": RATES}
+UNIT_CHOICES = tuple(range(4, 65, 2))
+PRICE_CHOICES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
+WIDTH_CHOICES: dict[str, tuple[float, ...]] = {
+    "ds_tc_resnet": FILTERS,
+    "residual_mlp": UNIT_CHOICES,
+    "linear": PRICE_CHOICES,
+}
 SMALLEST: dict[str, Choices] = {
     "ds_tc_resnet": {"blocks": 1, "grid": 0.8, "stem": 0, "coefficients": 12, "kernel": 5},
     "residual_mlp": {"grid": 0.6},
@@ -133,7 +137,7 @@ def _smaller_and_smaller(choices: Choices) -> list[Choices]:
 
 
 def _each_width(choices: Choices) -> list[Choices]:
-    return [{**choices, "width": width} for width in WIDTHS[choices["architecture"]]]
+    return [{**choices, "width": width} for width in WIDTH_CHOICES[choices["architecture"]]]
 
 
 def least_bytes(task: str) -> float:
