@@ -34,7 +34,7 @@ class Made:
         compressed: the file that is published.
         converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
         sparsity: share of the weights that are 0.
-        checks: "validation", its metrics; "parity", how it compares with the Keras model.
+        checks: "validation", its metrics; "conversion_check", how it compares with the Keras model.
     """
 
     compressed: bytes
@@ -221,12 +221,12 @@ def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
     on_grid = recipe.qat is not None
     int8, smallest = recipe.export.int8_weights, recipe.export.order_for_compression
     small = shrink(model, int8, data.inputs("validation"), on_grid=on_grid, smallest=smallest)
-    what, distance, allowed = data.parity(small.reference, small.outputs, int8 and not on_grid)
+    what, distance, allowed = data.conversion_check(small.reference, small.outputs, int8 and not on_grid)
     if not distance <= allowed:
         raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
     checks = {
         "validation": data.metrics(small.outputs, "validation"),
-        "parity": {"what": what, "value": round(distance, 6), "allowed": allowed},
+        "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
     }
     sparsity = round(loop.sparsity_of(model.get_weights()), 4)
     return Made(small.file, small.quantised, small.slimmed, sparsity, checks)

@@ -183,7 +183,7 @@ def test_what_was_kept_with_its_split_is_still_right(mirror: Path, lists: Path, 
         places = np.array([0, 1, 2] * 8, np.int8)
         clips = replace(clips, split=places, identity=replace(clips.identity, split=BY_LISTS))
         lists = mirror / "none"
-    array_cache.save(clips, array_cache.kept_path(Speech, "real"), array_cache.stamp(archive, False))
+    array_cache.save(clips, array_cache.cache_path(Speech, "real"), array_cache.source_key(archive, False))
     for path in lists.glob("*.txt"):
         path.rename(mirror / path.name)
     assert load_speech(Sources(mirror=mirror)).split.tolist() == [0, 1, 2] * 8

@@ -59,17 +59,17 @@ def test_slimming_is_bit_equal(models: dict[Any, Any], name: str, quantised: boo
     converted = convert.convert(models[name])
     if quantised:
         converted = quantise.quantise_weights(converted)
-    slimmed = slim.slim(converted)
+    slimmed = slim.strip_metadata(converted)
     x = inputs(models[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
     assert len(slimmed) < len(converted)
-    assert slim.slim(slimmed) == slimmed
+    assert slim.strip_metadata(slimmed) == slimmed
     assert tf.lite.Interpreter(model_content=slimmed) is not None  # TensorFlow's own runtime reads it too
 
 
 @EACH
 def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], name: str) -> None:
-    slimmed = slim.slim(convert.convert(models[name]))
+    slimmed = slim.strip_metadata(convert.convert(models[name]))
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
@@ -198,8 +198,8 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     x = inputs(model)
     converted = convert.convert(model)
     quantised = quantise.quantise_weights(converted, on_grid=True)
-    slimmed = slim.slim(quantised)
-    tight = compress.lay_out_for_deflate(slimmed)
+    slimmed = slim.strip_metadata(quantised)
+    tight = compress.order_for_compression(slimmed)
     expected = Model(converted, name).predict(x)
     np.testing.assert_allclose(expected, model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(Model(quantised, name).predict(x), expected)
@@ -207,12 +207,12 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     assert len(compress.zopfli_compress(tight)) < len(compress.zopfli_compress(slimmed))
     kinds = {t.type for t in unpack(tight).subgraphs[0].tensors if unpack(tight).buffers[t.buffer].data is not None}
     assert schema.TensorType.INT8 in kinds
-    assert compress.lay_out_for_deflate(tight) == tight
+    assert compress.order_for_compression(tight) == tight
 
 
 def test_a_linear_forecaster_is_one_operator() -> None:
     model = Linear().create((6, 2), (6, 2))
-    tight = compress.lay_out_for_deflate(slim.slim(convert.convert(model)))
+    tight = compress.order_for_compression(slim.strip_metadata(convert.convert(model)))
     (op,) = unpack(tight).subgraphs[0].operators
     assert slim.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
     x = inputs(model)

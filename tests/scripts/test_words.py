@@ -36,7 +36,7 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert "made from the training clips" in card.content["made_from"]["other_sounds"]["description"]
     assert card.content["test"]["accuracy_pct"] >= 75
     assert card.content["file"]["compressed_bytes"] < 10_000
-    assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
+    assert card.content["conversion_check"]["difference"] <= card.content["conversion_check"]["tolerance"]
     assert (project / "results" / "own" / "words.json").exists()
     command = done.stdout.split("listen with: ")[1].split()
     sound = np.random.default_rng(1).normal(0, 0.001, 64_000)

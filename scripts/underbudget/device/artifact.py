@@ -61,7 +61,7 @@ COMMON = checks.record(
         least=0,
         most=100,
     ),
-    parity=checks.record(what=LINE, value=ERROR, allowed=ERROR),
+    conversion_check=checks.record(metric=LINE, difference=ERROR, tolerance=ERROR),
     made_from=checks.record(
         recipe_name=LINE,
         recipe=checks.record(),

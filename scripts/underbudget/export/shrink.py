@@ -19,7 +19,7 @@ from underbudget.export import costs as count
 from underbudget.export.costs import Costs
 from underbudget.export.model_files import read_any
 from underbudget.export.quantise import SMALLEST_QUANTISED, WITH_INT8, quantise_weights
-from underbudget.export.slim import WEIGHTS_INPUT, opcode_name, opcode_of, parse, slim
+from underbudget.export.slim import WEIGHTS_INPUT, opcode_name, opcode_of, parse, strip_metadata
 
 Array = NDArray[np.float32]
 RANDOM_INPUTS = 16  # that a model is checked with if it comes without any
@@ -93,9 +93,9 @@ def shrink(
     inputs = _inputs(original, check)
     try:
         quantised = quantise_weights(converted, on_grid) if quantise else converted
-        slimmed = slim(quantised)
+        slimmed = strip_metadata(quantised)
         if smallest:
-            slimmed = compress.lay_out_for_deflate(slimmed)
+            slimmed = compress.order_for_compression(slimmed)
     except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
         raise UserError(f"{name}: TFLite that can't be edited ({type(error).__name__}): convert it again") from None
     outputs = Model(quantised, name).predict(inputs)

@@ -12,7 +12,7 @@ Op = schema.BuiltinOperator
 WEIGHTS_INPUT = 1  # of convolutions and fully connected layers
 
 
-def slim(content: bytes) -> bytes:
+def strip_metadata(content: bytes) -> bytes:
     """Drop what inference does not need: names, description, metadata, signatures, unused tensors and buffers.
 
     Operators, shapes and weights stay as they are: outputs are equal to the last bit.

@@ -132,7 +132,7 @@ class Forecasting:
             )
         return result
 
-    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3

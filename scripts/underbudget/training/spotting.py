@@ -201,7 +201,7 @@ class Spotting:
             )
         return result
 
-    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
         return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
 

@@ -48,7 +48,7 @@ class Task(Protocol):
         """
         ...
 
-    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
         ...
 
