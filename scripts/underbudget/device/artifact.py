@@ -61,7 +61,6 @@ COMMON = checks.record(
         least=0,
         most=100,
     ),
-    conversion_check=checks.record(metric=LINE, difference=ERROR, tolerance=ERROR),
     made_from=checks.record(
         recipe_name=LINE,
         recipe=checks.record(),
@@ -166,6 +165,7 @@ def _card(content: dict[str, Any]) -> Card:
     """Return the card with this content, or raise ValueError."""
     COMMON(content, "")
     if content["format"] == CARD_FORMAT:
+        checks.record(conversion_check=checks.record(metric=LINE, difference=ERROR, tolerance=ERROR))(content, "")
         checks.record(network=checks.record(kind=LINE))(content["made_from"]["recipe"], "made_from.recipe")
     spotter = content["task"] == SPOTTING
     for parts in ("converted_parts_bytes", "slimmed_parts_bytes"):  # older cards have the second alone
