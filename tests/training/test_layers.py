@@ -54,7 +54,7 @@ def network(name: str) -> tuple[Any, Any, Any]:
 
 def their_loss(y: Any, outputs: Any) -> Any:
     if len(outputs.shape) == 2:
-        return tf.reduce_mean(tf.nn.softmaxcross_entropy_with_logits(y, outputs))
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, outputs))
     return tf.reduce_mean(tf.square(y - outputs))
 
 

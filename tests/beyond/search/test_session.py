@@ -43,6 +43,6 @@ def test_a_search_ends_with_a_model_and_says_so_again(
     assert content
     assert said[1] == "  trial 0: meets 2 of 2 limits"
     assert "use it: .venv/bin/python scripts/11_forecast.py sensor.csv --model models/search/mine.tflite.zlib" in said
-    assert any(line.startswith("Recipe(architecture='linear'") for line in said)
+    assert any(line.startswith("Recipe(network=Linear()") for line in said)
     assert searched().splitlines() == said
     assert len(workers.trained) == 7
