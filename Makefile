@@ -22,7 +22,7 @@ VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
+  bench listening publish-models publish-searches publish render published check test test-pi portable fuzz lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
@@ -108,12 +108,16 @@ published: setup ## for maintainers: make all that is published, in the backgrou
 	echo "running in the background. To watch it: tail -f $(LOG)"; \
 	echo "To stop it: kill -- -$$!  (make published goes on from there)"
 
-test: ## set up, check style and types, run the tests
+TESTS =
+check: TESTS = -m "not slow"
+check: test ## check style and types, run the fast tests: in a minute
+
+test: ## check style and types, run all tests: in some minutes
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(RUN) -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm, cpio, openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras as keras
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.data.identity import SPLITS, Identity
@@ -69,7 +69,6 @@ def test_windows_equal_those_of_keras() -> None:
     assert errors["t_mae_c"] == errors["rh_mae_pct"] == 0
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([10, 10, 10, 10, 10, 20, -10]), st.integers(0, 2)), min_size=30, max_size=80))
 def test_windows_never_cross_a_gap_or_an_edge(steps: list[tuple[int, int]]) -> None:
     minutes = np.cumsum([step for step, _ in steps])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import ROOT, clean_environment, wav_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.device import artifact, checks, runtime
@@ -92,7 +92,6 @@ WRONG = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_field_with_any_wrong_value(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -103,7 +102,6 @@ def test_any_field_with_any_wrong_value(
     use(tmp_path_factory.getbasetemp(), name, json.dumps(content, ensure_ascii=False))
 
 
-@settings(max_examples=200, deadline=None)
 @given(data=st.data(), kind=st.sampled_from(["kws_a", "kws_c"]))
 def test_any_front_end(data: st.DataObject, kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Of any values, most of them of the right type: what is let through gives finite features of its shape."""

@@ -178,13 +178,13 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
     spoken: tuple[Path, Path], tmp_path: Path
 ) -> None:
     listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]), "--json")
-    lines = {
-        option: run(*listen, *option).stdout.splitlines()
-        for option in [(), ("--sensitivity", "low"), ("--threshold", "1.1"), ("--keep", str(tmp_path / "kept"))]
-    }
+    options = [(), ("--sensitivity", "low"), ("--threshold", "1"), ("--keep", str(tmp_path / "kept"))]
+    done = {option: run(*listen, *option) for option in options}
+    assert {each.returncode for each in done.values()} == {0}
+    lines = {option: each.stdout.splitlines() for option, each in done.items()}
     counts = {option: len(found) for option, found in lines.items()}
     assert counts[()] > 0
-    assert counts["--sensitivity", "low"] == counts["--threshold", "1.1"] == 0
+    assert counts["--sensitivity", "low"] == counts["--threshold", "1"] == 0
     kept = sorted((tmp_path / "kept").iterdir())
     found = [json.loads(line) for line in lines["--keep", str(tmp_path / "kept")]]
     assert len(kept) == len(found) == counts[()]

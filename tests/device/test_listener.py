@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import ROOT, clean_environment, wav_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -232,7 +232,6 @@ def test_what_a_microphone_needs_is_said(content: str, message: str, tmp_path: P
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000, 96_000])
-@settings(max_examples=20, deadline=None)
 @given(lengths=st.lists(st.integers(0, 3000), max_size=12), seed=st.integers(0, 99))
 def test_resampling_block_by_block_is_resampling_the_whole(rate: int, lengths: list[int], seed: int) -> None:
     blocks = [np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32) for n in lengths]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from helpers import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_live import HEADER, log, run
 
@@ -25,7 +25,6 @@ cells = st.sampled_from([*NUMBERS, *TIMES, *BROKEN]) | st.floats().map(str) | st
 rows = st.lists(cells, max_size=5).map(",".join) | st.just("x" * 200_000) | st.just("5," * 100_000)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(rows, max_size=6))
 def test_every_row_is_a_possible_reading_or_a_notice(rows: list[str]) -> None:
     read = list(Log([HEADER, *(row + "\n" for row in rows), GOOD], "log"))
@@ -42,7 +41,6 @@ def test_every_row_is_a_possible_reading_or_a_notice(rows: list[str]) -> None:
             assert 1900 <= each.time.year < 2200
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(cells, max_size=5).map(",".join) | st.text())
 def test_any_header_is_taken_or_refused_in_one_line(header: str) -> None:
     try:
@@ -59,7 +57,6 @@ possible = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(possible, max_size=8, unique_by=lambda r: r.time).map(lambda r: sorted(r, key=lambda x: x.time)))
 def test_possible_readings_give_possible_forecasts(recent: list[Reading]) -> None:
     """The weather at both ends of every range is no weather, but its forecast stays within reach of it."""

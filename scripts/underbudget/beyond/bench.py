@@ -151,7 +151,7 @@ def _peer(asked: dict[str, Any]) -> Iterator[Callable[[], float]]:
         UserError: the peer fails.
     """
     environment = {name: value for name, value in os.environ.items() if name not in OURS_ALONE}
-    command = [sys.executable, str(Path(__file__).with_name("peers.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("baselines.py"))]
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
