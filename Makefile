@@ -37,30 +37,30 @@ data: setup ## get and check the data
 $(VERSIONS): setup ## build one version: train, prune, quantise, compress, evaluate
 	@$(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
 
-improved: setup ## our own recipes: smaller and better models under the same limits
+improved: setup ## build all five by our own recipes: smaller and more accurate
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
 
-smallest: setup ## our most accurate spotter in less than 2,000 bytes
+smallest: setup ## build our most accurate spotter in less than 2,000 bytes
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
 
-live: setup ## a spotter that also knows "none of them", trained on other sounds (OTHER)
+live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER)
 	@$(MAKE) --no-print-directory kws_a RECIPE=live
 
-words: setup ## a spotter of your own words: make words SPEECH=folder-or-archive
+words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive
 	@$(RUN) scripts/17_words.py $(call option,seed,SEED) $(SOURCES)
 
-search: ## the best recipe under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60; resumes
+search: ## find the best model under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60 (resumes)
 	@$(PYTHON) scripts/00_setup.py --search
 	@$(RUN) scripts/19_search.py $(call option,limits,LIMITS) $(call option,task,TASK) $(call option,trials,TRIALS) \
 	  $(call option,name,SEARCH) $(call option,split,SPLIT) $(call option,host,HOST) $(call option,seed,SEED) $(STUDY)
 
-seeds: setup ## one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
+seeds: setup ## build one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) $(call option,seeds,SEEDS) $(STUDY)
 
-baselines: setup ## what the report compares its versions with: unoptimised networks, its study of techniques
+baselines: setup ## train the report's baselines: networks without optimisation, and one technique at a time
 	@$(RUN) scripts/02_baselines.py $(STUDY)
 
-study: ## every input of every claim: ten seeds, baselines, our recipes, unknown speakers, counts, bench: hours; resumes
+study: ## run all experiments behind the claims (takes hours; can be stopped and resumed)
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=report
 	@$(RUN) scripts/14_seeds.py report --seeds 10 $(STUDY)
 	@$(RUN) scripts/02_baselines.py $(STUDY)
@@ -78,29 +78,29 @@ pi: setup ## time all models on a Raspberry Pi over SSH: make pi HOST=pi@raspber
 emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-system-arm, cpio, openssh-client)
 	@$(RUN) scripts/08_measure.py --emulated
 
-results: setup ## the report, the published run and this machine's run in one table, and a page to open
+results: setup ## compare the report, the published run and this machine's run: a table, and a page to open
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
-bench: setup ## time our front ends and training steps beside what others use
+bench: setup ## time our front ends and training steps beside those of TensorFlow, Keras and PyTorch
 	@$(RUN) scripts/13_bench.py $(SOURCES)
 
-listening: setup ## measure the published spotters on long recordings (OTHER: sounds that are no words)
+listening: setup ## measure the published spotters on long recordings (OTHER)
 	@$(RUN) scripts/18_listening.py $(SOURCES)
 
-publish-models: setup ## for maintainers: copy this machine's models to the published ones, to be measured
+publish-models: setup ## for maintainers: copy this machine's models to the published ones, before they are measured
 	@$(RUN) scripts/15_publish.py --only models
 
-publish-searches: setup ## for maintainers: copy what this machine's searches found to the published results
+publish-searches: setup ## for maintainers: copy the results of this machine's searches to the published ones
 	@$(RUN) scripts/15_publish.py --only searches
 
 publish: setup ## for maintainers: copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py $(SOURCES)
 
-render: setup ## for maintainers: write the README, docs, plots and page from the published results
+render: setup ## for maintainers: write the tables of README and docs, the plots and the page from the published results
 	@$(RUN) scripts/16_render.py
 
 LOG := results/local/published.log
-published: setup ## for maintainers: make all that is published, in the background: hours; resumes
+published: setup ## for maintainers: make everything that is published, in the background (takes hours; resumes)
 	@mkdir -p $(dir $(LOG))
 	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
 	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish-models measure emulated listening \
@@ -127,18 +127,18 @@ portable: ## test that a seed gives the same models on other processors, emulate
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pytest tests/portable
 
-fuzz: ## try the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
+fuzz: ## run the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
 	@$(PYTHON) scripts/00_setup.py --tests
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
-lock: ## for maintainers: pin all that requirements.txt needs in turn (needs uv)
+lock: ## for maintainers: pin the packages that requirements.txt depends on (needs uv)
 	@: > requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
 STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
   forecasters spotters rates features quantisation
-clean: ## remove what runs on this machine made; keeps own words, searches, downloads, .venv, your files, all that is published
+clean: ## remove what runs on this machine made; own words, searches, downloads, .venv and published files stay
 	@for store in local synthetic; do \
 	  rm -rf models/$$store/*/seed-*; \
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
@@ -150,15 +150,15 @@ clean: ## remove what runs on this machine made; keeps own words, searches, down
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
 	  models/own results/own; do \
 	  test -d $$folder && find $$folder -type d -empty -delete && test -d $$folder && ls -d $$folder/*; done | \
-	  sed '1i kept (yours, own words, searches; remove by hand what you need no more):'; true
+	  sed '1i not removed (own words, searches, your files; remove by hand what you no longer need):'; true
 
 help: ## this list
-	@echo "make all    does everything; make test checks everything. All targets:"; echo
-	@sed -n -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1; likewise $(wordlist 2,99,$(VERSIONS))/' \
-	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 19
+	@echo "make all builds and measures the five versions; make test checks everything. All targets:"; echo
+	@sed -n -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1 (also: $(wordlist 2,99,$(VERSIONS)))/' \
+	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 26
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
-	@echo "           OTHER=folder-or-archive (sounds that are no words)"
-	@echo "           JOBS=2 (models at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
+	@echo "           OTHER=folder-or-archive (other sounds: none of the words)"
+	@echo "           JOBS=2 (trainings at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
 	@echo "           MINUTES=3 (of make fuzz)"

@@ -1,7 +1,7 @@
 """Check this machine and install the pinned packages into .venv, unless that is done already.
 
-`make` runs this first, with the Python of the machine. It is written for any Python, so that an old one can be told.
-With --search it also installs what several models at once need, with --tests that and what the tests need.
+`make` runs this first, with the Python of the machine. It runs on any Python, so that an old one gets a clear error.
+--search also installs the packages for searches and for training several models at once, --tests those of the tests too.
 """
 
 import ast
@@ -102,7 +102,7 @@ def install(lists):
     try:
         create()
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        fail("%s can't be made (%s): remove what is there and run make again" % (VENV, error))
+        fail("%s can't be created (%s): remove what is there and run make again" % (VENV, error))
     print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
     sys.stdout.flush()
     pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
@@ -145,7 +145,7 @@ def pip_install(arguments):
         raise
     if status:
         network = re.search(b"Retrying|ConnectionPool|Connection|Timeout|timed out|name resolution", said)
-        what = "check the network" if network else "mend that"
+        what = "check the network" if network else "correct that"
         fail("the packages could not be installed, see above: %s and run make again" % what)
 
 
@@ -167,4 +167,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        fail("stopped: run make again to go on")
+        fail("stopped: run make again to resume")

@@ -1,7 +1,7 @@
-"""Get the data, check them, and keep them as arrays under data/.
+"""Get the data, check them, and save them as arrays under data/.
 
 Real data come from a mirror folder if one is named, else from the official hosts; where neither is available,
-synthetic data are generated, and named so. See data/README.md.
+synthetic data are generated, and the output says so. See data/README.md.
 """
 
 from underbudget.determinism import deterministic

@@ -1,15 +1,15 @@
-"""Train what the report compares its five versions with: studies of several versions over several seeds.
+"""Train the baselines of the report: studies of several versions over several seeds.
 
-  forecasters   the MLP and the CNN, unoptimised and with each technique alone and combined: the report's own study
-  spotters      MLP, CNN and DS-CNN, unoptimised, on STFT and on MFCC
+  forecasters   the MLP and the CNN, without optimisation and with each technique alone and combined, as in the report
+  spotters      MLP, CNN and DS-CNN, without optimisation, on STFT and on MFCC
   rates         kws_b with other learning rates
   features      kws_a on STFT
   quantisation  kws_a and kws_c without the quantisation of weights, kws_b with it
 
 Beside the forecasters it measures two forecasts that need no network: the last reading repeated, and least squares.
 
-A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
-own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl.
+A run that is up to date is not repeated, so a stopped study resumes. Models and cards are written to
+models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl.
 For the five versions themselves with several seeds, see 14_seeds.py.
 """
 
@@ -33,9 +33,15 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     options.add_argument("studies", nargs="*", type=cli.one_of(STUDIES), metavar="STUDY", help="default: all")
-    add_number(options, "--seeds", "up to seed N", run_studies.SEEDS, None, "each study's own")
+    add_number(options, "--seeds", "up to seed N", run_studies.SEED_RANGE, None, "each study's own")
     names = [version.name for members, _ in STUDIES.values() for version in members]
-    options.add_argument("--versions", nargs="+", type=cli.one_of(names), metavar="NAME", help="only these")
+    options.add_argument(
+        "--versions",
+        nargs="+",
+        type=cli.one_of(names),
+        metavar="NAME",
+        help="names of versions to build (default: all)",
+    )
     cli.add_jobs(options, 1)
     cli.add_sources(options)
     arguments = options.parse_args()

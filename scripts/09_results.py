@@ -1,8 +1,8 @@
-"""Set this machine's run beside the report and the published run: are the files the same, a table, and a page.
+"""Compare this machine's run with the report and the published run: whether files are the same, a table, and a page.
 
-Writes the table to results/local/versions.csv and the page to results/local/page (under results/own where this
-machine's run is on your own data, JENA or SPEECH; under results/synthetic where the data were synthetic). What was not
-made on this machine is missing on that page; the published page, with everything, is results/page/index.html.
+It writes the table to results/local/versions.csv and the page to results/local/page (under results/own where this
+machine's run is on your own data, JENA or SPEECH; under results/synthetic where the data were synthetic). That page
+shows only what was made on this machine; the complete published page is results/page/index.html.
 """
 
 from underbudget.determinism import deterministic
@@ -36,7 +36,7 @@ def main() -> None:
     print("\n".join(compared_with_published(results)) + "\n")
     print(versions(results))
     print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi")
-    print(f"in full, to open in a browser: {shown.relative_to(files.ROOT)}")
+    print(f"all results, to open in a browser: {shown.relative_to(files.ROOT)}")
     print(f"the table as CSV: {table.relative_to(files.ROOT)}")
 
 

@@ -1,8 +1,8 @@
-"""Detect a spotter's words in a running sound: a microphone, a WAV file of any length, or standard input.
+"""Detect a spotter's words in a sound as it comes: from a microphone, a WAV file of any length, or standard input.
 
-Needs scripts/underbudget/device, a model and its card: it runs on a Raspberry Pi as on a workstation. The microphone
-needs the package sounddevice. It prints one line per word: the second at which it was known, the word, its probability,
-and how long that took. The model's card names a threshold for each of three sensitivities, chosen on validation sounds.
+It needs scripts/underbudget/device, a model and its card, and runs on a Raspberry Pi or a workstation. The microphone
+needs the package sounddevice. It prints one line per detected word: the time in seconds, the word, its probability, and
+the latency. The model's card has a threshold for each of three sensitivities, chosen on validation sounds.
 """
 
 from underbudget.device.start import prepare
@@ -32,17 +32,17 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py
   .venv/bin/python scripts/10_listen.py --wav meeting.wav --json
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | .venv/bin/python scripts/10_listen.py --raw
-  .venv/bin/python scripts/10_listen.py --sensitivity low --keep heard/
+  .venv/bin/python scripts/10_listen.py --sensitivity low --keep detected/
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
-MUTE = 5  # seconds of zeros after which it is said
+MUTE = 5  # seconds of zeros before a warning
 
 
 def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     source = options.add_mutually_exclusive_group()
-    source.add_argument("--wav", type=Path, help="a WAV file of any length, rate and width; -: as --raw")
+    source.add_argument("--wav", type=Path, help="a WAV file of any length, sample rate and bit depth; -: as --raw")
     source.add_argument(
         "--raw", action="store_true", help="standard input: WAV, or without a header 16-bit little-endian, mono, 16 kHz"
     )
@@ -52,8 +52,14 @@ def main() -> None:
     )
     add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), None, "by --sensitivity")
     add_number(options, "--smoothing", "seconds to average over", (0.0, 10.0), DEFAULTS.smoothing)
-    add_number(options, "--refractory", "seconds to wait after a word", (0.0, 60.0), DEFAULTS.refractory)
-    add_number(options, "--loudness", "times louder than the background", (0.0, 1000.0), DEFAULTS.loudness)
+    add_number(options, "--min-gap", "seconds before the next word can be detected", (0.0, 60.0), DEFAULTS.min_gap)
+    add_number(
+        options,
+        "--level-ratio",
+        "how many times the level (RMS) of the background a word must have",
+        (0.0, 1000.0),
+        DEFAULTS.level_ratio,
+    )
     options.add_argument("--json", action="store_true", help="print one JSON object per line")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
     arguments = options.parse_args()
@@ -62,7 +68,7 @@ def main() -> None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
     try_out(content, card.name)
     threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
-    settings = Settings(threshold, arguments.smoothing, arguments.refractory, arguments.loudness)
+    settings = Settings(threshold, arguments.smoothing, arguments.min_gap, arguments.level_ratio)
     listener = KeywordDetector(card, content, settings)
     if arguments.raw or arguments.wav == Path("-"):
         name, sound = "standard input", from_standard_input()
@@ -71,7 +77,7 @@ def main() -> None:
     else:
         name, sound = "the microphone", from_microphone()
     model, words = f"{arguments.model.parent.name}/{card.name}", ", ".join(card.words)
-    of_card = "" if card.thresholds or arguments.threshold is not None else " (its card names none)"
+    of_card = "" if card.thresholds or arguments.threshold is not None else " (its card has none)"
     for at, chunk in enumerate(watched(chunks(sound, name))):
         if at == 0:
             print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}; Ctrl-C ends it", file=sys.stderr)

@@ -1,8 +1,8 @@
 """Forecast the next hour from a sensor log: a CSV with columns for time, temperature and relative humidity.
 
 Needs scripts/underbudget/device, a model and its card: it runs on a Raspberry Pi as on a workstation. Beside each value
-stands the mean absolute error that the model showed at this step. Gaps, and values that are missing or that no sensor
-can mean, are said on standard error and never filled in.
+stands the model's mean absolute error at this step on its test data. Gaps, and values that are missing or impossible,
+are reported on standard error and never filled in.
 """
 
 from underbudget.device.start import prepare
@@ -85,7 +85,7 @@ def show(forecast: Forecast, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(forecast), default=str), flush=True)
         return
-    print(f"after {forecast.time}:")
+    print(f"Forecast from {forecast.time:%Y-%m-%d %H:%M}:")
     for step in forecast.steps:
         t, h = (
             f"{step.temperature:6.2f} ± {step.temperature_mae:.2f} °C",

@@ -1,4 +1,4 @@
-"""Time our front ends and training steps side by side with what others use, in one run, and print the ratios.
+"""Time our front ends and training steps side by side with those of other libraries, in one run, and print the ratios.
 
 Front ends: the features of one clip, beside eager tf.signal. Training: an optimiser step of each version's recipe
 beside Keras' fit; where PyTorch is installed, the spotters' steps beside it, too.

@@ -1,11 +1,11 @@
-"""Build versions with several seeds, to tell the effect of a recipe from luck.
+"""Build versions with several seeds, to tell the effect of a recipe from chance.
 
-A study is one of the recipes (report, improved …), or a recipe for the spotters with the clips split by
-speaker, so that no speaker is both in training and in test, as the course's lists do not ensure (report-by-speaker …).
+A study is one of the recipes (report, improved …), or a recipe of the spotters with a speaker-independent split
+(report-by-speaker …): no speaker is in two splits. The course's lists share speakers between splits.
 
-A run that is up to date is not repeated, so an interrupted study resumes; several may run side by side, each for its
-own versions. Models and cards go to models/local/STUDY/seed-N, one line per run to results/local/runs/STUDY.jsonl
-(models/own and results/own if the data are your own). Runs on other data, by another recipe or code are not gathered.
+A run that is up to date is not repeated, so a stopped study resumes. Models and cards are written to
+models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl (in models/own and results/own if the
+data are your own). A study has only runs on the same data, by the same recipe and the same code.
 """
 
 from underbudget.determinism import deterministic
@@ -18,7 +18,7 @@ from underbudget import cli
 from underbudget.device.artifact import SPOTTING
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.reproduction import run_studies, runs
-from underbudget.reproduction.runs import BY_SPEAKER
+from underbudget.reproduction.runs import SPEAKER_SUFFIX
 from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 EXAMPLES = """\
@@ -28,9 +28,9 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    studies = (*RECIPES, *(recipe + BY_SPEAKER for recipe in COMPARED_RECIPES))
+    studies = (*RECIPES, *(recipe + SPEAKER_SUFFIX for recipe in COMPARED_RECIPES))
     options.add_argument("study", type=cli.one_of(studies), metavar="STUDY", help=", ".join(studies))
-    add_number(options, "--seeds", "seeds 1 to N", run_studies.SEEDS, 5)
+    add_number(options, "--seeds", "seeds 1 to N", run_studies.SEED_RANGE, 5)
     known = cli.one_of(VERSIONS)
     options.add_argument(
         "--versions", nargs="+", type=known, default=list(VERSIONS), metavar="NAME", help="default: all"
@@ -38,7 +38,7 @@ def main() -> None:
     cli.add_jobs(options, 1)
     cli.add_sources(options)
     arguments = options.parse_args()
-    recipe = arguments.study.removesuffix(BY_SPEAKER)
+    recipe = arguments.study.removesuffix(SPEAKER_SUFFIX)
     sources = replace(cli.sources(arguments), by_speaker=recipe != arguments.study)
     versions = [VERSIONS[name] for name in arguments.versions]
     if sources.by_speaker:

@@ -1,8 +1,8 @@
 """Copy this machine's models and results to the published ones (for maintainers); then run 16_render.py and commit.
 
-It takes the five versions by the report's recipes, of our own recipes the seeds that validation chooses, all studies,
-latencies, the bench and the listeners, and draws a forecaster at work on the test split. 08_measure.py and
-18_listening.py measure published models: copy these first. What searches found can be copied alone.
+It takes the five versions by the report's recipes, of our own recipes the seeds that do best on validation data, all
+studies, latencies, the bench and the listeners, and draws a day of forecasts on the test split. 08_measure.py and
+18_listening.py measure published models, so copy the models first. The results of searches can be copied alone.
 """
 
 from underbudget.determinism import deterministic
@@ -25,7 +25,7 @@ def main() -> None:
         "--only",
         type=cli.one_of(("models", "searches")),
         metavar="{models,searches}",
-        help="copy only the models and the runs that they come from, or only what searches found (default: everything)",
+        help="copy only the models and their runs, or only the results of searches (default: everything)",
     )
     cli.add_sources(options)
     arguments = options.parse_args()

@@ -1,7 +1,8 @@
 """Train a spotter of your own words: a folder or an archive with 2 to 40 folders of recordings, one for each word.
 
 At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, the better. Folders _background_noise_
-and _other_ hold what is no word, such as what 10_listen.py --keep has written. See docs/own-words.md.
+and _other_ are optional: noise, and sounds that are none of the words, such as false detections that
+10_listen.py --keep has written. See docs/own-words.md.
 """
 
 from underbudget.determinism import deterministic
@@ -13,7 +14,7 @@ from dataclasses import replace
 from underbudget import cli
 from underbudget.beyond.words import train_words
 from underbudget.device.command_line import add_number, parser, run
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/17_words.py --speech ~/my_words
@@ -22,7 +23,7 @@ EXAMPLES = """\
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), SEED)
+    add_number(options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), PUBLISHED_SEED)
     cli.add_sources(options)
     arguments = options.parse_args()
     print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))

@@ -1,8 +1,8 @@
-"""Measure how well spotters listen: words heard, heard twice, triggers per hour, other words accepted, on test sounds.
+"""Measure spotters on long recordings: words detected, detected twice, triggers per hour, other words accepted.
 
-The thresholds are those on the model's card; where it has none, they are chosen on validation sounds before. It writes
-results/local/runs/listening.json (with synthetic data: results/synthetic/runs/listening.json) and nothing else: cards
-get thresholds from 15_publish.py and 17_words.py. An interrupted run resumes.
+The sounds are test data. The thresholds are those on the model's card; where it has none, they are chosen on validation
+sounds first. It writes results/local/runs/listening.json (with synthetic data: results/synthetic/runs/listening.json)
+and changes no card: 15_publish.py and 17_words.py write thresholds to cards. A stopped run resumes.
 """
 
 from underbudget.determinism import deterministic
@@ -17,7 +17,7 @@ from underbudget.device.command_line import parser, run
 
 EXAMPLES = """\
   .venv/bin/python scripts/18_listening.py
-  .venv/bin/python scripts/18_listening.py --other sounds_that_are_no_words.tar
+  .venv/bin/python scripts/18_listening.py --other other_sounds_2.tar
   .venv/bin/python scripts/18_listening.py models/local/report/kws_a.tflite.zlib"""
 
 

@@ -12,7 +12,7 @@ DATA_CHOICES = ("auto", "real", "synthetic")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """Return a type for an option that takes one of `names`; unlike `choices`, it allows none where several may be."""
+    """Return a type for an option that takes one of `names`; unlike `choices`, it also allows an empty list."""
     allowed = tuple(names)
 
     def check(text: str) -> str:
@@ -35,7 +35,7 @@ def add_data(options: argparse._ActionsContainer) -> None:
         type=one_of(DATA_CHOICES),
         default=DATA_CHOICES[0],
         metavar="{" + ",".join(DATA_CHOICES) + "}",
-        help="auto: real data, or synthetic data where there are none; real refuses synthetic data",
+        help="auto: real data, or synthetic data where there are none; real: never synthetic data",
     )
 
 
@@ -55,7 +55,7 @@ def add_sources(options: argparse.ArgumentParser) -> None:
         ("--speech", "your own folder or archive of <word>/*.wav (flac, ogg, mp3) in place of the official one"),
         (
             "--other",
-            "folder or archive of speech/, words/, noise/ or <word>/ that are no words; speech_commands_v0.02: 2.4 GB",
+            "other sounds: folder or archive of speech/, words/, noise/ or <word>/; speech_commands_v0.02: 2.4 GB",
         ),
     ):
         group.add_argument(name, type=path, metavar="PATH", help=text)
@@ -68,5 +68,5 @@ def sources(arguments: argparse.Namespace, ask_again: bool = False) -> Sources:
 
 def add_jobs(options: argparse.ArgumentParser, usual: int) -> None:
     """Add the option that says how many models are made at once; without it, `usual`."""
-    help_text = "models at once, by Ray; with the variable RAY_ADDRESS on a cluster"
+    help_text = "how many models to train at once; with the environment variable RAY_ADDRESS, on a cluster"
     add_number(options, "--jobs", help_text, (1, 1000), usual)

@@ -1,4 +1,4 @@
-"""What TensorFlow, numpy and their libraries must be told, so that a seed gives the same bytes on every machine."""
+"""Settings of TensorFlow, numpy and their libraries by which a seed gives the same bytes on every machine."""
 
 import os
 import sys

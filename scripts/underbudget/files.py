@@ -1,4 +1,4 @@
-"""Where files are kept, and how they are written: whole or not at all."""
+"""Where files are, and how they are written: whole or not at all."""
 
 import errno
 import glob

@@ -22,8 +22,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 def poisson_rate(events: int, exposure: float) -> tuple[float, float]:
     """Compute the exact 95 % interval of the rate of events that come by chance (Garwood 1936, doi:10.2307/2333958).
 
-    Of no events in T hours, all that can be said is a bound from above: it is taken one-sided, -ln(0.05) / T, which is
-    known as the rule of three, 3 / T.
+    With no events in T hours there is only a one-sided upper bound, -ln(0.05) / T, known as the rule of three, 3 / T.
 
     Args:
         events: how many were counted.

@@ -47,12 +47,12 @@ class Limit:
     limit: float
 
     def met_by(self, value: float) -> bool:
-        """Tell whether a value keeps the limit."""
+        """Return whether a value meets the limit."""
         return value > self.limit if METRICS[self.metric].more_is_better else value < self.limit
 
 
 def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:
-    """Tell whether values keep all limits on them; a limit on what is not among them is not looked at."""
+    """Return whether values meet all limits on them; limits on other metrics are ignored."""
     return all(limit.met_by(values[limit.metric]) for limit in limits if limit.metric in values)
 
 

@@ -1,4 +1,4 @@
-"""Where models and results are kept: the published ones, and beside them those of this machine's runs."""
+"""Where models and results are: the published ones, and those of this machine's runs."""
 
 import json
 from collections.abc import Mapping
@@ -80,13 +80,13 @@ class ResultStore:
         folder = self.models / recipe
         return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
 
-    def trials_path(self, study: str) -> Path:
+    def study_path(self, study: str) -> Path:
         """Return the file of a study."""
         return self.runs / f"{study}.jsonl"
 
-    def trials(self, study: str) -> list[dict[str, Any]]:
-        """Return the trials of a study; none if there are none."""
-        return files.read_json_lines(self.trials_path(study))
+    def study_runs(self, study: str) -> list[dict[str, Any]]:
+        """Return the runs of a study; none if there are none."""
+        return files.read_json_lines(self.study_path(study))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -102,7 +102,7 @@ NO_VERDICT = "SYNTHETIC DATA: these figures say nothing about the report"
 
 
 def store_of(*identities: Identity) -> ResultStore:
-    """Return where this machine keeps what it makes from data: what is made from the user's own lies apart."""
+    """Return the store of models and results made from these data: the user's own data have a separate one."""
     if any(identity.synthetic for identity in identities):
         return SYNTHETIC
     return OWN if any(identity.own for identity in identities) else LOCAL

@@ -12,7 +12,7 @@ from underbudget.device.artifact import read_card
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.metrics import METRICS
 from underbudget.recipes import Version
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.store import NO_VERDICT, PUBLISHED
 
 EXAMPLES = """\
@@ -34,7 +34,9 @@ def version_main(version: Version, doc: str | None) -> None:
             metavar="{" + ",".join(version.recipes) + "}",
             help="which of the version's recipes (default: report)",
         )
-        add_number(options, "--seed", "of all randomness", (0, 2**32 - 1), None, "that of the published model")
+        add_number(
+            options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), None, "that of the published model"
+        )
         add_sources(options)
         arguments = options.parse_args()
         recipe = arguments.recipe
@@ -48,13 +50,13 @@ def version_main(version: Version, doc: str | None) -> None:
 
 
 def published_seed(version: Version, recipe: str) -> int:
-    """Return the seed of a recipe's published model, so that the same file is made; SEED if none is published.
+    """Return the seed of a recipe's published model, so that the same file is made, or else PUBLISHED_SEED.
 
     Raises:
         UserError: the published model does not match its card.
     """
     card = PUBLISHED.card(recipe, version.name)
-    return int(card.content["made_from"]["seed"]) if card else SEED
+    return int(card.content["made_from"]["seed"]) if card else PUBLISHED_SEED
 
 
 def card_lines(path: Path) -> list[str]:
@@ -71,12 +73,12 @@ def card_lines(path: Path) -> list[str]:
 
 
 def verdict(result: dict[str, Any], test: dict[str, Any], synthetic: bool) -> str:
-    """Format one limit on a card: value, interval, limit, and whether it is met, which no synthetic data can tell."""
+    """Format one limit on a card: value, interval, limit, and whether it is met (not stated for synthetic data)."""
     metric = METRICS[result["metric"]]
     limit = metric.limit(result["limit"])
     if result["value"] is None:
-        return f"{metric.title}: {limit} asked; not measured yet (make measure)"
+        return f"{metric.title} not measured yet: make measure (limit {limit})"
     interval = test.get(result["metric"] + "_95")
     spread = f" (95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f})" if interval else ""
     met = "" if synthetic else ": met" if result["met"] else ": MISSED"
-    return f"{metric.title}: {result['value']:.{metric.digits}f} {metric.unit}{spread}; {limit} asked{met}"
+    return f"{metric.title} {result['value']:.{metric.digits}f} {metric.unit}{spread} (limit {limit}){met}"

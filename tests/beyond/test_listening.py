@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from underbudget import files
 from underbudget.beyond.listening import measure, scores
 from underbudget.beyond.listening.long_recordings import FAINT, lay_out, level
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Observed, Session, Sounds, figures
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Condition, Scores, Sounds, figures
 from underbudget.beyond.listening.sensitivity import LEAST_HEARD_PCT, MOST_PER_HOUR, Point, choose
 from underbudget.data.identity import Identity
 from underbudget.data.other_sounds import Recording, collect
@@ -25,7 +25,7 @@ from underbudget.device import artifact
 from underbudget.device.artifact import SENSITIVITIES
 from underbudget.device.audio import RATE, Audio
 from underbudget.device.errors import UserError
-from underbudget.device.listen import HOP, KeywordDetector, Moment, Settings
+from underbudget.device.listen import HOP, Frame, KeywordDetector, Settings
 from underbudget.intervals import poisson_rate, wilson
 from underbudget.store import ResultStore
 
@@ -39,7 +39,7 @@ def tone(seconds: float, amplitude: float = 0.5) -> Audio:
 @pytest.mark.parametrize("snr_db", [None, 10.0])
 def test_of_no_items_there_is_faint_noise_alone(snr_db: float | None) -> None:
     recording = lay_out([], (1.0, 2.0), 3, BURSTS, snr_db)
-    assert recording.spans == ()
+    assert recording.intervals == ()
     assert level(recording.sound) == pytest.approx(FAINT, rel=0.1)
 
 
@@ -47,14 +47,14 @@ def test_items_lie_where_the_recording_says() -> None:
     items = [tone(0.5), tone(1.25), tone(1)]
     recording = lay_out(items, (1.0, 2.0), seed=3)
     assert recording.hours == pytest.approx(2.75 / 3600)
-    for item, (start, end) in zip(items, recording.spans, strict=True):
+    for item, (start, end) in zip(items, recording.intervals, strict=True):
         at = round(start * RATE)
         assert round(end * RATE) - at == len(item)
         np.testing.assert_allclose(recording.sound[at : at + len(item)], item, atol=10 * FAINT)
-    gaps = [later[0] - earlier[1] for earlier, later in zip(recording.spans, recording.spans[1:], strict=False)]
+    gaps = [later[0] - earlier[1] for earlier, later in zip(recording.intervals, recording.intervals[1:], strict=False)]
     assert all(1 <= gap <= 2 for gap in gaps)
-    assert recording.spans[0][0] >= 1  # the listener's first second tells it the background
-    assert len(recording.sound) / RATE - recording.spans[-1][1] >= 2
+    assert recording.intervals[0][0] >= 1  # the listener's first second tells it the background
+    assert len(recording.sound) / RATE - recording.intervals[-1][1] >= 2
 
 
 @pytest.mark.parametrize("snr_db", [20.0, 5.0])
@@ -62,9 +62,9 @@ def test_noise_is_so_much_below_each_item(snr_db: float) -> None:
     noises = [(np.random.default_rng(n).uniform(-1, 1, RATE) / (n + 1)).astype(np.float32) for n in range(2)]
     items = [tone(1, 0.5), tone(1, 0.05)]
     plain, noisy = (lay_out(items, (1.0, 1.0), 3, noises, db) for db in (None, snr_db))
-    assert plain.spans == noisy.spans
+    assert plain.intervals == noisy.intervals
     added = noisy.sound - plain.sound
-    for item, (start, end) in zip(items, plain.spans, strict=True):
+    for item, (start, end) in zip(items, plain.intervals, strict=True):
         during = added[round(start * RATE) : round(end * RATE)]
         assert 20 * np.log10(level(item) / level(during)) == pytest.approx(snr_db, abs=0.3)
 
@@ -74,16 +74,16 @@ def test_silence_around_a_word_does_not_lower_its_level() -> None:
     assert level(np.zeros(100, np.float32)) == 0
 
 
-def observed(moments: list[tuple[float, str]], spans: list[tuple[float, float]], hours: float = 1.0) -> Observed:
+def observed(frames: list[tuple[float, str]], intervals: list[tuple[float, float]], hours: float = 1.0) -> Scores:
     """Moments at which a word is likely, each after one at which none is."""
-    likely = [Moment(time, {**dict.fromkeys(LABELS, 0.0), word: 0.9}, loud=True) for time, word in moments]
-    unlikely = [Moment(moment.time - 0.01, dict.fromkeys(LABELS, 0.0), loud=True) for moment in likely]
-    both = sorted([*likely, *unlikely], key=lambda moment: moment.time)
-    return Observed(tuple(both), tuple(spans), hours)
+    likely = [Frame(time, {**dict.fromkeys(LABELS, 0.0), word: 0.9}, loud=True) for time, word in frames]
+    unlikely = [Frame(frame.time - 0.01, dict.fromkeys(LABELS, 0.0), loud=True) for frame in likely]
+    both = sorted([*likely, *unlikely], key=lambda frame: frame.time)
+    return Scores(tuple(both), tuple(intervals), hours)
 
 
 def test_figures_of_a_hand_made_session() -> None:
-    spans = [(10.0 * n, 10.0 * n + 1) for n in range(1, 6)]
+    intervals = [(10.0 * n, 10.0 * n + 1) for n in range(1, 6)]
     said = ("yes", "no", "up", "go", "stop")
     heard = [
         (5.0, "left"),  # extra: nothing was said
@@ -97,8 +97,14 @@ def test_figures_of_a_hand_made_session() -> None:
     others = observed([(2.5, "up"), (5.9, "go"), (6.8, "go")], [(2.0, 3.0), (5.0, 6.0), (9.0, 9.5)])
     speech = observed([(1.0, "yes"), (3.0, "no"), (3.2, "no")], [(0.0, 900.0)], hours=0.25)
     silence = observed([], [])
-    parts = {"words": observed(heard, spans), "speech": speech, "others": others, "noise": noise, "silence": silence}
-    found = figures(Session(said, parts), 0.8)
+    parts = {
+        "words": observed(heard, intervals),
+        "speech": speech,
+        "others": others,
+        "noise": noise,
+        "silence": silence,
+    }
+    found = figures(Condition(said, parts), 0.8)
     share = {"pct": 40.0, "pct_95": [round(100 * v, 2) for v in wilson(2, 5)]}
     assert found["words"] == {"said": 5, "heard": 2, "confused": 1, "missed": 2, "extra": 3, "twice": 1, **share}
     assert (found["others"]["clips"], found["others"]["accepted"]) == (3, 2)
@@ -106,7 +112,7 @@ def test_figures_of_a_hand_made_session() -> None:
     assert found["speech"]["per_hour_95"] == [round(v, 2) for v in poisson_rate(2, 0.25)]
     assert found["noise"] == {"hours": 0.5, "triggers": 0, "per_hour": 0.0, "per_hour_95": [0.0, 5.99]}
     assert found["silence"] is None  # of which there was none
-    assert figures(Session(said, parts), 0.95)["words"]["missed"] == 5
+    assert figures(Condition(said, parts), 0.95)["words"]["missed"] == 5
 
 
 def points(*rows: tuple[float, float, float | None]) -> list[Point]:
@@ -166,7 +172,7 @@ SOUNDS = Sounds(
 
 
 def test_what_is_tried_afterwards_is_what_the_listener_hears() -> None:
-    """On one recording, thresholds tried on kept moments against a listener with that threshold from the start."""
+    """On one recording, thresholds tried on kept frames against a listener with that threshold from the start."""
     card, content = artifact.load_file(KWS_A)
     recording = lay_out([clip for _, clip in SOUNDS.words] + BURSTS, (0.1, 0.5), seed=1)
     kept = scores.observe(card, content, recording)
@@ -175,7 +181,7 @@ def test_what_is_tried_afterwards_is_what_the_listener_hears() -> None:
         listener = KeywordDetector(card, content, Settings(threshold))
         chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
         live = [(d.time, d.word, d.confidence) for chunk in chunks if (d := listener.process(chunk))]
-        assert [(m.time, m.word, m.confidence) for m in kept.heard(threshold)] == live
+        assert [(m.time, m.word, m.confidence) for m in kept.detected(threshold)] == live
         numbers.append(len(live))
     assert max(numbers) > 2
 
@@ -185,9 +191,9 @@ def test_a_class_for_everything_else_is_never_heard() -> None:
     labels = ("_other_", *card.labels[1:])
     recording = lay_out(BURSTS, (0.1, 0.5), seed=1)
     plain, other = (scores.observe(c, content, recording) for c in (card, replace(card, labels=labels)))
-    assert {m.word for m in other.moments} <= set(labels[1:])
-    by_time = {m.time: m for m in plain.moments}
-    for m in other.moments:
+    assert {m.word for m in other.frames} <= set(labels[1:])
+    by_time = {m.time: m for m in plain.frames}
+    for m in other.frames:
         assert m.scores == {word: score for word, score in by_time[m.time].scores.items() if word != "down"}
 
 
@@ -291,7 +297,7 @@ def test_the_live_listener_detects_few_words_twice(sensitivity: str, most: int, 
         (str(word), clip) for word, clip in zip(speech.words[speech.labels("test")], speech.clips("test"), strict=True)
     ]
     part = scores.observe(card, content, lay_out([clip for _, clip in said[:100]], (1.0, 2.0), seed=13))
-    session = Session(tuple(word for word, _ in said[:100]), {"words": part})
+    session = Condition(tuple(word for word, _ in said[:100]), {"words": part})
     found = figures(session, card.thresholds[sensitivity])["words"]
     assert found["heard"] >= 70
     assert found["twice"] <= most

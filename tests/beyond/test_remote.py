@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT, clean_environment
 
 from underbudget.beyond import raspberry_pi
-from underbudget.beyond.raspberry_pi import Task, device_facts, measure_there, run_there
+from underbudget.beyond.raspberry_pi import RemoteTask, device_facts, measure_there, run_there
 from underbudget.data import array_cache, synthetic
 from underbudget.device import instructions
 from underbudget.device.errors import UserError
@@ -140,7 +140,7 @@ def test_any_login_shell_and_its_greeting(tmp_path: Path, shell: str, monkeypatc
     assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
     monkeypatch.setattr(raspberry_pi, "_fetch", lambda folder, _: folder.mkdir())  # this Python has the packages
     before = left_there()
-    (result,) = run_there("pi", target.ssh, facts, [Task("underbudget.device.instructions", TH_B)])
+    (result,) = run_there("pi", target.ssh, facts, [RemoteTask("underbudget.device.instructions", TH_B)])
     assert result["name"] == "th_b"
     assert left_there() == before
 

@@ -21,8 +21,8 @@ HALF = 7 << 16  # whole blocks, so that all of them are kept where a transfer br
 
 
 def test_a_silent_host_is_given_up_on_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert download.PATIENCE < 30  # seconds, as it ships
-    monkeypatch.setattr(download, "PATIENCE", 0.5)
+    assert download.ANSWER_TIMEOUT_S < 30  # seconds, as it ships
+    monkeypatch.setattr(download, "ANSWER_TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
         started = time.monotonic()

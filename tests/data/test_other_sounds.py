@@ -151,7 +151,7 @@ def test_refuses_bad_sounds_in_one_line(tmp_path: Path, members: dict[str, bytes
 
 
 def test_refuses_more_than_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_sounds, "MOST_SECONDS", 36)
+    monkeypatch.setattr(other_sounds, "MOST_SECONDS_IN_ALL", 36)
     with pytest.raises(UserError, match="more than 0 hours"):
         path = archive(tmp_path / "x.zip", {f"noise/{n}.wav": sound(19) for n in range(2)})
         read_other_sounds(path, "local")

@@ -59,7 +59,7 @@ def test_refuses_long_empty_and_damaged_recordings(ending: str) -> None:
 
 
 def test_refuses_a_format_under_the_ending_of_another() -> None:
-    with pytest.raises(UserError, match="a WAV file in truth"):
+    with pytest.raises(UserError, match=r"this is a WAV file: rename it to \.wav"):
         decode(CLIPS["go/00000001_nohash_0.wav"], "a.mp3", 1.0)
 
 

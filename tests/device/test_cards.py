@@ -301,7 +301,7 @@ def test_a_model_that_takes_too_long_when_it_is_tried_out(monkeypatch: pytest.Mo
             pass
 
     monkeypatch.setattr(runtime, "Model", go_on)
-    monkeypatch.setattr(runtime, "MOST_SECONDS", 1)
+    monkeypatch.setattr(runtime, "TRY_SECONDS", 1)
     with pytest.raises(UserError, match="th_b: more than 1 s to run it"):
         try_out(MODELS["th_b"], "th_b")
 

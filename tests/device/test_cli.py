@@ -63,7 +63,7 @@ def ended(main: str) -> subprocess.CompletedProcess[str]:
 def test_ctrl_c_ends_a_script_in_one_line(main: str) -> None:
     done = ended(main)
     assert done.returncode == 130
-    assert done.stderr == "\nstopped; nothing half-written was left, earlier results are kept\n"
+    assert done.stderr == "\nstopped; no partial files were left, earlier results are saved\n"
 
 
 def test_a_fault_of_the_program_is_no_ctrl_c() -> None:

@@ -19,7 +19,7 @@ from underbudget.device import artifact
 from underbudget.device.audio import RATE, read_wav
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import Decider, Detection, Moment, Settings, threshold_of
+from underbudget.device.listen import Decider, Detection, Frame, Settings, threshold_of
 
 MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]
@@ -28,62 +28,62 @@ PUBLISHED = artifact.load(MODELS, "kws_a")[0]
 WORDS = ("yes", "no", "up")
 
 
-def moment(time: float, word: str, score: float, loud: bool = True) -> Moment:
+def frame(time: float, word: str, score: float, loud: bool = True) -> Frame:
     """One at which one word is as likely as said, and the others are not."""
-    return Moment(time, {other: score if other == word else 0.0 for other in WORDS}, loud)
+    return Frame(time, {other: score if other == word else 0.0 for other in WORDS}, loud)
 
 
-def detected(moments: list[Moment], threshold: float, refractory: float = 0.8) -> list[Moment]:
-    decider = Decider(Settings(threshold=threshold, refractory=refractory))
-    return [moment for moment in moments if decider.detects(moment)]
+def detected(frames: list[Frame], threshold: float, min_gap: float = 0.8) -> list[Frame]:
+    decider = Decider(Settings(threshold=threshold, min_gap=min_gap))
+    return [frame for frame in frames if decider.detects(frame)]
 
 
 def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
-    moments = [
-        moment(1.0, "yes", 0.9, loud=False),
-        moment(1.25, "yes", 0.7),
-        moment(1.5, "yes", 0.8),  # detected: 0.8 is enough; deaf until 2.25
-        moment(2.0, "no", 0.99),
-        moment(2.25, "up", 0.85),  # detected: it is no longer too soon
-        moment(3.0, "up", 0.3),
+    frames = [
+        frame(1.0, "yes", 0.9, loud=False),
+        frame(1.25, "yes", 0.7),
+        frame(1.5, "yes", 0.8),  # detected: 0.8 is enough; deaf until 2.25
+        frame(2.0, "no", 0.99),
+        frame(2.25, "up", 0.85),  # detected: it is no longer too soon
+        frame(3.0, "up", 0.3),
     ]
-    assert detected(moments, 0.8, refractory=0.75) == [moments[2], moments[4]]
-    assert detected(moments, 0.99, refractory=0.75) == [moments[3]]  # nothing was detected before
-    assert detected(moments, 0.2, refractory=0.75) == [moments[1], moments[3], moments[5]]
+    assert detected(frames, 0.8, min_gap=0.75) == [frames[2], frames[4]]
+    assert detected(frames, 0.99, min_gap=0.75) == [frames[3]]  # nothing was detected before
+    assert detected(frames, 0.2, min_gap=0.75) == [frames[1], frames[3], frames[5]]
 
 
 def test_a_word_is_detected_again_only_after_it_has_been_unlikely() -> None:
-    still = [moment(1 + 0.1 * step, "yes", 0.9) for step in range(30)]
+    still = [frame(1 + 0.1 * step, "yes", 0.9) for step in range(30)]
     assert detected(still, 0.5) == still[:1]
-    said_again = [*still[:10], moment(2.05, "yes", 0.4, loud=False), *still[11:]]
+    said_again = [*still[:10], frame(2.05, "yes", 0.4, loud=False), *still[11:]]
     assert detected(said_again, 0.5) == [still[0], still[11]]
-    too_soon = [*still[:3], moment(1.25, "yes", 0.4), *still[3:]]
-    assert detected(too_soon, 0.5) == [still[0], still[8]]  # unlikely meanwhile, but within the refractory time
+    too_soon = [*still[:3], frame(1.25, "yes", 0.4), *still[3:]]
+    assert detected(too_soon, 0.5) == [still[0], still[8]]  # unlikely meanwhile, but within the minimum gap
 
 
 def test_another_word_that_is_likelier_does_not_make_a_word_unlikely() -> None:
-    def both(time: float, yes: float, no: float) -> Moment:
-        return Moment(time, {"yes": yes, "no": no}, loud=True)
+    def both(time: float, yes: float, no: float) -> Frame:
+        return Frame(time, {"yes": yes, "no": no}, loud=True)
 
-    moments = [both(1, 0.6, 0.3), both(2, 0.35, 0.4), both(3, 0.6, 0.1), both(4, 0.2, 0.1), both(5, 0.6, 0.1)]
-    assert detected(moments, 0.3) == [moments[0], moments[1], moments[4]]
+    frames = [both(1, 0.6, 0.3), both(2, 0.35, 0.4), both(3, 0.6, 0.1), both(4, 0.2, 0.1), both(5, 0.6, 0.1)]
+    assert detected(frames, 0.3) == [frames[0], frames[1], frames[4]]
 
 
-MOMENTS = st.lists(st.tuples(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.booleans()), max_size=60).map(
-    lambda drawn: [Moment(0.08 * at, dict(zip(WORDS, p, strict=True)), loud) for at, (p, loud) in enumerate(drawn)]
+FRAMES = st.lists(st.tuples(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.booleans()), max_size=60).map(
+    lambda drawn: [Frame(0.08 * at, dict(zip(WORDS, p, strict=True)), loud) for at, (p, loud) in enumerate(drawn)]
 )
 
 
-@given(moments=MOMENTS, threshold=st.floats(0, 1), refractory=st.floats(0, 2))
-def test_every_moment_is_decided_by_the_rule(moments: list[Moment], threshold: float, refractory: float) -> None:
+@given(frames=FRAMES, threshold=st.floats(0, 1), min_gap=st.floats(0, 2))
+def test_every_frame_is_decided_by_the_rule(frames: list[Frame], threshold: float, min_gap: float) -> None:
     """What the listener decides step by step, against the rule looked up in all that was before."""
-    found = detected(moments, threshold, refractory)
-    for at, now in enumerate(moments):
+    found = detected(frames, threshold, min_gap)
+    for at, now in enumerate(frames):
         before = [m for m in found if m.time < now.time]
         same = [m.time for m in before if m.word == now.word]
-        meanwhile = [m for m in moments[: at + 1] if same and m.time > same[-1]]
+        meanwhile = [m for m in frames[: at + 1] if same and m.time > same[-1]]
         again = not same or any(m.scores[now.word] < threshold for m in meanwhile)
-        late = not before or now.time >= before[-1].time + refractory
+        late = not before or now.time >= before[-1].time + min_gap
         assert (now in found) == (now.loud and now.confidence >= threshold and late and again)
 
 

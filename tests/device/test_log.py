@@ -122,4 +122,4 @@ def test_a_line_at_the_limit_is_read() -> None:
         "-",
         stdin=(log([10, 20, 30, 40, 50]).replace(HEADER, HEADER[:-1] + ",note\n") + line).encode(),
     )
-    assert b"after 2026-01-01 01:00:00" in done.stdout
+    assert b"Forecast from 2026-01-01 01:00:" in done.stdout

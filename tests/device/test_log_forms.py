@@ -254,7 +254,7 @@ def test_what_is_left_out_is_summed_up_in_a_line_a_kind() -> None:
 def test_too_few_readings_are_said_where_no_forecast_comes(tmp_path: Path) -> None:
     done = run("11_forecast.py", "-", stdin="".join(written().splitlines(True)[:5]).encode())
     (line,) = [line for line in done.stderr.decode().splitlines() if not line.startswith("INFO")]
-    assert line.endswith("4 of the 6 readings in a row that a forecast needs")
+    assert line.endswith("waiting: 4 of 6 consecutive readings")
 
 
 def test_a_row_that_is_too_short_is_a_notice_with_its_time() -> None:

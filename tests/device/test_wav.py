@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from underbudget.device.errors import UserError
-from underbudget.device.wav import BLOCK, STREAMED, SUBTYPE, read_mono
+from underbudget.device.wav import READ_BYTES, STREAMED, SUBTYPE, read_mono
 
 RATE = 16_000
 NOISE = np.random.default_rng(3).uniform(-1, 0.999, (2000, 3))
@@ -113,7 +113,7 @@ def test_an_empty_file_with_notes_after_it_is_no_stream() -> None:
 
 
 def test_long_recordings_are_read_in_blocks() -> None:
-    long = np.resize(np.arange(-5000, 5000), 2 * BLOCK + 7).astype("<i2")
+    long = np.resize(np.arange(-5000, 5000), 2 * READ_BYTES + 7).astype("<i2")
     samples = read(riff(FORMAT, chunk(b"data", long.tobytes())), 1e6)
     np.testing.assert_array_equal(samples, long / 2.0**15)
 

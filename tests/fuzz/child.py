@@ -98,7 +98,7 @@ def finding(outcome: Outcome) -> str | None:
     if outcome.status not in (0, 1):
         return f"its exit status is {outcome.status}"
     if outcome.status == 0 and NO_NUMBER.search(CITED.sub("", outcome.stdout)):
-        return "it gives a number that is none"
+        return "its result has NaN or infinity"
     if len(errors) != outcome.status:
         return f"its exit status is {outcome.status}, and it tells {len(errors)} errors"
     return None

@@ -125,7 +125,7 @@ def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signa
     by_hand = sent == signal.SIGINT or (sent == signal.SIGTERM and jobs > 1)
     assert driver.returncode == (130 if by_hand else -sent)
     lines = [line for line in said.decode().splitlines() if line]
-    assert lines == (["stopped; nothing half-written was left, earlier results are kept"] if by_hand else [])
+    assert lines == (["stopped; no partial files were left, earlier results are saved"] if by_hand else [])
 
 
 def test_without_ray_the_user_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

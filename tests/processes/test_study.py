@@ -75,6 +75,6 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(
     assert [json.loads(line)["version"] for line in path.read_text().splitlines()] == ["th_b"]
     (line,) = failed
     assert line.startswith("some: bad, seed 1: ")
-    with pytest.raises(UserError, match=r"^1 of the runs failed, the others are kept: some: bad, seed 1: "):
+    with pytest.raises(UserError, match=r"^1 of the runs failed, the others are saved: some: bad, seed 1: "):
         run_studies.report_failures(failed)
     run_studies.report_failures([])

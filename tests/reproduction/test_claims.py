@@ -16,14 +16,14 @@ from underbudget.store import PUBLISHED, ResultStore
 MLP, CNN = (row_name(network, "none") for network in ("mlp", "cnn"))
 
 
-def trial(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
+def run(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
     return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
 
 
 def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any]]:
     """Five runs that differ a little."""
     return [
-        trial(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
+        run(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
         for seed in range(5)
     ]
 
@@ -32,9 +32,9 @@ def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any
     ("mlp_kb", "cnn_kb", "verdict"),
     [(72, 66, claims.REPRODUCED), (72, 3, claims.PARTLY), (1, 1, claims.PARTLY)],
 )
-def test_over_budget(mlp_kb: float, cnn_kb: float, verdict: str) -> None:
-    assert claims.over_budget([*runs(MLP, mlp_kb * 1024), *runs(CNN, cnn_kb * 1024)]).verdict == verdict
-    assert claims.over_budget(runs(MLP)).verdict == claims.INCONCLUSIVE
+def test_unoptimised_sizes(mlp_kb: float, cnn_kb: float, verdict: str) -> None:
+    assert claims.unoptimised_sizes([*runs(MLP, mlp_kb * 1024), *runs(CNN, cnn_kb * 1024)]).verdict == verdict
+    assert claims.unoptimised_sizes(runs(MLP)).verdict == claims.INCONCLUSIVE
 
 
 def test_unoptimised_errors() -> None:
@@ -42,12 +42,12 @@ def test_unoptimised_errors() -> None:
 
     def judged(mlp: float, cnn: float) -> str:
         offsets = {MLP: ("th_mlp", mlp), CNN: ("th_cnn", cnn)}
-        trials = [
+        made = [
             each
             for row, (key, off) in offsets.items()
             for each in runs(row, **{m: theirs[key][m] - 0.002 + off for m in ("t_mae_c", "rh_mae_pct")})
         ]
-        return claims.unoptimised_errors(trials).verdict
+        return claims.unoptimised_errors(made).verdict
 
     assert judged(0, 0) == claims.REPRODUCED
     assert judged(0, 0.5) == claims.PARTLY
@@ -63,17 +63,17 @@ def test_unoptimised_errors() -> None:
         (1100, 1.9, claims.NOT_REPRODUCED),
     ],
 )
-def test_lighter_and_better(cnn_bytes: float, mlp_error: float, verdict: str) -> None:
-    trials = [*runs(MLP, 1000, rh_mae_pct=mlp_error), *runs(CNN, cnn_bytes, rh_mae_pct=1.8)]
-    assert claims.lighter_and_better(trials).verdict == verdict
+def test_size_against_error(cnn_bytes: float, mlp_error: float, verdict: str) -> None:
+    made = [*runs(MLP, 1000, rh_mae_pct=mlp_error), *runs(CNN, cnn_bytes, rh_mae_pct=1.8)]
+    assert claims.size_against_error(made).verdict == verdict
 
 
 @pytest.mark.parametrize(
     ("mfcc", "stft", "verdict"),
     [(91, 88, claims.REPRODUCED), (88, 91, claims.NOT_REPRODUCED), (90, 90, claims.INCONCLUSIVE)],
 )
-def test_precise_features(mfcc: float, stft: float, verdict: str) -> None:
-    judged = claims.precise_features(runs("kws_a", accuracy_pct=mfcc), runs("kws_a_stft", accuracy_pct=stft))
+def test_mfcc_accuracy(mfcc: float, stft: float, verdict: str) -> None:
+    judged = claims.mfcc_accuracy(runs("kws_a", accuracy_pct=mfcc), runs("kws_a_stft", accuracy_pct=stft))
     assert judged.verdict == verdict
 
 
@@ -101,21 +101,21 @@ def counted(tmp_path: Path, inference: dict[str, int], features: dict[str, int])
         ({}, claims.NOT_REPRODUCED),
     ],
 )
-def test_slow_quantisation(tmp_path: Path, inference: dict[str, int], verdict: str) -> None:
+def test_quantisation_latency(tmp_path: Path, inference: dict[str, int], verdict: str) -> None:
     # the models of one recipe each: cards of the report's kws_a and of improved/kws_a share a name, not a digest
     results = counted(tmp_path, inference, {})
-    assert claims.slow_quantisation(results).verdict == verdict
+    assert claims.quantisation_latency(results).verdict == verdict
     steady = {"steady": {"inference_ms": {"median": 2.0}}}
     models = {card.sha256: steady for (_, name), card in results.cards.items() if name != "kws_b_int8"}
     host = {"device": {"kind": "host"}, "models": models}
-    timed = claims.slow_quantisation(replace(results, latencies={**results.latencies, "host.json": host}))
+    timed = claims.quantisation_latency(replace(results, latencies={**results.latencies, "host.json": host}))
     assert timed.verdict == verdict  # times are told, and do not decide
     assert timed.evidence.count(" 1.00 times as long (host)") == 2
 
 
 @pytest.mark.parametrize(("mfcc", "verdict"), [(300, claims.REPRODUCED), (50, claims.NOT_REPRODUCED)])
-def test_cheap_features(tmp_path: Path, mfcc: int, verdict: str) -> None:
-    assert claims.cheap_features(counted(tmp_path, {}, {"kws_a": mfcc})).verdict == verdict
+def test_mfcc_cost(tmp_path: Path, mfcc: int, verdict: str) -> None:
+    assert claims.mfcc_cost(counted(tmp_path, {}, {"kws_a": mfcc})).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
 def verdict_of_th_a(met: int, runs: int) -> str:
     """With so many runs that keep all limits."""
     errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
-    trials = [trial("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
-    return claims.version_claim("th_a", trials).verdict
+    made = [run("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
+    return claims.version_claim("th_a", made).verdict
 
 
 def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
@@ -154,18 +154,18 @@ def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
     rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
-    large = [trial(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
-    assert claims.no_single_technique(large).verdict == claims.REPRODUCED
-    assert claims.no_single_technique([*large, trial(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
+    large = [run(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
+    assert claims.single_techniques(large).verdict == claims.REPRODUCED
+    assert claims.single_techniques([*large, run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
         claims.PARTLY
     )
-    combined = trial(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
-    assert claims.no_single_technique([*large, combined]).verdict == claims.REPRODUCED
+    combined = run(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
+    assert claims.single_techniques([*large, combined]).verdict == claims.REPRODUCED
 
 
 def spotters(**means: float) -> list[dict[str, Any]]:
     return [
-        trial(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
+        run(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
         for name, mean in means.items()
         for features in ("mfcc", "stft")
         for seed in range(3)
@@ -173,16 +173,16 @@ def spotters(**means: float) -> list[dict[str, Any]]:
 
 
 def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
-    assert claims.best_spotter(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.REPRODUCED
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.NOT_REPRODUCED
-    assert claims.best_spotter(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.INCONCLUSIVE
-    assert claims.best_spotter(spotters(ds_cnn=90, cnn=90)).verdict == claims.INCONCLUSIVE
+    assert claims.spotter_networks(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.REPRODUCED
+    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.NOT_REPRODUCED
+    assert claims.spotter_networks(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.INCONCLUSIVE
+    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=90)).verdict == claims.INCONCLUSIVE
 
 
 def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    report = [trial("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
+    report = [run("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
     others = [
-        trial(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
+        run(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
     ]
     return report, others
 

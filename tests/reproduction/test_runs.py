@@ -32,7 +32,7 @@ def test_runs_of_two_data_sets_are_never_in_one_mean(tmp_path: Path, monkeypatch
         lay(store, "th_a", seed, "old")
 
     def gathered(**made_from: Any) -> list[tuple[str, int]]:
-        path = run_studies.write_trials(store.models / "report", made_from)
+        path = run_studies.write_runs(store.models / "report", made_from)
         return [(line["version"], line["seed"]) for line in map(json.loads, path.read_text().splitlines())]
 
     everything = [(name, seed) for name in ("th_a", "th_b") for seed in range(1, 6)]

@@ -1,4 +1,4 @@
-"""What studies are made of: the recipes compared, splits by speaker, trials that resume, claims that can fail."""
+"""What studies are made of: the recipes compared, splits by speaker, runs that resume, claims that can fail."""
 
 import json
 from pathlib import Path
@@ -123,7 +123,7 @@ def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
     assert "none of" in run("02_baselines.py", "nothing").stderr
 
 
-def trial(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
+def run(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
     return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
 
 
@@ -136,8 +136,8 @@ def test_nothing_is_told_without_results(tmp_path: Path) -> None:
 def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
     store = ResultStore(tmp_path, tmp_path)
     store.runs.mkdir()
-    trials = [trial("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
-    store.trials_path("report").write_text("".join(json.dumps(t) + "\n" for t in trials))
+    runs = [run("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
+    store.study_path("report").write_text("".join(json.dumps(t) + "\n" for t in runs))
     lines = tables.seeds(read_results(store)).splitlines()
     (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
     assert "90.62 ± 1.25" in accuracy  # numpy's mean and sample deviation, by hand: 90.625, 1.25

@@ -42,9 +42,9 @@ def test_the_table_shows_shares_rates_and_how_they_were_measured() -> None:
     assert cells[:4] == ["`improved/kws_a`", "0.87", "91.3 (90.0–92.4)", "2.5"]
     assert cells[4:6] == ["91.3 (90.0–92.4)", "12.3 (8.1–18.4)"]
     assert cells[6:] == ["1,404 (1,302–1,512)", "0 (< 30)", "0 in 6 min"]
-    assert "1,800 words, 41 of them by people whom the model heard in training" in text
+    assert "1,800 words, 41 of them by speakers of the training data (split: speaker hash)" in text
     assert "30.0 min of speech; 6.0 min of noise" in text
-    assert "reversed clips, made for want of real ones" in text
+    assert "reversed clips, synthetic since there were no real ones" in text
 
 
 def test_what_was_not_measured_is_said() -> None:
@@ -62,5 +62,5 @@ def test_there_is_a_curve_for_each_level_of_noise(at: int) -> None:
     chart = det_charts(results(ENTRY))[at]
     condition = list(CONDITIONS)[at]
     assert condition == "clean" or condition in chart.title
-    assert "improved/kws_a: 8.7 % of words not heard, 1,404 triggers per hour" in chart.words
+    assert "improved/kws_a: 8.7 % of words missed, 1,404 triggers per hour" in chart.words
     assert chart.svg.count("improved/kws_a") == 1  # in the legend; others were not measured

@@ -35,7 +35,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
     local.runs.mkdir(parents=True)
     quality = [{"t_mae_c": 0.4, "rh_mae_pct": 1.8}, {"t_mae_c": 0.3, "rh_mae_pct": 1.7}]
     runs = [{**RUN, "seed": s, "bytes": 9, "test": q, "validation": q} for s, q in zip((1, 2), quality, strict=True)]
-    local.trials_path("improved").write_text("".join(json.dumps(run) + "\n" for run in runs))
+    local.study_path("improved").write_text("".join(json.dumps(run) + "\n" for run in runs))
     local.latency.mkdir()
     models = {"unknown": {}, read_results(PUBLISHED).cards["report", "th_a"].sha256: {"total_ms": {"mean": 1}}}
     for name in ("host.json", host.EMULATED_RESULT):
@@ -61,7 +61,7 @@ def test_everything_is_published(stores: tuple[ResultStore, ResultStore]) -> Non
             if name + suffix != "kws_a.json":  # to which thresholds are added
                 assert copied.read_bytes() == (local.models / "report" / f"{name}{suffix}").read_bytes()
     results = read_results(published)
-    assert [t["seed"] for t in results.trials("improved")] == [1, 2]
+    assert [t["seed"] for t in results.study_runs("improved")] == [1, 2]
     assert results.card("improved", "th_b") is not None  # validation chooses seed 2
     assert "unknown" not in results.latencies["host.json"]["models"]
     assert len(results.latencies["host.json"]["models"]) == 1
@@ -205,7 +205,7 @@ def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -
             }
             for s in (1, 2, 3)
         ]
-        store.trials_path(study).write_text("".join(json.dumps(run) + "\n" for run in runs))
+        store.study_path(study).write_text("".join(json.dumps(run) + "\n" for run in runs))
     note = splits(read_results(store)).splitlines()[-1]
     assert "improved were made by different arithmetic" in note
     assert "report" not in note

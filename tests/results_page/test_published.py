@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers import ROOT
 
-from underbudget.beyond.search.trials import train
+from underbudget.beyond.search.runs import train
 from underbudget.build import evaluate
 from underbudget.data.sources import Sources, load_data
 from underbudget.device import artifact
@@ -61,15 +61,15 @@ def test_published_models_are_the_reports_recipes_on_real_data(name: str) -> Non
 
 @pytest.mark.parametrize("recipe", RECIPES[1:])
 def test_published_trials_are_chosen_by_validation_among_five(recipe: str) -> None:
-    trials = PUBLISHED.trials(recipe)
+    runs = PUBLISHED.study_runs(recipe)
     for path in (path for path in ALL if path.parent.name == recipe):
         card = artifact.load_file(path)[0]
-        own = [trial for trial in trials if trial["version"] == card.name]
+        own = [run for run in runs if run["version"] == card.name]
         assert len(own) >= 5
         assert chosen(own)["sha256"] == card.sha256
-        for trial in own:
-            if trial["sha256"] == card.sha256:
-                assert all(card.content["test"][metric] == value for metric, value in trial["test"].items())
+        for run in own:
+            if run["sha256"] == card.sha256:
+                assert all(card.content["test"][metric] == value for metric, value in run["test"].items())
 
 
 @pytest.mark.parametrize(

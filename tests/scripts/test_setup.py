@@ -134,7 +134,7 @@ def test_no_stamp_without_the_packages_nor_blame_of_the_network(checkout: Path, 
     assert "error: pip did not put the packages into .venv, by one of its settings" in done.stderr
     (checkout / "requirements.txt").write_text("tiny==1.1\n")
     done = set_up(checkout)
-    assert "error: the packages could not be installed, see above: mend that and run make again" in done.stderr
+    assert "error: the packages could not be installed, see above: correct that and run make again" in done.stderr
     done = set_up(checkout, PIP_NO_INDEX="0", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1")
     assert "error: the packages could not be installed, see above: check the network and run make" in done.stderr
     assert not list(checkout.glob(".venv/installed*"))
@@ -169,7 +169,7 @@ def interrupted_after(line: str, checkout: Path) -> str:
 
 def test_ctrl_c_ends_the_set_up_in_one_line_and_the_next_one_goes_on(checkout: Path) -> None:
     for line in ("creating", "installing"):
-        assert interrupted_after(line, checkout) == "error: stopped: run make again to go on\n"
+        assert interrupted_after(line, checkout) == "error: stopped: run make again to resume\n"
     assert set_up(checkout).returncode == 0
     assert has_package(checkout)
 
@@ -186,7 +186,7 @@ def test_make_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.M)
     targets = phony.replace("$(VERSIONS)", "th_a").split()
-    assert "; likewise th_b kws_a kws_b kws_c\n" in done.stdout
+    assert " (also: th_b kws_a kws_b kws_c)\n" in done.stdout
     assert re.findall(r"^  make (\S+)", done.stdout, re.M) == sorted(targets, key=makefile_order(makefile))
     assert len(targets) > 20
 

@@ -20,7 +20,7 @@ from underbudget.device.audio import RATE
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Stft, extractor
 from underbudget.recipes import Recipe
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.versions.catalogue import VERSIONS
 
 ROUNDS = 5  # both sides in turn
@@ -116,7 +116,7 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
         copies = augmented_features(data.main, recipe.front_end, recipe.augmentation)  # type: ignore[arg-type]
     problem = problem_of(recipe)
     steps = problem.steps(recipe.batch_size)
-    loop.seed_everything(SEED)
+    loop.seed_everything(PUBLISHED_SEED)
     model = networks.build(recipe, problem.input_shape, problem.output_shape)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/data.npz", copies=copies, targets=targets)
@@ -128,7 +128,7 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
             epoch = loop.qat_training(networks.fold_batch_norm(model, recipe), recipe.qat, recipe.batch_size, problem)
         else:
             epoch = loop.training(model, recipe, problem)[1]
-        orders = loop.shuffled_orders(iter(int, 1), problem.samples, recipe.batch_size, SEED)
+        orders = loop.shuffled_orders(iter(int, 1), problem.samples, recipe.batch_size, PUBLISHED_SEED)
 
         def ours() -> float:
             order = next(orders)

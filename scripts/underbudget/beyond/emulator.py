@@ -15,9 +15,9 @@ from pathlib import Path
 
 from underbudget.device.errors import UserError
 
-TOOLS = ("qemu-system-aarch64", "apt-get", "dpkg-deb", "tar", "cpio", "ssh", "ssh-keygen")
+PROGRAMS = ("qemu-system-aarch64", "apt-get", "dpkg-deb", "tar", "cpio", "ssh", "ssh-keygen")
 DEBIAN_PACKAGES = "qemu-system-arm cpio openssh-client"
-PACKAGES = [
+GUEST_PACKAGES = [
     "base-files",
     "bash",
     "coreutils",
@@ -65,8 +65,8 @@ ETC = {
 
 
 def missing_tools() -> list[str]:
-    """Return those of TOOLS that this machine lacks."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+    """Return those of PROGRAMS that this machine lacks."""
+    return [tool for tool in PROGRAMS if shutil.which(tool) is None]
 
 
 def build(work: Path) -> None:
@@ -110,7 +110,7 @@ def _download(work: Path) -> list[Path]:
         'APT::Sandbox::User "";\n'
     )
     environment = {**os.environ, "APT_CONFIG": str(apt / "conf"), "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["-y", "--download-only", "install", *PACKAGES]):
+    for arguments in (["update"], ["-y", "--download-only", "install", *GUEST_PACKAGES]):
         subprocess.run(["apt-get", "-qq", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
     return sorted((apt / "cache/archives").glob("*.deb"))
 

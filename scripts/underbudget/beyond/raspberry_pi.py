@@ -62,7 +62,7 @@ DEVICE = files.SCRIPTS / "underbudget" / "device"  # what runs there
 
 
 @dataclass(frozen=True)
-class Task:
+class RemoteTask:
     """A module of scripts/device to run on a model's file; it prints a JSON value in a line."""
 
     module: str
@@ -90,11 +90,11 @@ def measure_there(host: str, command: str = "ssh", check: Sources | None = None,
     path = HOST_RESULT.with_name(name)
     result = MeasuredModels(path, made_with=made_with, device=device, protocol=program.PROTOCOL)
     models = {artifact.load_file(path)[0].sha256: path for path in model_files()}
-    tasks = [Task(program.__name__, path) for sha256, path in models.items() if sha256 not in result.models]
+    tasks = [RemoteTask(program.__name__, path) for sha256, path in models.items() if sha256 not in result.models]
     inputs = test_inputs(check) if check else {}
     for sha256, path in models.items() if check else ():
         if "verified" not in result.models.get(sha256, {}):
-            tasks.append(Task(verify.__name__, path, (f"../{artifact.load_file(path)[0].task}.npy",)))
+            tasks.append(RemoteTask(verify.__name__, path, (f"../{artifact.load_file(path)[0].task}.npy",)))
     if tasks:
         answers = run_there(host, command, facts, tasks, inputs, COUNT_ALIKE if emulated else "")
         with progress_bar(tasks, "measuring there", "models") as progress:
@@ -148,7 +148,7 @@ def run_there(
     host: str,
     command: str,
     facts: dict[str, Any],
-    tasks: Sequence[Task],
+    tasks: Sequence[RemoteTask],
     inputs: dict[str, Any] | None = None,
     prefix: str = "",
 ) -> Iterator[Any]:

@@ -22,7 +22,7 @@ MOST_COPIES, LEAST_COPIES = 24, 4
 
 
 def train_words(sources: Sources, seed: int) -> str:
-    """Train a spotter of the words in `sources`, measure its listener, and return what to tell the user.
+    """Train a spotter of the words in `sources`, measure its listener, and return a summary for the user.
 
     Raises:
         UserError: bad recordings, or none.
@@ -84,10 +84,10 @@ def _lines(card_path: Path) -> list[str]:
 
 
 def _listener_lines(entry: dict[str, Any]) -> list[str]:
-    """Say what the listener does on clean test sounds at the middle sensitivity; kinds without sounds are left out."""
+    """Format what the listener does on clean test sounds at the middle sensitivity, for each kind that has sounds."""
     found = entry["test"]["middle"][CLEAN]
     lines = [f"  the listener on test sounds, at its middle sensitivity (threshold {entry['thresholds']['middle']:g}):"]
-    for kind, what in (("words", "words heard"), ("others", "clips of other words accepted")):
+    for kind, what in (("words", "words detected"), ("others", "clips of other words accepted")):
         if share := found[kind]:
             count, total = (share["heard"], share["said"]) if kind == "words" else (share["accepted"], share["clips"])
             low, high = share["pct_95"]

@@ -1,4 +1,4 @@
-"""Data sets kept as arrays under data/, each with a stamp of the source that it came from."""
+"""Data sets cached as arrays under data/, each with a stamp of its source."""
 
 import json
 import re
@@ -20,7 +20,7 @@ DataSet = TypeVar("DataSet", Weather, Speech, OtherSounds)
 
 
 def kept_path(kind: type[DataSet], folder: str) -> Path:
-    """Return where the arrays of a data set are kept: OtherSounds in data/FOLDER/other_sounds.npz."""
+    """Return the path of the cached arrays of a data set: OtherSounds in data/FOLDER/other_sounds.npz."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
     return files.DATA / folder / f"{name}.npz"
 
@@ -41,7 +41,7 @@ def stamp(path: Path | None, own: bool) -> dict[str, Any]:
 
 
 def read_origin(path: Path) -> dict[str, Any] | None:
-    """Return the stamp of what is kept in `path`, if anything is."""
+    """Return the stamp of the data set cached in `path`, if there is one."""
     if not path.exists():
         return None
     with _open(path) as arrays:
@@ -58,7 +58,7 @@ def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, An
 
 
 def load(kind: type[DataSet], path: Path) -> DataSet:
-    """Load a data set that `save` has kept.
+    """Load a data set that `save` has cached.
 
     Raises:
         UserError: damaged.
@@ -68,7 +68,7 @@ def load(kind: type[DataSet], path: Path) -> DataSet:
 
 
 def load_if(kind: type[DataSet], path: Path, fits: Callable[[dict[str, Any]], bool]) -> DataSet | None:
-    """Load a data set if it is kept and the stamp of its source fits.
+    """Load a data set if it is cached and the stamp of its source fits.
 
     Stamp and arrays are of one file, though another run may put a new one in its place meanwhile.
 

@@ -18,7 +18,7 @@ from urllib3 import Retry
 
 from underbudget.device.errors import UserError
 
-PATIENCE = 25.0  # seconds for a host to answer at all, DNS and every one of its addresses included
+ANSWER_TIMEOUT_S = 25.0  # seconds for a host to answer at all, DNS and every one of its addresses included
 STALL = 20.0  # seconds without a byte before a transfer is resumed
 RESUMES = 5
 
@@ -154,7 +154,7 @@ def _transfer(url: str, partial: Path) -> None:
 
 
 def _place(response: requests.Response) -> tuple[int, int | None]:
-    """Return where in the file an answer begins, and how long the whole file is, if that is said.
+    """Return where in the file an answer begins, and how long the whole file is, if the server states it.
 
     Raises:
         requests.HTTPError: neither the file nor a part of it.
@@ -169,7 +169,7 @@ def _place(response: requests.Response) -> tuple[int, int | None]:
 
 
 def _is_whole(partial: Path) -> bool:
-    """Tell what can be told without a checksum: that all of a zip is there, and that anything else is no web page."""
+    """Check what is possible without a checksum: that a zip is complete, and that anything else is not a web page."""
     if ".zip" in partial.suffixes:
         try:
             with zipfile.ZipFile(partial) as archive:
@@ -181,7 +181,7 @@ def _is_whole(partial: Path) -> bool:
 
 
 def _answer(url: str, headers: dict[str, str]) -> requests.Response:
-    """Return the response's headers, within `PATIENCE` seconds.
+    """Return the response's headers, within `ANSWER_TIMEOUT_S` seconds.
 
     requests bounds each address of a host on its own, and DNS not at all; a thread bounds them together.
     """
@@ -200,11 +200,11 @@ def _answer(url: str, headers: dict[str, str]) -> requests.Response:
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(ANSWER_TIMEOUT_S)
     match outcome:
         case [requests.Response() as response]:
             return response
         case [Exception() as error]:
             raise UnreachableError(f"{urlsplit(url).hostname} does not answer: {type(error).__name__}")
         case _:
-            raise UnreachableError(f"{urlsplit(url).hostname} does not answer within {PATIENCE:.0f} s")
+            raise UnreachableError(f"{urlsplit(url).hostname} does not answer within {ANSWER_TIMEOUT_S:.0f} s")

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SYNTHETIC = "synthetic"
-OWN = "own"
+SYNTHETIC_SOURCE = "synthetic"
+OWN_SOURCE = "own"
 SPLITS = ("train", "validation", "test")  # arrays hold a place in it for each row or clip
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Identity of a data set, kept on every card made from it.
+    """Identity of a data set, written to every card made from it.
 
     Attributes:
         source: "official", "local" (a mirror's), "own" (the user's, unless the content is the official one) or
@@ -31,7 +31,7 @@ class Identity:
 
     @property
     def synthetic(self) -> bool:
-        return self.source == SYNTHETIC
+        return self.source == SYNTHETIC_SOURCE
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class Identity:
 
     @property
     def own(self) -> bool:
-        return self.source == OWN
+        return self.source == OWN_SOURCE
 
 
 def digest_arrays(*arrays: NDArray[Any]) -> str:

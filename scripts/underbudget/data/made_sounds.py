@@ -10,10 +10,10 @@ from underbudget.data.other_sounds import OtherSounds, Recording, collect
 from underbudget.data.speech import Speech, split_clips
 from underbudget.device.audio import RATE, to_int16
 
-SEED = 1
+SOUNDS_SEED = 1
 STRETCHES = {"train": 60, "validation": 15, "test": 15}  # recordings of each kind
 PIECES = 40  # of clips in one recording of speech
-PIECE = RATE // 5, RATE // 2  # samples of a piece
+PIECE_RANGE = RATE // 5, RATE // 2  # samples of a piece
 NOISE_SECONDS = 20
 SPOKEN = (  # the other words of Speech Commands, numbers left out
     *("backward", "bed", "bird", "cat", "dog", "follow", "forward", "happy", "house", "learn", "marvin", "off", "on"),
@@ -29,7 +29,7 @@ def make_other_sounds(speech: Speech) -> OtherSounds:
     """
     made = []
     for number, split in enumerate(SPLITS):
-        rng = np.random.default_rng([SEED, number])
+        rng = np.random.default_rng([SOUNDS_SEED, number])
         clips = np.flatnonzero(speech.split == number)
         for place in range(STRETCHES[split] if len(clips) else 0):
             pieces = [_piece(speech.audio[rng.choice(clips)], piece % 2 == 1, rng) for piece in range(PIECES)]
@@ -45,7 +45,7 @@ def make_other_sounds(speech: Speech) -> OtherSounds:
 
 def _piece(clip: NDArray[np.int16], reverse: bool, rng: np.random.Generator) -> NDArray[np.int16]:
     """Return a random piece of a clip [16000]."""
-    length = int(rng.integers(*PIECE))
+    length = int(rng.integers(*PIECE_RANGE))
     start = int(rng.integers(len(clip) - length))
     piece = clip[start : start + length]
     return piece[::-1] if reverse else piece

@@ -24,12 +24,12 @@ from underbudget.progress import progress_bar
 KINDS = ("speech", "words", "noise")
 NOISE_FOLDER = "_background_noise_"  # of Speech Commands
 ROOMS = "rooms"  # impulse responses, which are no sound to listen to
-MOST_SECONDS = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
+MOST_SECONDS_IN_ALL = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
 LONGEST = 3600.0  # seconds, of one recording
-SHORT = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
+WORD_AT_MOST = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
 MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
 DEEPEST = 20  # folders that a recording lies in; the outermost of more do not count
-SHARE = 5  # one in so many recordings is for validation
+VALIDATION_ONE_IN = 5  # one in so many recordings is for validation
 
 COLLECTED = DownloadableFile("other_sounds.tar", (), ("other_sounds.tar",))  # only a mirror has it
 COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it beside its name
@@ -41,7 +41,7 @@ COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it 
 }
 MANIFEST = "manifest.csv"  # of a collection: its columns `file` and `transcript` tell what is said in a recording
 SPEECH_COMMANDS = "speech_commands_v0.02"  # what OTHER must be for the download of 2.4 GB
-OFFICIAL = DownloadableFile(
+SPEECH_COMMANDS_FILE = DownloadableFile(
     f"{SPEECH_COMMANDS}.tar.gz",
     ("https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",),
     (f"{SPEECH_COMMANDS}.tar.gz",),
@@ -143,8 +143,8 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
             raise UserError(f"{path}: there are two {name}: give each recording a name of its own")
         sound = decode(content, f"{path}: {name}", LONGEST)
         seconds += len(sound) / RATE
-        if seconds > MOST_SECONDS:
-            raise UserError(f"{path}: more than {MOST_SECONDS // 3600} hours of sound: give less of it")
+        if seconds > MOST_SECONDS_IN_ALL:
+            raise UserError(f"{path}: more than {MOST_SECONDS_IN_ALL // 3600} hours of sound: give less of it")
         audio[name] = to_int16(sound)
     if not audio:
         raise UserError(
@@ -230,7 +230,7 @@ def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
 
 
 def _folder(name: str) -> str:
-    """Return the last of a recording's folders that tells what it is, or nothing: then its folder is a word."""
+    """Return the last of a recording's folders that names a kind of sound, or nothing: then its folder is a word."""
     telling = [folder for folder in name.split("/")[:-1] if folder in (*KINDS, NOISE_FOLDER, OTHER, ROOMS)]
     return telling[-1] if telling else ""
 
@@ -238,7 +238,7 @@ def _folder(name: str) -> str:
 def _kind(name: str, samples: int) -> str:
     folder = _folder(name)
     if folder == OTHER:
-        return "words" if samples <= SHORT else "speech"
+        return "words" if samples <= WORD_AT_MOST else "speech"
     return {NOISE_FOLDER: "noise", "": "words"}.get(folder, folder)
 
 
@@ -277,7 +277,7 @@ def _split(names: list[str]) -> dict[str, str]:
             ).append(name)
     for (_, is_given), by_speaker in by_folder.items():
         speakers = sorted(by_speaker, key=_hash)
-        fifth = -(-len(speakers) // SHARE) if len(speakers) > 1 else 0
+        fifth = -(-len(speakers) // VALIDATION_ONE_IN) if len(speakers) > 1 else 0
         for place, speaker in enumerate(speakers):
             part = "validation" if place < fifth else "test" if place < 2 * fifth and not is_given else "train"
             split.update(dict.fromkeys(by_speaker[speaker], part))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underbudget.data.archive import LARGEST_RECORDING, recordings
-from underbudget.data.identity import OWN, SPLITS, Identity, digest_arrays
-from underbudget.data.other_sounds import LONGEST, MOST_SECONDS, NOISE_FOLDER, OtherSounds, from_sounds
+from underbudget.data.identity import OWN_SOURCE, SPLITS, Identity, digest_arrays
+from underbudget.data.other_sounds import LONGEST, MOST_SECONDS_IN_ALL, NOISE_FOLDER, OtherSounds, from_sounds
 from underbudget.data.recording import decode
 from underbudget.data.speech import MOST_CLIPS, OTHER, Speech, split_clips
 from underbudget.device.audio import RATE, Audio, fit, to_int16
@@ -20,7 +20,9 @@ from underbudget.progress import progress_bar
 WORDS = 2, 40  # least and most
 LEAST_CLIPS = 20  # of a word
 LONGEST_WORD = 40  # letters, as cards have it
-SHARE = 5  # one in so many clips of a word is for validation, and one for testing, where there are no speakers
+HELD_OUT_ONE_IN = (
+    5  # one in so many clips of a word is for validation, and one for testing, where there are no speakers
+)
 BY_FILE, BY_SPEAKER = "by file, 60/20/20", "by speaker, 80/10/10"
 
 
@@ -52,8 +54,10 @@ def read_own_words(path: Path) -> OwnWords:
         else:
             cut += len(sound) > RATE
             clips[name] = to_int16(around_loudest(sound))
-        if len(clips) > MOST_CLIPS or seconds > MOST_SECONDS:
-            raise UserError(f"{path}: more than {MOST_CLIPS:,} clips or {MOST_SECONDS // 3600} hours: give less of it")
+        if len(clips) > MOST_CLIPS or seconds > MOST_SECONDS_IN_ALL:
+            raise UserError(
+                f"{path}: more than {MOST_CLIPS:,} clips or {MOST_SECONDS_IN_ALL // 3600} hours: give less of it"
+            )
     counts = Counter(name.split("/")[0] for name in clips)
     _check(path, counts)
     words = sorted(counts)
@@ -65,7 +69,7 @@ def read_own_words(path: Path) -> OwnWords:
     if cut:
         what += f", {cut:,} of them cut to a second around the loudest part"
     digest = digest_arrays(audio, label, np.array(names))
-    speech = Speech(audio, label, split, np.array(names), Identity(OWN, what, digest, rule), np.array(words))
+    speech = Speech(audio, label, split, np.array(names), Identity(OWN_SOURCE, what, digest, rule), np.array(words))
     return OwnWords(speech, from_sounds(others, "local", f"{path.name} (the user's own)"))
 
 
@@ -101,7 +105,7 @@ def _check(path: Path, counts: Counter[str]) -> None:
 
 
 def _split(names: list[str], label: NDArray[np.int32]) -> tuple[NDArray[np.int8], str]:
-    """Split clips by speaker where file names tell them, otherwise by file; return also the rule.
+    """Split clips by speaker where file names contain one, otherwise by file; return also the rule.
 
     If a word then lacks clips in a split, there are too few speakers, and all are split by file.
     """
@@ -122,6 +126,6 @@ def _by_file(split: NDArray[np.int8], names: list[str], label: NDArray[np.int32]
         places = sorted(
             np.flatnonzero(which & (label == word)), key=lambda at: hashlib.sha1(names[at].encode()).digest()
         )
-        fifth = len(places) // SHARE
+        fifth = len(places) // HELD_OUT_ONE_IN
         for place, at in enumerate(places):
             split[at] = SPLITS.index("validation" if place < fifth else "test" if place < 2 * fifth else "train")

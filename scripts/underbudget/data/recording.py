@@ -40,7 +40,7 @@ def decode(content: bytes, name: str, longest: float) -> Audio:
     try:
         with soundfile.SoundFile(_Memory(content)) as file:
             if file.format not in FORMATS:
-                raise UserError(f"{name}: a {file.format} file in truth: give it the ending of what it is")
+                raise UserError(f"{name}: this is a {file.format} file: rename it to .{file.format.lower()}")
             rate, frames = file.samplerate, file.frames
             ratio(rate, name)
             fitting = int(longest * rate)

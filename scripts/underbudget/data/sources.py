@@ -1,4 +1,4 @@
-"""Load the data: real where available, synthetic otherwise; both are kept as arrays under data/."""
+"""Load the data: real where available, synthetic otherwise; both are cached as arrays under data/."""
 
 import shlex
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from underbudget import files
 from underbudget.data import other_sounds, speech, synthetic
 from underbudget.data.array_cache import DataSet, kept_path, load, load_if, read_origin, save, stamp
 from underbudget.data.download import DownloadableFile, UnreachableError, fetch, in_mirror
-from underbudget.data.identity import OWN, Identity
+from underbudget.data.identity import OWN_SOURCE, Identity
 from underbudget.data.made_sounds import make_other_sounds
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.own_words import OwnWords, read_own_words
@@ -125,7 +125,7 @@ def load_speech(sources: Sources) -> Speech:
     def read(path: Path) -> Speech:
         return speech.read_speech(path, user=sources.speech is not None)
 
-    clips = _obtain(Speech, "SPEECH", speech.OFFICIAL, sources.speech, sources, read, synthetic.make_speech)
+    clips = _obtain(Speech, "SPEECH", speech.MINI_SPEECH_COMMANDS, sources.speech, sources, read, synthetic.make_speech)
     if sources.by_speaker:
         return speech.by_speaker(clips)
     if clips.identity.source != "official" or clips.identity.split == speech.BY_LISTS:  # which older caches have
@@ -185,7 +185,7 @@ def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSou
 
 
 def _own_words(sources: Sources) -> OwnWords:
-    """Load words of the user's own, which are kept beside the eight words."""
+    """Load words of the user's own, which are cached apart from the eight words."""
     path = sources.speech
     if path is None or not path.exists():
         raise UserError(f"{path or 'SPEECH'}: no such file or folder: name your recordings: SPEECH=folder-or-archive")
@@ -216,7 +216,7 @@ def _find_other_sounds(sources: Sources) -> tuple[Path | None, str]:
         return own, "local"
     if own is not None and str(own) == other_sounds.SPEECH_COMMANDS:
         try:
-            return fetch(other_sounds.OFFICIAL, sources.mirror, files.DATA / "downloads"), "official"
+            return fetch(other_sounds.SPEECH_COMMANDS_FILE, sources.mirror, files.DATA / "downloads"), "official"
         except UnreachableError as error:
             raise UserError(f"{error}: put it into DATA_MIRROR=folder, or run without OTHER") from None
     if own is not None:
@@ -237,7 +237,7 @@ def _obtain(
     read: Callable[[Path], DataSet],
     make: Callable[[], DataSet],
 ) -> DataSet:
-    """Load the kept arrays, or make them from the best available source.
+    """Load the cached arrays, or make them from the best available source.
 
     Synthetic data stand in for real ones only where nothing else was ever named.
 
@@ -280,7 +280,7 @@ def _obtain(
 
 
 def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read: Callable[[Path], DataSet]) -> DataSet:
-    """Load the user's own data, which are kept beside the real ones."""
+    """Load the user's own data, which are cached apart from the real ones."""
     if data == "synthetic":
         raise UserError(f"{variable}={path} and DATA=synthetic: name one of them")
     try:
@@ -299,4 +299,4 @@ def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read:
 
 
 def _as_own(value: DataSet) -> DataSet:
-    return replace(value, identity=replace(value.identity, source=OWN))
+    return replace(value, identity=replace(value.identity, source=OWN_SOURCE))

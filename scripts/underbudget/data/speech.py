@@ -23,7 +23,7 @@ OTHER = "_other_"  # the label of everything else; labels that begin with "_" ar
 BY_LISTS, BY_SPEAKER = "the course's lists", "speaker hash 80/10/10"
 MOST_CLIPS = 200_000
 
-OFFICIAL = DownloadableFile(
+MINI_SPEECH_COMMANDS = DownloadableFile(
     "mini_speech_commands.zip",
     ("https://storage.googleapis.com/download.tensorflow.org/data/mini_speech_commands.zip",),
     ("mini_speech_commands.zip", "mini_speech_commands.tar.xz", "mini_speech_commands.tar.gz"),

@@ -1,6 +1,6 @@
-"""Generated data for a machine that can reach no real data: it keeps every step working, and proves nothing.
+"""Generated data for trying every step without real data; results from them mean nothing.
 
-Weather comes from a stochastic model, spoken words from espeak-ng. All of it is named SYNTHETIC wherever it goes.
+Weather comes from a stochastic model, spoken words from espeak-ng. All of it is marked as synthetic wherever it goes.
 """
 
 import ctypes
@@ -12,13 +12,13 @@ import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from underbudget.data.identity import SYNTHETIC, Identity, digest_arrays
+from underbudget.data.identity import SYNTHETIC_SOURCE, Identity, digest_arrays
 from underbudget.data.speech import LABELS, Speech, split_clips
 from underbudget.data.weather import CADENCE, DAY, Weather
 from underbudget.device.audio import RATE, fit, resample, to_float, to_int16
 from underbudget.progress import progress_bar
 
-SEED = 1
+SYNTHETIC_SEED = 1
 
 
 def make_weather(rows: int = 100_000) -> Weather:
@@ -26,7 +26,7 @@ def make_weather(rows: int = 100_000) -> Weather:
 
     Close to two years by default, so that training has seen the season of the test.
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SYNTHETIC_SEED)
     time = np.datetime64("2001-01-01T00:00", "m") + np.arange(rows) * CADENCE
     day = np.arange(rows) / DAY
     season = -np.cos(2 * np.pi * day / 365.25)
@@ -37,7 +37,9 @@ def make_weather(rows: int = 100_000) -> Weather:
     humidity = 76 - 5 * season - 10 * sun - 1.2 * front + 4 * cloud + 6 * _autoregressive(rng, rows, 0.99)
     values = np.stack([temperature, np.clip(humidity, 15, 100)], axis=1).astype(np.float32)
     split = np.repeat(np.arange(3, dtype=np.int8), np.diff([0, int(0.7 * rows), int(0.9 * rows), rows]))
-    identity = Identity(SYNTHETIC, f"SYNTHETIC weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row")
+    identity = Identity(
+        SYNTHETIC_SOURCE, f"SYNTHETIC_SOURCE weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row"
+    )
     return Weather(time, values, split, identity)
 
 
@@ -59,7 +61,9 @@ def make_speech(clips_per_word: int = 250) -> Speech:
     audio = np.stack([clips[name] for name in names])
     label = np.array([LABELS.index(name.split("/")[0]) for name in names], np.int32)
     split, rule = split_clips(names, None)
-    identity = Identity(SYNTHETIC, f"SYNTHETIC speech (espeak-ng), {len(names):,} clips", digest_arrays(audio), rule)
+    identity = Identity(
+        SYNTHETIC_SOURCE, f"SYNTHETIC_SOURCE speech (espeak-ng), {len(names):,} clips", digest_arrays(audio), rule
+    )
     return Speech(audio, label, split, np.array(names), identity)
 
 
@@ -71,12 +75,12 @@ def speak(words: Sequence[str], clips_per_word: int) -> dict[str, NDArray[np.int
     Returns:
         Clips [16000] by name, `<word>/<speaker>_nohash_<n>.wav`.
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SYNTHETIC_SEED)
     voices = [f"{accent}+{v}" for accent, v in product(("en-us", "en-gb", "en-gb-scotland"), _VARIANTS)]
     speakers = [(voice, pitch) for voice in voices for pitch in (35, 50, 65)]
     clips: dict[str, NDArray[np.int16]] = {}
     with _Synthesiser() as say:
-        for word in progress_bar(words, "speaking SYNTHETIC words", "words"):
+        for word in progress_bar(words, "speaking SYNTHETIC_SOURCE words", "words"):
             for number in range(clips_per_word):
                 voice, pitch = speakers[int(rng.integers(len(speakers)))]
                 speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]
@@ -111,7 +115,7 @@ class _Synthesiser:
         self._rate = self._library.espeak_Initialize(_RETRIEVE_SYNCHRONOUSLY, 0, data, 0)
         if self._rate <= 0:
             raise RuntimeError("espeak-ng does not start")
-        self._library.espeak_ng_SetRandSeed(SEED)  # its voices flutter at random
+        self._library.espeak_ng_SetRandSeed(SYNTHETIC_SEED)  # its voices flutter at random
         self._pieces: list[NDArray[np.int16]] = []
         self._receive = _CALLBACK(self._collect)  # kept: the library holds a pointer to it
         self._library.espeak_SetSynthCallback(self._receive)

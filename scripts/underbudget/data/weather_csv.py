@@ -27,7 +27,7 @@ _Row = tuple[int, Reading, str]  # the line's number, the reading, its split
 
 
 def read_weather(path: Path, user: bool) -> Weather:
-    """Read and check a CSV, plain or in gz, xz or zip; what is left out, as gaps, is said.
+    """Read and check a CSV, plain or in gz, xz or zip; what is left out, as gaps, is printed.
 
     Args:
         user: the file is the user's own, not the official one or a mirror's.

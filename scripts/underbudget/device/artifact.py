@@ -78,7 +78,7 @@ SPOTTER = checks.record(
     test=SPOTTER_FIGURES,
     validation=SPOTTER_FIGURES,
 )
-SENSITIVITIES = ("low", "middle", "high")  # of the listener: how readily a word is heard
+SENSITIVITIES = ("low", "middle", "high")  # of the listener: how readily a word is detected
 LISTENING = checks.record(**dict.fromkeys(SENSITIVITIES, checks.number(0, 1)))  # spotters' cards may have it
 FORECASTER = checks.record(
     normalisation=checks.record(

@@ -13,7 +13,10 @@ from underbudget.device.errors import UserError
 from underbudget.device.wav import FIX, read_mono
 
 RATE = 16_000  # Hz, of every clip and front end
-RATES = (4_000, 768_000)  # Hz, of any recorder; a rate beyond is a damaged header, and 16 Hz would fill the memory
+SAMPLE_RATE_RANGE = (
+    4_000,
+    768_000,
+)  # Hz, of any recorder; a rate beyond is a damaged header, and 16 Hz would fill the memory
 FULL_SCALE = 32768  # of 16-bit samples
 
 Audio = NDArray[np.float32]
@@ -65,7 +68,7 @@ def ratio(rate: int, name: str) -> tuple[int, int]:
         UserError: a rate that no recorder has, or one with no small ratio to 16 kHz, such as 44,101 Hz.
     """
     up, down = (r // math.gcd(RATE, rate) for r in (RATE, rate))
-    if not RATES[0] <= rate <= RATES[1] or max(up, down) > 1000:
+    if not SAMPLE_RATE_RANGE[0] <= rate <= SAMPLE_RATE_RANGE[1] or max(up, down) > 1000:
         raise UserError(f"{name}: a sample rate of {rate} Hz is not supported; {FIX}")
     return up, down
 

@@ -75,7 +75,7 @@ def run(main: Callable[[], None]) -> None:
     except BaseException as error:
         if not (interrupted.is_set() or isinstance(error, KeyboardInterrupt)):
             raise
-        print("\nstopped; nothing half-written was left, earlier results are kept", file=sys.stderr)
+        print("\nstopped; no partial files were left, earlier results are saved", file=sys.stderr)
         sys.exit(130)
 
 

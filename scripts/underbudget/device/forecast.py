@@ -42,7 +42,7 @@ class Forecaster:
         self._last: Reading | None = None
 
     def read(self, row: Reading | Notice) -> Iterator[Forecast | Notice]:
-        """Take in a row of a log: a forecast once six readings stand in a row, a notice of what keeps it from that."""
+        """Take in a row: yield a forecast after six consecutive readings, else a notice that says why there is none."""
         if isinstance(row, Notice):
             yield replace(row, ends=row.utc is None or not self._raster.is_early(row.utc))
             return
@@ -62,9 +62,7 @@ class Forecaster:
             self._recent = []
         self._recent = [*self._recent[1 - STEPS :], row]
         if len(self._recent) < STEPS:
-            yield Notice(
-                f"{row.time}: {len(self._recent)} of the {STEPS} readings in a row that a forecast needs", WAITING
-            )
+            yield Notice(f"{row.time}: waiting: {len(self._recent)} of {STEPS} consecutive readings", WAITING)
         elif all(reading.humidity <= 1 for reading in self._recent):
             yield Notice(f"{row.time}: {A_RATIO}", UNLIKELY)
         else:

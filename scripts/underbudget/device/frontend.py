@@ -16,7 +16,7 @@ from underbudget.device import checks
 from underbudget.device.audio import RATE, Audio
 
 MOST_ROWS = 512  # of an image, of mel bins: a limit on what a card can make a device compute
-MOST_OVERLAP = 64  # frames that share a sample, likewise
+MOST_OVERLAP = 64  # frames that share a sample: for the same reason
 NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2  # its rfft takes `out`
 Features = NDArray[np.float32]
 

@@ -1,4 +1,4 @@
-"""Keep what was heard, as WAV files that can be put into `_other_` and trained on."""
+"""Write the detected sounds as WAV files that can be put into `_other_` and trained on."""
 
 import errno
 import io

@@ -13,7 +13,7 @@ from underbudget.device.frontend import Stream
 from underbudget.device.runtime import Array, check_finite, open_model
 
 HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
-BLOCK = 1600  # samples over which loudness is taken
+LOUDNESS_BLOCK = 1600  # samples over which loudness is taken
 MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
 
 
@@ -24,14 +24,14 @@ class Settings:
     Attributes:
         threshold: smallest smoothed probability of a word; see `threshold_of`.
         smoothing: seconds over which probabilities are averaged.
-        refractory: seconds after a word in which no other is detected.
-        loudness: how many times louder than the background a word must be.
+        min_gap: seconds after a word in which no other is detected.
+        level_ratio: how many times the level (RMS) of the background a word must have.
     """
 
     threshold: float = 0.8
     smoothing: float = 0.48
-    refractory: float = 0.8
-    loudness: float = 3.0
+    min_gap: float = 0.8
+    level_ratio: float = 3.0
 
 
 def threshold_of(card: Card, sensitivity: str) -> float:
@@ -40,7 +40,7 @@ def threshold_of(card: Card, sensitivity: str) -> float:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Frame:
     """What is known at one second of the sound: the smoothed probability of each word, and whether it is loud."""
 
     time: float
@@ -69,28 +69,28 @@ class Detection:
 
 
 class Decider:
-    """Decides at which moments a word is detected: it must be loud and likely, and not follow another too soon.
+    """Decides at which frames a word is detected: it must be loud and likely, and not follow another too soon.
 
     A word that was said once stays likely for as long as it is in the second that the model is given: it is detected
     again only after its own probability has been below the threshold.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._threshold, self._refractory = settings.threshold, settings.refractory
+        self._threshold, self._min_gap = settings.threshold, settings.min_gap
         self._quiet_until = 0.0
         self._still_likely: set[str] = set()  # words that were detected, and have been likely ever since
 
-    def detects(self, moment: Moment) -> bool:
-        """Tell whether a word is detected at this moment; moments come in order of time."""
+    def detects(self, frame: Frame) -> bool:
+        """Tell whether a word is detected at this frame; frames come in order of time."""
         if self._still_likely:
-            self._still_likely = {word for word in self._still_likely if moment.scores[word] >= self._threshold}
-        if not moment.loud or moment.time < self._quiet_until or moment.confidence < self._threshold:
+            self._still_likely = {word for word in self._still_likely if frame.scores[word] >= self._threshold}
+        if not frame.loud or frame.time < self._quiet_until or frame.confidence < self._threshold:
             return False
-        word = moment.word
+        word = frame.word
         if word in self._still_likely:
             return False
         self._still_likely.add(word)
-        self._quiet_until = moment.time + self._refractory
+        self._quiet_until = frame.time + self._min_gap
         return True
 
 
@@ -120,15 +120,15 @@ class KeywordDetector:
         """Take in audio [HOP]; a word if one was just detected.
 
         Raises:
-            UserError: the model fails, or puts out what is no number.
+            UserError: the model fails, or its output has NaN or infinity.
         """
         started = time.perf_counter()
-        moment = self.observe(audio)
-        if not self._decider.detects(moment):
+        frame = self.observe(audio)
+        if not self._decider.detects(frame):
             return None
-        return Detection(moment.time, moment.word, moment.confidence, 1000 * (time.perf_counter() - started))
+        return Detection(frame.time, frame.word, frame.confidence, 1000 * (time.perf_counter() - started))
 
-    def observe(self, audio: Audio) -> Moment:
+    def observe(self, audio: Audio) -> Frame:
         """Take in audio [HOP]; what is known then, before anything is decided.
 
         Raises:
@@ -143,7 +143,7 @@ class KeywordDetector:
         self._steps += 1
         loud = self._is_loud(audio)
         scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
-        return Moment(self._steps * HOP / RATE, scores, loud)
+        return Frame(self._steps * HOP / RATE, scores, loud)
 
     @property
     def second(self) -> Audio:
@@ -151,17 +151,17 @@ class KeywordDetector:
         return self._second.copy()
 
     def _is_loud(self, audio: Audio) -> bool:
-        """Tell whether the middle of the last second, where a word should be, stands out from the background.
+        """Return whether the middle of the last second, where a word should be, stands out from the background.
 
-        The first second tells the background, and nothing is heard in it.
+        The first second tells the background, and nothing is detected in it.
         """
         self._second[:-HOP] = self._second[HOP:]
         self._second[-HOP:] = audio
         if self._steps * HOP < RATE:
             return False
-        loudness = np.sqrt(np.square(self._second.reshape(-1, BLOCK)).mean(axis=1))
+        loudness = np.sqrt(np.square(self._second.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
         self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
-        return bool(loudness[2:8].max() > self._settings.loudness * max(float(np.median(self._background)), 1e-4))
+        return bool(loudness[2:8].max() > self._settings.level_ratio * max(float(np.median(self._background)), 1e-4))
 
 
 def _softmax(logits: Array) -> Array:

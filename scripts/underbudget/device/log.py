@@ -19,13 +19,13 @@ from typing import Literal
 from underbudget.device.errors import UserError
 from underbudget.device.sensor import CADENCE, COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, columns_of, to_celsius
 
-TOLERANCE = timedelta(minutes=2)  # the weather changes less in it than a sensor errs
+CADENCE_TOLERANCE = timedelta(minutes=2)  # the weather changes less in it than a sensor errs
 YEARS = range(1900, 2200)  # of a clock that was ever set
 LONGEST_LINE = 100_000  # characters; the rest of a longer one need not be kept
 SEPARATORS = (",", ";", "\t")
 ENDS = ("\n", "\r")
 CODES = 3  # as many impossible values may mean "missing"; a wrong unit makes more
-PATIENCE = 1.0  # seconds between looks at a growing file
+POLL_S = 1.0  # seconds between looks at a growing file
 TIME_FORMS = "2016-12-31 23:50:00 or 31.12.2016 23:50:00"
 _TIME = re.compile(
     r"(?:(\d{4})[-/.](\d\d?)[-/.](\d\d?)|(\d\d?)\.(\d\d?)\.(\d{4}))(?: +|T)(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?"
@@ -34,7 +34,7 @@ _TIME = re.compile(
 )
 NO_READING, GAP = "rows that hold no reading", "gaps"
 NOT_AFTER, BETWEEN = "rows that do not follow in time", "readings between those 10 minutes apart, not used"
-WAITING, UNLIKELY = "too few readings in a row", "forecasts left out"
+WAITING, UNLIKELY = "too few consecutive readings", "forecasts left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def lines(stream: io.BufferedReader, wait: bool = False) -> Iterator[str]:
         elif not more:
             if not wait:
                 return
-            time.sleep(PATIENCE)
+            time.sleep(POLL_S)
 
 
 def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
@@ -275,16 +275,16 @@ class Raster:
 
     def is_early(self, utc: datetime) -> bool:
         """Tell whether the next reading is not due yet."""
-        return self._due - utc > TOLERANCE
+        return self._due - utc > CADENCE_TOLERANCE
 
     def place(self, utc: datetime) -> Literal["first", "next", "between"]:
         """Take in the time of a reading, after the last: the first of a row, the next in it, or one between these."""
         spacing, self._last = utc - self._last, utc
         off = utc - self._due
-        if off > TOLERANCE:
+        if off > CADENCE_TOLERANCE:
             self._due = utc + CADENCE
             return "first"
-        if off < -min(TOLERANCE, spacing / 2):  # the reading after this will be nearer
+        if off < -min(CADENCE_TOLERANCE, spacing / 2):  # the reading after this will be nearer
             return "between"
         self._due += CADENCE + off / 4
         return "next"

@@ -22,7 +22,7 @@ except ImportError:  # its older form, the last one with 32-bit wheels
     from tflite_runtime.interpreter import Interpreter
 
 Array = NDArray[np.float32]
-MOST_SECONDS, MOST_BYTES = 10, 1 << 30  # of processor time and address space that a model is tried with
+TRY_SECONDS, MOST_BYTES = 10, 1 << 30  # of processor time and address space that a model is tried with
 
 
 class Model:
@@ -95,7 +95,7 @@ class Model:
         Inputs of another shape are laid out as the model takes them, where that is plain (see lay_out).
 
         Raises:
-            UserError: the model takes other inputs, or puts out what is no number.
+            UserError: the model takes other inputs, or its output has NaN or infinity.
         """
         laid_out = lay_out(inputs, self.input_shape)
         if laid_out is None:
@@ -187,7 +187,7 @@ def try_out(content: bytes, name: str) -> None:
     if said:
         raise UserError(said)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
-        raise UserError(f"{name}: more than {MOST_SECONDS} s to run it once: this is no model for a Pi")
+        raise UserError(f"{name}: more than {TRY_SECONDS} s to run it once: this is no model for a Pi")
     if status:
         how = signal.strsignal(os.WTERMSIG(status))
         raise UserError(f"{name}: the TFLite runtime crashes on it ({how}): fetch or make it again")
@@ -198,7 +198,7 @@ def _try_and_exit(content: bytes, name: str, writer: int) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        limits = {resource.RLIMIT_CPU: MOST_SECONDS, resource.RLIMIT_AS: taken + MOST_BYTES, resource.RLIMIT_CORE: 0}
+        limits = {resource.RLIMIT_CPU: TRY_SECONDS, resource.RLIMIT_AS: taken + MOST_BYTES, resource.RLIMIT_CORE: 0}
         for kind, most in limits.items():
             _, hard = resource.getrlimit(kind)
             resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

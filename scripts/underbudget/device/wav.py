@@ -17,11 +17,11 @@ from underbudget.device.errors import UserError
 
 FIX = "convert it with: sox in.wav -r 16000 -c 1 -b 16 out.wav"
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-WIDTHS = {PCM: (1, 2, 3, 4), FLOAT: (4, 8)}  # bytes per sample
+SAMPLE_BYTES = {PCM: (1, 2, 3, 4), FLOAT: (4, 8)}  # bytes per sample
 SUBTYPE = bytes.fromhex("000000001000800000aa00389b71")  # what follows the encoding in an extensible header
 STREAMED = 0x7FFFF000  # bytes; sox, arecord and ffmpeg declare this or more where they can't know the length
 LOUDEST = 8.0  # floats overshoot full scale, 1, now and then; samples that were never scaled reach 32,767
-BLOCK = 1 << 20  # bytes that are read at once
+READ_BYTES = 1 << 20  # bytes that are read at once
 HEADS = (b"RIFF", b"RF64", b"BW64")  # the last two are of files that may pass 4 GB
 NO_SOUND = (b"OggS", b"fLaC", b"ID3", b"FORM", b"RIFX", b".snd")  # of other kinds of file; no sound begins so
 CHUNK = re.compile(rb"\0?[\w ]{4}.{3}\0", re.DOTALL)  # perhaps a pad byte; a name, and a size of less than 16 MB
@@ -164,7 +164,7 @@ def _find_data(head: bytes, file: BinaryIO, name: str) -> tuple[Layout, int]:
         if kind == b"ds64" and len(content) >= 16:
             (large,) = struct.unpack("<Q", content[8:16])  # the size of the sound, where 32 bits may not hold it
         rest = padded - len(content)
-        while rest and (skipped := len(file.read(min(rest, BLOCK)))):
+        while rest and (skipped := len(file.read(min(rest, READ_BYTES)))):
             rest -= skipped
         place += padded
     raise UserError(f"{name}: the WAV file ends before its sound begins: fetch it again")
@@ -178,7 +178,7 @@ def _layout(content: bytes, name: str) -> Layout:
     if encoding == EXTENSIBLE and content[26:40] == SUBTYPE:
         (encoding,) = struct.unpack("<H", content[24:26])
     width = bits // 8
-    if bits % 8 or width not in WIDTHS.get(encoding, ()):
+    if bits % 8 or width not in SAMPLE_BYTES.get(encoding, ()):
         raise UserError(f"{name}: WAV encoding {encoding} with {bits} bits is not supported; {FIX}")
     if not channels or not rate or frame != channels * width:
         raise UserError(f"{name}: the WAV file's header is damaged; {FIX}")
@@ -188,7 +188,7 @@ def _layout(content: bytes, name: str) -> Layout:
 def _blocks(file: BinaryIO, frames: int, layout: Layout) -> Iterator[bytes]:
     """Yield up to `frames` whole frames, as many as there are."""
     while frames:
-        wanted = min(frames, max(1, BLOCK // layout.frame))
+        wanted = min(frames, max(1, READ_BYTES // layout.frame))
         data = file.read(wanted * layout.frame)
         whole = len(data) // layout.frame
         yield data[: whole * layout.frame]

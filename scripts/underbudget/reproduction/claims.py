@@ -13,12 +13,12 @@ from underbudget.device.artifact import Card
 from underbudget.intervals import Difference, difference, prediction_p_value, wilson
 from underbudget.metrics import METRICS, Limit
 from underbudget.reproduction import host
-from underbudget.reproduction.reference import SEED, load_reference, reported, row_name
+from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, reported, row_name
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import Trial, format_mean, format_p, format_share, meets, metric_values, trials_of
+from underbudget.reproduction.runs import Run, format_mean, format_p, format_share, meets, metric_values, runs_of
 from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
 
-REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
+VERDICTS = REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
 ALPHA = 0.05  # significance level
 OVER_BUDGET_FACTOR = 10  # times a budget
 SLOWDOWN_FACTOR = 1.5  # times as many instructions
@@ -36,29 +36,29 @@ class Claim:
 
 def judge_claims(results: Results) -> list[Claim]:
     """Judge all claims, in the order of the report."""
-    forecasters, report = results.trials("forecasters"), results.trials("report")
+    forecasters, report = results.study_runs("forecasters"), results.study_runs("report")
     return [
-        over_budget(forecasters),
+        unoptimised_sizes(forecasters),
         unoptimised_errors(forecasters),
-        lighter_and_better(forecasters),
-        no_single_technique(forecasters),
+        size_against_error(forecasters),
+        single_techniques(forecasters),
         *(version_claim(name, report) for name in ("th_a", "th_b")),
-        best_spotter(results.trials("spotters")),
+        spotter_networks(results.study_runs("spotters")),
         *(version_claim(name, report) for name in ("kws_a", "kws_b", "kws_c")),
-        precise_features(report, results.trials("features")),
-        slow_quantisation(results),
-        learning_rate(report, results.trials("rates")),
-        cheap_features(results),
+        mfcc_accuracy(report, results.study_runs("features")),
+        quantisation_latency(results),
+        learning_rate(report, results.study_runs("rates")),
+        mfcc_cost(results),
         latency(results),
     ]
 
 
-def over_budget(trials: Sequence[Trial]) -> Claim:
+def unoptimised_sizes(runs: Sequence[Run]) -> Claim:
     """Judge whether both unoptimised networks exceed their size limit by OVER_BUDGET_FACTOR."""
-    text = "Unoptimised, the MLP and the CNN are far over budget"
+    text = "Without optimisation, the MLP and the CNN are far over their size limits"
     parts, factors = [], []
     for network, version in NETWORKS.items():
-        own = trials_of(trials, row_name(network, "none"))
+        own = runs_of(runs, row_name(network, "none"))
         if not own:
             return Claim(text, "", INCONCLUSIVE)
         limit = VERSIONS[version].limit("size_kb")
@@ -70,14 +70,14 @@ def over_budget(trials: Sequence[Trial]) -> Claim:
     return Claim(text, "; ".join(parts), REPRODUCED if min(factors) > OVER_BUDGET_FACTOR else PARTLY)
 
 
-def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
+def unoptimised_errors(runs: Sequence[Run]) -> Claim:
     """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA."""
     baselines = {network: load_reference()["report"]["baselines"][f"th_{network}"] for network in NETWORKS}
     said = [f"{b['t_mae_c']:.2f} °C and {b['rh_mae_pct']:.2f} % ({n.upper()})" for n, b in baselines.items()]
-    text = f"Their errors are {', '.join(said)}"
+    text = f"Without optimisation, the errors are {', '.join(said)}"
     parts, fit = [], []
     for network in NETWORKS:
-        own = trials_of(trials, row_name(network, "none"))
+        own = runs_of(runs, row_name(network, "none"))
         if len(own) < 2:
             return Claim(text, "", INCONCLUSIVE)
         theirs = baselines[network]
@@ -90,10 +90,10 @@ def unoptimised_errors(trials: Sequence[Trial]) -> Claim:
     return Claim(text, f"{', '.join(parts)} over {len(own)} seeds", _verdict(fit))
 
 
-def lighter_and_better(trials: Sequence[Trial]) -> Claim:
+def size_against_error(runs: Sequence[Run]) -> Claim:
     """Judge why the report makes th_a of the MLP and th_b of the CNN."""
-    text = "The unoptimised CNN is the lighter one, the MLP has the smaller humidity error"
-    mlp, cnn = (trials_of(trials, row_name(network, "none")) for network in NETWORKS)
+    text = "Without optimisation, the CNN is smaller than the MLP, and the MLP has the smaller humidity error"
+    mlp, cnn = (runs_of(runs, row_name(network, "none")) for network in NETWORKS)
     if min(len(mlp), len(cnn)) < 2:
         return Claim(text, "", INCONCLUSIVE)
     size = difference(metric_values(cnn, "size_kb"), metric_values(mlp, "size_kb"))
@@ -104,37 +104,37 @@ def lighter_and_better(trials: Sequence[Trial]) -> Claim:
     return Claim(text, evidence, _verdict([size.value < 0, error.value < 0]))
 
 
-def no_single_technique(trials: Sequence[Trial]) -> Claim:
-    """Judge whether any run with a single technique keeps all limits of either version."""
-    text = "No single technique is enough: errors or size stay out of bounds"
-    enough, runs, smallest = 0, 0, np.inf
+def single_techniques(runs: Sequence[Run]) -> Claim:
+    """Judge whether any run with a single technique meets all limits of either version."""
+    text = "No single technique is enough to meet the limits of a forecaster"
+    enough, count, smallest = 0, 0, np.inf
     for network in NETWORKS:
         techniques = [row[0] for row in load_reference()["ablation"][network]]
         for technique in techniques:
-            own = trials_of(trials, row_name(network, technique))
+            own = runs_of(runs, row_name(network, technique))
             if technique == "none" or " + " in technique or not own:
                 continue
             sides = [VERSIONS[version].limits for version in NETWORKS.values()]
-            enough += sum(any(meets(trial, limits) for limits in sides) for trial in own)
-            runs += len(own)
+            enough += sum(any(meets(run, limits) for limits in sides) for run in own)
+            count += len(own)
             smallest = min(smallest, *metric_values(own, "size_kb"))
-    if not runs:
+    if not count:
         return Claim(text, "", INCONCLUSIVE)
     evidence = (
-        f"{format_share(enough, runs)} keep all limits of th_a or th_b; the smallest file takes {smallest:.1f} kB"
+        f"{format_share(enough, count)} meet all limits of th_a or th_b; the smallest file takes {smallest:.1f} kB"
     )
-    return Claim(text, evidence, REPRODUCED if not enough else PARTLY if enough < runs / 2 else NOT_REPRODUCED)
+    return Claim(text, evidence, REPRODUCED if not enough else PARTLY if enough < count / 2 else NOT_REPRODUCED)
 
 
-def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
+def version_claim(name: str, runs: Sequence[Run]) -> Claim:
     """Judge whether runs meet the limits without latency, and how likely the report's figures are among them."""
     limits = VERSIONS[name].offline_limits
     theirs = reported(name)
-    text = f"{name}: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
-    own = trials_of(trials, name)
+    text = f"{name} meets its limits: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
+    own = runs_of(runs, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    met = sum(meets(trial, limits) for trial in own)
+    met = sum(meets(run, limits) for run in own)
     parts = []
     for c in limits:
         if c.metric == "size_kb":
@@ -147,19 +147,17 @@ def version_claim(name: str, trials: Sequence[Trial]) -> Claim:
             parts.append(f"median {np.median(seen):.{shown.digits}f} ({low} to {high}) {shown.unit}, {chance}")
     return Claim(
         text,
-        f"{'; '.join(parts)}; {format_share(met, len(own))} keep the limits on quality and size",
+        f"{'; '.join(parts)}; {format_share(met, len(own))} meet the limits on quality and size",
         _often(met, len(own)),
     )
 
 
-def best_spotter(trials: Sequence[Trial]) -> Claim:
+def spotter_networks(runs: Sequence[Run]) -> Claim:
     """Judge the DS-CNN against the better of the others, on each front end."""
-    text = "Unoptimised, the DS-CNN is the best spotter"
+    text = "Without optimisation, the DS-CNN is the most accurate spotter"
     parts, better, worse = [], [], []
     for features in ("mfcc", "stft"):
-        sides = {
-            n: metric_values(trials_of(trials, f"{n}_{features}"), "accuracy_pct") for n in ("ds_cnn", "cnn", "mlp")
-        }
+        sides = {n: metric_values(runs_of(runs, f"{n}_{features}"), "accuracy_pct") for n in ("ds_cnn", "cnn", "mlp")}
         if min(map(len, sides.values())) < 2:
             return Claim(text, "", INCONCLUSIVE)
         ours = sides.pop("ds_cnn")
@@ -168,7 +166,7 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
         better.append(lead.value > 0 and lead.p < ALPHA)
         worse.append(lead.value < 0 and lead.p < ALPHA)
         beside = f"{_signed(lead, 'points', 2)} on the {second.upper()}, {_p(lead.p)}"
-        sizes = [np.mean(metric_values(trials_of(trials, f"{n}_{features}"), "size_kb")) for n in ("ds_cnn", second)]
+        sizes = [np.mean(metric_values(runs_of(runs, f"{n}_{features}"), "size_kb")) for n in ("ds_cnn", second)]
         parts.append(
             f"{features.upper()}: {np.mean(ours):.2f} % in {sizes[0]:,.0f} kB, {beside}, in {sizes[1]:,.0f} kB; "
             f"{len(ours)} seeds"
@@ -177,10 +175,10 @@ def best_spotter(trials: Sequence[Trial]) -> Claim:
     return Claim(text, "; ".join(parts), verdict)
 
 
-def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
+def mfcc_accuracy(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     """Compare kws_a's recipe on both front ends."""
-    text = "MFCC is more precise than STFT at the same size (kws_a)"
-    mfcc, stft = trials_of(report, "kws_a"), trials_of(trials, "kws_a_stft")
+    text = "With MFCC, kws_a is more accurate than with STFT at the same size"
+    mfcc, stft = runs_of(report, "kws_a"), runs_of(runs, "kws_a_stft")
     if min(len(mfcc), len(stft)) < 2:
         return Claim(text, "", INCONCLUSIVE)
     lead = difference(metric_values(mfcc, "accuracy_pct"), metric_values(stft, "accuracy_pct"))
@@ -190,9 +188,9 @@ def precise_features(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
     return Claim(text, evidence, INCONCLUSIVE if lead.p > ALPHA else REPRODUCED if lead.value > 0 else NOT_REPRODUCED)
 
 
-def slow_quantisation(results: Results) -> Claim:
+def quantisation_latency(results: Results) -> Claim:
     """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
-    text = "Quantising the weights has a huge impact on inference latency"
+    text = "Quantising the weights makes inference much slower"
     parts, slower = [], []
     for name, models in INT8_FLOAT_PAIRS.items():
         hashes = [card.sha256 for model in models if (card := _card(results, model))]
@@ -211,11 +209,11 @@ def slow_quantisation(results: Results) -> Claim:
 
 def _card(results: Results, name: str) -> Card | None:
     """Return the card of a version by the report's recipe, or of one of the quantisation study."""
-    folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{SEED}")
+    folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{PUBLISHED_SEED}")
     return next((card for folder in folders if (card := results.card(folder, name))), None)
 
 
-def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
+def learning_rate(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     """Judge whether runs at 0.03 pass, and runs at lower rates do not."""
     version = VERSIONS["kws_b"]
     recipe, limit = (
@@ -226,11 +224,11 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
         f"A learning rate of {recipe.learning_rate:g} lets a network of width {recipe.width:g} "
         f"pass {limit[0].limit:g} % in {recipe.epochs} epochs"
     )
-    sides = {f"{recipe.learning_rate:g}": trials_of(report, "kws_b")}
-    sides |= {rate: trials_of(trials, f"kws_b_rate_{rate}") for rate in ("0.01", "0.001")}
+    sides = {f"{recipe.learning_rate:g}": runs_of(report, "kws_b")}
+    sides |= {rate: runs_of(runs, f"kws_b_rate_{rate}") for rate in ("0.01", "0.001")}
     if min(map(len, sides.values())) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    passed = {rate: sum(meets(trial, limit) for trial in side) for rate, side in sides.items()}
+    passed = {rate: sum(meets(run, limit) for run in side) for rate, side in sides.items()}
     evidence = "; ".join(
         f"{rate}: {format_mean(side, 'accuracy_pct')}, {format_share(passed[rate], len(side))} pass"
         for rate, side in sides.items()
@@ -243,9 +241,9 @@ def learning_rate(report: Sequence[Trial], trials: Sequence[Trial]) -> Claim:
     return Claim(text, evidence, often)
 
 
-def cheap_features(results: Results) -> Claim:
+def mfcc_cost(results: Results) -> Claim:
     """Compare the instructions of our front ends, which compute the same as the course's."""
-    text = "MFCC takes more to compute than STFT"
+    text = "MFCC takes more computation than STFT"
     cards = (_card(results, name) for name in ("kws_a", "kws_c"))
     mfcc, stft = (results.counted(card.sha256) if card else None for card in cards)
     if not mfcc or not stft:
@@ -259,7 +257,7 @@ def cheap_features(results: Results) -> Claim:
 def latency(results: Results) -> Claim:
     """Judge the latency limits on a Raspberry Pi, if one was measured."""
     inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
-    text = f"kws_b infers in {inference:.2f} ms, kws_c takes {total:.2f} ms"
+    text = f"kws_b takes {inference:.2f} ms for inference, kws_c {total:.2f} ms in total"
     parts, met = [], []
     for name in ("kws_b", "kws_c"):
         card = results.card("report", name)

@@ -1,4 +1,4 @@
-"""Time models on this machine. Latencies are kept in one file per device."""
+"""Time models on this machine. Latencies are saved in one file per device."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The files that latencies and listeners are kept in: what they were measured under, and an entry for each model."""
+"""The files of latencies and listeners: the conditions of measurement, and an entry for each model."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from underbudget.device.errors import UserError
 
 
 class MeasuredModels:
-    """A result file in which what was measured before is kept, as long as it was measured under the same.
+    """A result file that keeps earlier measurements as long as they were made under the same conditions.
 
     Args:
         path: of the file.

@@ -6,7 +6,7 @@ from typing import Any
 
 from underbudget import files
 
-SEED = 22  # of the published versions
+PUBLISHED_SEED = 22  # of the published versions
 
 
 @lru_cache
@@ -24,7 +24,7 @@ def reported(name: str) -> dict[str, Any]:
 
 def authors_file(name: str) -> dict[str, Any]:
     """Return our measurement of the file that the report's authors published of a version; empty if there is none."""
-    peers = [peer for task in ("forecasting", "keyword_spotting") for peer in load_reference()["peers"][task]]
+    peers = [peer for task in ("forecasting", "keyword_spotting") for peer in load_reference()["other_groups"][task]]
     return next((peer for peer in peers if peer.get("version") == name), {})
 
 

@@ -9,8 +9,8 @@ from underbudget.data.sources import Sources
 from underbudget.device.artifact import Card
 from underbudget.reproduction.host import EMULATED, EMULATED_RESULT, PI
 from underbudget.reproduction.measured_models import read_result
-from underbudget.reproduction.reference import SEED
-from underbudget.reproduction.runs import Trial
+from underbudget.reproduction.reference import PUBLISHED_SEED
+from underbudget.reproduction.runs import Run
 from underbudget.reproduction.studies import STUDIES
 from underbudget.store import LOCAL, PUBLISHED, ResultStore, latest, store_of
 from underbudget.versions.catalogue import QUANTISATION_STUDY, RECIPES, VERSIONS
@@ -23,7 +23,7 @@ class Results:
     Attributes:
         store: where they were read from.
         cards: by recipe (or study) and version.
-        trials: the runs of each study, by its name.
+        runs: the runs of each study, by its name.
         latencies: one result per device, by file name.
         bench: the result of `make bench`, or empty.
         listening: the result of `make listening`, or empty.
@@ -34,7 +34,7 @@ class Results:
 
     store: ResultStore
     cards: Mapping[tuple[str, str], Card]
-    runs: Mapping[str, list[Trial]]
+    runs: Mapping[str, list[Run]]
     latencies: Mapping[str, dict[str, Any]]
     bench: Mapping[str, Any]
     listening: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Results:
         """Return the card of a version by a recipe, if there is one."""
         return self.cards.get((recipe, name))
 
-    def trials(self, study: str) -> list[Trial]:
+    def study_runs(self, study: str) -> list[Run]:
         """Return the runs of a study; none if there are none."""
         return self.runs.get(study, [])
 
@@ -76,12 +76,12 @@ def read_results(store: ResultStore) -> Results:
     Raises:
         UserError: a result is damaged, or a model does not match its card.
     """
-    folders = (*RECIPES, QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{SEED}")
+    folders = (*RECIPES, QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{PUBLISHED_SEED}")
     names = (*VERSIONS, *(version.name for members, _ in STUDIES.values() for version in members))
     return Results(
         store,
         {(folder, name): card for folder in folders for name in names if (card := store.card(folder, name))},
-        {path.stem: store.trials(path.stem) for path in sorted(store.runs.glob("*.jsonl"))},
+        {path.stem: store.study_runs(path.stem) for path in sorted(store.runs.glob("*.jsonl"))},
         {path.name: read_result(path) for path in sorted(store.latency.glob("*.json"))},
         store.bench(),
         store.listening(),

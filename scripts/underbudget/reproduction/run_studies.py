@@ -18,7 +18,7 @@ from underbudget.reproduction.studies import STUDIES
 from underbudget.store import LOCAL, OWN, SYNTHETIC
 from underbudget.versions.catalogue import VERSIONS
 
-SEEDS = (1, 10_000)  # the fewest and the most that a study can have
+SEED_RANGE = (1, 10_000)  # the fewest and the most that a study can have
 
 
 def run(
@@ -61,9 +61,9 @@ def run(
                     failed.append(f"{study}: {done.key}: {done.error}")
                 else:
                     write(stale[done.key], *done.value)
-                    write_trials(stale[done.key].folder.parent, made_from)
+                    write_runs(stale[done.key].folder.parent, made_from)
     folders = dict.fromkeys(planned.folder.parent for planned in plans.values())
-    return [write_trials(folder, made_from) for folder in folders], failed
+    return [write_runs(folder, made_from) for folder in folders], failed
 
 
 def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
@@ -83,7 +83,7 @@ def report_failures(failed: Sequence[str]) -> None:
         UserError: there are failures.
     """
     if failed:
-        raise UserError(f"{len(failed)} of the runs failed, the others are kept: {'; '.join(failed)}")
+        raise UserError(f"{len(failed)} of the runs failed, the others are saved: {'; '.join(failed)}")
 
 
 def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
@@ -93,7 +93,7 @@ def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
     return f"{sources.variables(version.task)} {command}".strip()
 
 
-def write_trials(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path:
+def write_runs(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path:
     """Gather the cards of a study's runs in models/local/STUDY; return the path of the result, one JSON line per run.
 
     Of a version, only those runs are gathered that differ in nothing but their seed: a mean over other data, recipes or
@@ -106,17 +106,17 @@ def write_trials(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Pa
     cards.sort(key=lambda card: card.content["made_from"]["seed"])
     first = {card.name: card.content["made_from"] for card in reversed(cards)}
     asked = {name: {**made, "seed": None} for name, made in {**first, **made_from}.items()}
-    trials = [trial_of_card(card) for card in cards if {**card.content["made_from"], "seed": None} == asked[card.name]]
+    runs = [run_of_card(card) for card in cards if {**card.content["made_from"], "seed": None} == asked[card.name]]
     order = {name: place for place, name in enumerate(VERSIONS)}
-    trials.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
+    runs.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
     store = next(store for store in (LOCAL, OWN, SYNTHETIC) if store.models == folder.parent)
-    path = store.trials_path(folder.name)
-    files.write_text(path, "".join(json.dumps(t) + "\n" for t in trials))
+    path = store.study_path(folder.name)
+    files.write_text(path, "".join(json.dumps(t) + "\n" for t in runs))
     return path
 
 
-def trial_of_card(of: Card) -> dict[str, Any]:
-    """Return what a study keeps of a card."""
+def run_of_card(of: Card) -> dict[str, Any]:
+    """Return the part of a card that a study saves."""
     card = of.content
     made = card["made_from"]
     return {

@@ -10,23 +10,23 @@ from underbudget.intervals import mean_interval, wilson
 from underbudget.metrics import KB, METRICS, Limit, all_met, merit
 from underbudget.store import NO_VERDICT, SYNTHETIC
 
-Trial = dict[str, Any]
-BY_SPEAKER = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
+Run = dict[str, Any]
+SPEAKER_SUFFIX = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
 
 
-def trials_of(trials: Sequence[Trial], version: str) -> list[Trial]:
-    """Return the trials of one version."""
-    return [trial for trial in trials if trial["version"] == version]
+def runs_of(runs: Sequence[Run], version: str) -> list[Run]:
+    """Return the runs of one version."""
+    return [run for run in runs if run["version"] == version]
 
 
-def metric_values(trials: Sequence[Trial], metric: str) -> list[float]:
-    """Return a metric of each trial on the test split; size in kB of 1024 bytes."""
-    return [trial["bytes"] / KB if metric == "size_kb" else trial["test"][metric] for trial in trials]
+def metric_values(runs: Sequence[Run], metric: str) -> list[float]:
+    """Return a metric of each run on the test split; size in kB of 1024 bytes."""
+    return [run["bytes"] / KB if metric == "size_kb" else run["test"][metric] for run in runs]
 
 
-def meets(trial: Trial, limits: Sequence[Limit]) -> bool:
-    """Tell whether a trial keeps all limits but those on latency, which no trial measures."""
-    return all_met(limits, {**trial["test"], "size_kb": trial["bytes"] / KB})
+def meets(run: Run, limits: Sequence[Limit]) -> bool:
+    """Return whether a run meets all limits but those on latency, which no run measures."""
+    return all_met(limits, {**run["test"], "size_kb": run["bytes"] / KB})
 
 
 def format_share(count: int, runs: int) -> str:
@@ -35,9 +35,9 @@ def format_share(count: int, runs: int) -> str:
     return f"{count} of {runs} runs ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
-def format_mean(trials: Sequence[Trial], metric: str) -> str:
+def format_mean(runs: Sequence[Run], metric: str) -> str:
     """Format the mean over seeds with its 95 % interval."""
-    return METRICS[metric].interval(*mean_interval(metric_values(trials, metric)))
+    return METRICS[metric].interval(*mean_interval(metric_values(runs, metric)))
 
 
 def format_p(p: float) -> str:
@@ -45,14 +45,14 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def arithmetics(trials: Sequence[Trial]) -> set[int]:
-    """Return the arithmetics that the trials were made by; see underbudget.recipes."""
-    return {trial["arithmetic"] for trial in trials}
+def arithmetics(runs: Sequence[Run]) -> set[int]:
+    """Return the arithmetics that the runs were made by; see underbudget.recipes."""
+    return {run["arithmetic"] for run in runs}
 
 
-def chosen(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the trial that does best on validation data."""
-    return max(trials, key=lambda trial: merit(trial["validation"]))
+def chosen(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the run that does best on validation data."""
+    return max(runs, key=lambda run: merit(run["validation"]))
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Summary:
     bytes_most: int
 
 
-def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
-    """Summarise a metric over the seeds of a version; None where it has no trials."""
-    own = trials_of(trials, version)
+def summary(runs: Sequence[dict[str, Any]], version: str, metric: str) -> Summary | None:
+    """Summarise a metric over the seeds of a version; None where it has no runs."""
+    own = runs_of(runs, version)
     if not own:
         return None
     sizes = [t["bytes"] for t in own]
@@ -82,11 +82,11 @@ def summary(trials: Sequence[dict[str, Any]], version: str, metric: str) -> Summ
 def summary_lines(path: Path) -> list[str]:
     """Format a study for a terminal: one line per version and metric."""
     lines = [NO_VERDICT] if SYNTHETIC.results in path.parents else []
-    trials = files.read_json_lines(path)
-    for name in dict.fromkeys(t["version"] for t in trials):
-        for metric in next((t["test"] for t in trials if t["version"] == name), ()):
-            found = summary(trials, name, metric)
-            assert found is not None  # there is a trial of it
+    runs = files.read_json_lines(path)
+    for name in dict.fromkeys(t["version"] for t in runs):
+        for metric in next((t["test"] for t in runs if t["version"] == name), ()):
+            found = summary(runs, name, metric)
+            assert found is not None  # there is a run of it
             text = METRICS[metric].interval(found.mean, found.low, found.high)
             size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
             seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"

@@ -17,7 +17,7 @@ from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTE
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     """Draw error against bytes: the report, others, ours."""
-    peers = load_reference()["peers"][FORECASTING]
+    peers = load_reference()["other_groups"][FORECASTING]
     names = FORECASTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
     _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
@@ -31,7 +31,7 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     """Draw accuracy against bytes: the report, others, the literature, ours."""
     names = SPOTTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
-    peers = load_reference()["peers"]
+    peers = load_reference()["other_groups"]
     for title, marker, colour, key in (
         ("others, same task", "x", OTHERS, SPOTTING),
         ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_12_words"),
@@ -53,10 +53,10 @@ def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> Non
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
-        trials = results.trials(recipe)
-        means = [summary(trials, name, metric) for name in names]
+        runs = results.study_runs(recipe)
+        means = [summary(runs, name, metric) for name in names]
         points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
-        seeds = len({t["seed"] for t in trials})
+        seeds = len({t["seed"] for t in runs})
         _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
         for s in filter(None, means):
             axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)

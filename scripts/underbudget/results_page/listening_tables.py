@@ -36,8 +36,19 @@ def listening(results: Results) -> str:
         cells += [_rate(clean[kind]) for kind in ("speech", "noise")]
         cells.append(f"{clean['silence']['triggers']} in {60 * clean['silence']['hours']:.0f} min")
         lines.append([f"`{name}`", f"{entry['thresholds'][SENSITIVITY]:g}", *cells])
-    header = ["", "threshold", "words heard, %", "heard twice, %", f"with noise at {NOISY}", "other words accepted, %"]
-    header += ["triggers per hour of speech", "of noise", "in silence"]
+    header = [
+        "model",
+        "threshold",
+        "words detected, %",
+        "detected twice, %",
+        f"words detected with noise at {NOISY}, %",
+    ]
+    header += [
+        "other words accepted, %",
+        "triggers per hour of speech",
+        "triggers per hour of noise",
+        "triggers in silence",
+    ]
     return markdown_table(header, lines) + f"\n{_measured_on(results, entries)}\n"
 
 
@@ -65,31 +76,26 @@ def _rate(found: Entry | None) -> str:
 
 
 def _measured_on(results: Results, entries: dict[str, Entry]) -> str:
-    """Say with how much of what it was measured."""
+    """State how much sound of each kind it was measured with."""
     parts = []
-    by_split: dict[str, list[str]] = {}
-    for name, entry in entries.items():
-        by_split.setdefault(entry["speech"]["split"], []).append(f"`{name}`")
-    for split, names in by_split.items():
-        (entry, *_) = [e for e in entries.values() if e["speech"]["split"] == split]
+    for split, entry in {entry["speech"]["split"]: entry for entry in entries.values()}.items():
         said = entry["test"][SENSITIVITY][CLEAN]["words"]["said"]
         known = entry["test_words_by_known_speakers"]
-        which = f", for {', '.join(names)}" if len(by_split) > 1 else ""
-        parts.append(f"{said:,} words, {known:,} of them by people whom the model heard in training{which}")
+        parts.append(f"{said:,} words, {known:,} of them by speakers of the training data (split: {split})")
     found = next(iter(entries.values()))["test"][SENSITIVITY][CLEAN]
     if found["others"]:
         parts.append(f"{found['others']['clips']:,} clips of other words")
     parts += [f"{60 * found[kind]['hours']:.1f} min of {kind}" for kind in ("speech", "noise") if found[kind]]
     sounds = results.listening["sounds"]
-    note = ", made for want of real ones" if sounds["source"] == "made" else ""
+    note = ", synthetic since there were no real ones" if sounds["source"] == "made" else ""
     return (
         f"Measured with {'; '.join(parts)}. Other sounds: {sounds['description']}{note}."
-        " Heard twice: detected more than once, as whatever word, until a second after its end."
+        " Detected twice: more than one detection, as any word, until a second after the word's end."
     )
 
 
 def det_charts(results: Results) -> list[Chart]:
-    """Draw words not heard against triggers per hour of speech over thresholds, one chart per level of noise."""
+    """Draw words missed against triggers per hour of speech over thresholds, one chart per level of noise."""
     entries = {name: entry for name, entry in _entries(results).items() if _has_speech(entry)}
     if not entries:
         return []
@@ -98,8 +104,8 @@ def det_charts(results: Results) -> list[Chart]:
         words = []
         for name, entry in entries.items():
             lost, per_hour = _at_work(entry, condition)
-            words.append(f"{name}: {lost:.1f} % of words not heard, {per_hour:,.0f} triggers per hour")
-        title = "Words not heard against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
+            words.append(f"{name}: {lost:.1f} % of words missed, {per_hour:,.0f} triggers per hour")
+        title = "Words missed against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
         fill = partial(_curves, entries=entries, condition=condition)
         told = "At the middle sensitivity: " + join_sentence(words)
         charts.append(chart(title, told, (WIDTH, 4.4), fill))
@@ -111,7 +117,7 @@ def _has_speech(entry: Entry) -> bool:
 
 
 def _at_work(entry: Entry, condition: str) -> tuple[float, float]:
-    """Return the words not heard, in %, and the triggers per hour of speech at the middle sensitivity."""
+    """Return the words missed, in %, and the triggers per hour of speech at the middle sensitivity."""
     found = entry["test"][SENSITIVITY][condition]
     return 100 - found["words"]["pct"], found["speech"]["per_hour"]
 
@@ -133,7 +139,7 @@ def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("triggers per hour of speech (none: at the left end)")
     axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0f} %"))
-    axis.set_ylabel("words not heard")
+    axis.set_ylabel("words missed")
     legend(axis, 0.14, 3)
 
 

@@ -1,4 +1,4 @@
-"""The page's charts of single models: error by step, what was heard for what, latency by stage, bytes by part."""
+"""The page's charts of single models: error by step, confused words, latency by stage, bytes by part."""
 
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from underbudget.results_page.style import RECIPE_STYLE, WIDTH, Chart, chart, jo
 from underbudget.versions.catalogue import FORECASTERS, SPOTTERS
 
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
-STAGES = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
+STAGE_COLOURS = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
 
 
@@ -64,10 +64,10 @@ def _confusion_charts(results: Results) -> list[Chart]:
     for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])
         wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
-        most = [f"{said} heard as {heard} {count} times" for count, said, heard in sorted(wrong, reverse=True)[:3]]
+        most = [f"{said} taken for {heard} {count} times" for count, said, heard in sorted(wrong, reverse=True)[:3]]
         words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
         fill = partial(_confusion, matrix=matrix, labels=card.labels)
-        charts.append(chart(f"{title}: said and heard", words, (3.8, 3.6), fill))
+        charts.append(chart(f"{title}: word said and word detected", words, (3.8, 3.6), fill))
     return charts
 
 
@@ -79,7 +79,7 @@ def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64
         axis.text(heard, said, str(matrix[said, heard]), ha="center", va="center", fontsize=8, color=colour)
     axis.set_xticks(range(len(labels)), labels, fontsize=8)
     axis.set_yticks(range(len(labels)), labels, fontsize=8)
-    axis.set_xlabel("heard")
+    axis.set_xlabel("detected")
     axis.set_ylabel("said")
     axis.grid(visible=False)
 
@@ -94,7 +94,7 @@ def latency_charts(results: Results) -> list[Chart]:
         if counted := results.counted(card.sha256):
             counts[title] = _stages({stage: n / 1e6 for stage, n in counted["stages"].items()})
     return [
-        _bar_chart(title, bars, STAGES, unit)
+        _bar_chart(title, bars, STAGE_COLOURS, unit)
         for bars, title, unit in (
             (times, "Sound to word on the host", "ms, medians"),
             (counts, "Sound to word on an emulated Raspberry Pi 4's core", "million instructions"),

@@ -16,7 +16,7 @@ from underbudget.results_page.shown import SHOWN
 from underbudget.results_page.style import Chart
 from underbudget.store import SYNTHETIC
 
-TITLE = "Five small models under hard budgets: is the report reproduced?"
+TITLE = "Five small models under hard limits: is the report reproduced?"
 TEXT, FRAME = (Path(__file__).with_name(name) for name in ("page.md", "page.html"))
 SYNTHETIC_NOTICE = '<p class="synthetic">SYNTHETIC DATA: these figures say nothing about the report.</p>'
 MARK = re.compile("<!-- (.*) -->")
@@ -67,7 +67,7 @@ def _table(text: str) -> str:
     lines = text.splitlines()
     if not any(line.startswith(("| ", "- ")) for line in lines) or lines[-1].startswith("| --- "):
         return ""
-    return re.sub(r"\[([^]]+)\]\(models/[^)]+\)", r"`\1`", text)
+    return re.sub(r"\[([^]]+)\]\([^:)]+\.json\)", r"`\1`", text)
 
 
 def _figure(chart: Chart, number: int) -> str:

@@ -11,7 +11,7 @@ from underbudget.device import artifact
 from underbudget.device.artifact import SPOTTING
 from underbudget.device.errors import UserError
 from underbudget.reproduction import host
-from underbudget.reproduction.reference import SEED
+from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.reproduction.results import read_results
 from underbudget.reproduction.runs import chosen
 from underbudget.results_page.at_work import draw_at_work
@@ -20,29 +20,29 @@ from underbudget.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED
 
 
 def publish_models() -> None:
-    """Publish this machine's runs: the report's recipes at SEED, all studies, and the chosen seeds of some of them.
+    """Publish this machine's runs: the report's recipes at PUBLISHED_SEED, all studies, the seeds chosen of some.
 
     Chosen by validation are the runs of our own recipes, and the models with and without quantisation. Thresholds that
     were measured before are named on the cards.
 
     Raises:
-        UserError: a version is missing, or was not made with the report's recipe and SEED.
+        UserError: a version is missing, or was not made with the report's recipe and PUBLISHED_SEED.
     """
     check_versions()
     for name in VERSIONS:
         _copy_model(LOCAL.models / "report", PUBLISHED.models / "report", name)
     for path in LOCAL.runs.glob("*.jsonl"):
-        study, trials = path.stem, LOCAL.trials(path.stem)
-        _copy(path, PUBLISHED.trials_path(study))
-        for version in {trial["version"] for trial in trials} if study in (*RECIPES[1:], QUANTISATION_STUDY) else ():
-            seed = chosen([trial for trial in trials if trial["version"] == version])["seed"]
+        study, runs = path.stem, LOCAL.study_runs(path.stem)
+        _copy(path, PUBLISHED.study_path(study))
+        for version in {run["version"] for run in runs} if study in (*RECIPES[1:], QUANTISATION_STUDY) else ():
+            seed = chosen([run for run in runs if run["version"] == version])["seed"]
             _copy_model(LOCAL.models / study / f"seed-{seed}", PUBLISHED.models / study, version)
     if LOCAL.listening_path.exists():
         publish_listening()  # a copied card has no thresholds
 
 
 def check_versions() -> None:
-    """Check that all versions were made by the report's recipe with SEED.
+    """Check that all versions were made by the report's recipe with PUBLISHED_SEED.
 
     Raises:
         UserError: one was not.
@@ -52,8 +52,10 @@ def check_versions() -> None:
         if card is None:
             raise UserError(f"{LOCAL.models}/report/{name}.json: no such card: run make all DATA=real first")
         made = card.content["made_from"]
-        if (made["recipe_name"], made["seed"]) != ("report", SEED):
-            raise UserError(f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {SEED} only")
+        if (made["recipe_name"], made["seed"]) != ("report", PUBLISHED_SEED):
+            raise UserError(
+                f"{name}: recipe {made['recipe_name']}, seed {made['seed']}: publish report, {PUBLISHED_SEED} only"
+            )
 
 
 def publish(sources: Sources) -> None:

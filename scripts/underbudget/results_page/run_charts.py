@@ -10,7 +10,7 @@ from underbudget import metrics
 from underbudget.metrics import METRICS, Limit
 from underbudget.reproduction.reference import reported
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import metric_values, trials_of
+from underbudget.reproduction.runs import metric_values, runs_of
 from underbudget.results_page import frontiers
 from underbudget.results_page.style import (
     IMPROVED,
@@ -25,7 +25,7 @@ from underbudget.results_page.style import (
 )
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
 
-Row = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
+ChartRow = tuple[str, dict[str, float]]  # a title, and a value for each of who it is of
 
 
 def frontier_charts(results: Results) -> list[Chart]:
@@ -56,7 +56,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
 
 def limit_charts(results: Results) -> list[Chart]:
     """Draw each figure as a share of its limit."""
-    rows: list[Row] = []
+    rows: list[ChartRow] = []
     for name in VERSIONS:
         figures = {"the report": reported(name)}
         for recipe in ("report", "improved"):
@@ -78,7 +78,7 @@ def _share(limit: Limit, value: float) -> float:
     return value / limit.limit
 
 
-def _limits(axis: Axes, rows: Sequence[Row]) -> None:
+def _limits(axis: Axes, rows: Sequence[ChartRow]) -> None:
     for who, marker, colour in (
         ("the report", "s", REPORT),
         ("report recipe, here", "v", OURS),
@@ -101,7 +101,7 @@ def seed_charts(results: Results) -> list[Chart]:
     for metric, names in (("t_mae_c", FORECASTERS), ("rh_mae_pct", FORECASTERS), ("accuracy_pct", SPOTTERS)):
         shown = METRICS[metric]
         sides = [
-            {name: metric_values(trials_of(results.trials(recipe), name), metric) for name in names}
+            {name: metric_values(runs_of(results.study_runs(recipe), name), metric) for name in names}
             for recipe in ("report", "improved")
         ]
         words = [

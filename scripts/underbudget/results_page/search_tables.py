@@ -9,12 +9,12 @@ from underbudget.device.artifact import SPOTTING
 from underbudget.intervals import difference, mean_interval
 from underbudget.metrics import KB, METRICS, TASK_METRICS, merit
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import BY_SPEAKER, Trial, trials_of
+from underbudget.reproduction.runs import SPEAKER_SUFFIX, Run, runs_of
 from underbudget.results_page.markdown import markdown_table
 from underbudget.store import limits_of, size_limit
 from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
-OUTCOMES = ("better", "worse", "no clear difference", "nothing to compare with")  # beside our own best recipe
+OUTCOMES = ("better", "worse", "no clear difference", "no recipe of ours to compare")  # beside our own best recipe
 NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
@@ -27,13 +27,13 @@ def search_results(results: Results) -> str:
         if not found["model"]:
             continue
         best = _chosen(found)
-        kept = "kept" if best["kept"] else "**missed**"
+        met = "met" if best["kept"] else "**missed**"
         lines.append(
             [
                 _asked(found),
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
-                f"{kept}; {_over_seeds(found, best['runs'].values())}",
+                f"{met}; {_over_seeds(found, best['runs'].values())}",
                 _own_best(found, results) or OUTCOMES[-1],
                 _model(found),
             ]
@@ -41,10 +41,10 @@ def search_results(results: Results) -> str:
     header = [
         "limits",
         "trials",
-        "minutes of one core",
-        "the best recipe found, with five seeds, on validation data",
-        "our own best recipe, likewise",
-        "the model made by the recipe found, on test data",
+        "core minutes",
+        "best recipe found: five seeds, validation data",
+        "our best hand-made recipe: five seeds, validation data",
+        "final model: test data",
     ]
     return markdown_table(header, lines)
 
@@ -64,12 +64,12 @@ def search_summary(results: Results) -> str:
     better, worse, unclear, alone = (compared[outcome] for outcome in OUTCOMES)
     stemless = sum(found["task"] == SPOTTING and not _could_choose(found, "stem") for found in ended)
     sentences = [
-        f"Of {len(ended)} published searches, {len(met)} meet all their limits; {size_only} of these had a limit on",
-        "size alone, which is met by construction. Compared with our best hand-made recipe of at most the size asked",
-        "for (on validation data, over seeds, by Welch's test at 5 %, not corrected for the number of tests), the",
-        f"recipe that was found is better in {len(better)} ({'; '.join(better)}), worse in {len(worse)}, not clearly",
-        f"different in {len(unclear)}; {len(alone)} had none to compare with. {stemless} searches for spotters could",
-        "not choose a stem, which our hand-made spotters have.",
+        f"Of {len(ended)} published searches, {len(met)} meet all their limits. {size_only} of these had a limit on",
+        "size alone, which is met by construction. Each result was compared with our best hand-made recipe of at most",
+        "the size allowed, on validation data over seeds (Welch's test at 5 %, not corrected for the number of tests).",
+        f"It is better in {len(better)} searches ({'; '.join(better)}), worse in {len(worse)}, and not clearly",
+        f"different in {len(unclear)}; {len(alone)} had no recipe to compare with. {stemless} searches for spotters",
+        "could not choose a stem, which our hand-made spotters have.",
     ]
     return " ".join(sentences) + "\n"
 
@@ -90,13 +90,13 @@ def _beside(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]
 def _own_best(found: Found, results: Results) -> str:
     """Name our own best recipe that is small enough, with its figures over seeds on the same validation data.
 
-    Nothing is said where there is none to compare with.
+    It is empty where there is none to compare with.
     """
     ours = _own_best_runs(found, results)
     return f"{ours[0]}: {_over_seeds(found, ours[1])}" if ours else ""
 
 
-def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Trial]] | None:
+def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Run]] | None:
     """Return the name and the runs of our own best recipe that is small enough for a search's limit.
 
     There is none to compare with where no recipe is small enough, or the search has a further class for other sounds.
@@ -104,11 +104,11 @@ def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Trial]] | 
     choices = [t["choices"] for t in found["trials"] if t["choices"]]
     if any("other" in c for c in choices):
         return None
-    split = BY_SPEAKER if _by_speaker(found) else ""
+    split = SPEAKER_SUFFIX if _by_speaker(found) else ""
     most = KB * size_limit(found)
-    runs: dict[str, list[Trial]] = {}
+    runs: dict[str, list[Run]] = {}
     for recipe, name in product(COMPARED_RECIPES[1:], VERSIONS):
-        members = trials_of(results.trials(recipe + split), name)
+        members = runs_of(results.study_runs(recipe + split), name)
         if members and VERSIONS[name].task == found["task"] and all(t["bytes"] < most for t in members):
             runs[f"`{recipe}/{name}`"] = members
     if not runs:
@@ -160,9 +160,9 @@ def _model(found: Found) -> str:
 
 
 def _asked(found: Found) -> str:
-    """Say what was asked for: the limits, and on which split if it is not the course's."""
+    """Format the limits, and the split if it is not the course's."""
     limits = [f"{METRICS[name].title} {METRICS[name].limit(limit)}" for name, limit in limits_of(found).items()]
-    return ", ".join([*limits, *(["unknown speakers"] if _by_speaker(found) else [])])
+    return ", ".join([*limits, *(["speaker-independent split"] if _by_speaker(found) else [])])
 
 
 def _by_speaker(found: Found) -> bool:

@@ -9,19 +9,19 @@ from underbudget import files
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.intervals import difference, prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
-from underbudget.reproduction.claims import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, judge_claims
+from underbudget.reproduction.claims import INCONCLUSIVE, VERDICTS, judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
-    BY_SPEAKER,
+    SPEAKER_SUFFIX,
     arithmetics,
     format_mean,
     format_p,
     format_share,
     meets,
     metric_values,
+    runs_of,
     summary,
-    trials_of,
 )
 from underbudget.reproduction.studies import STUDIES
 from underbudget.results_page.markdown import literal, markdown_table
@@ -37,18 +37,17 @@ def claims(results: Results) -> str:
 
 
 def verdicts(results: Results) -> str:
-    """Count the claims by verdict, and name them; on this machine's page, say whether the files are the published."""
+    """Count the claims by verdict, and list them; on this machine's page, say whether the files are the published."""
     if results.beside:
         lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
     found = judge_claims(results)
     if all(claim.verdict == INCONCLUSIVE for claim in found):
         return "- No claim has been judged yet.\n"
-    lines = []
-    for verdict in (REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE):
-        own = [c.claim.partition(":")[0] for c in found if c.verdict == verdict]
-        lines.append(f"- **{len(own)} {verdict}**" + (f": {'; '.join(own)}" if own else ""))
-    return f"Of {len(found)} claims of the report:\n\n" + "\n".join(lines) + "\n"
+    named = {verdict: [c.claim for c in found if c.verdict == verdict] for verdict in VERDICTS}
+    counts = ", ".join(f"{len(own)} {verdict}" for verdict, own in named.items())
+    table = markdown_table(["claim", "verdict"], [[claim, verdict] for verdict, own in named.items() for claim in own])
+    return f"Of {len(found)} claims: {counts}.\n\n{table}"
 
 
 def models(results: Results) -> str:
@@ -67,7 +66,7 @@ def models(results: Results) -> str:
             numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
             lines.append(
                 [
-                    f"[{recipe}/{name}](models/{recipe}/{name}.json)",
+                    f"[{recipe}/{name}]({recipe}/{name}.json)",
                     content["made_from"]["recipe"]["architecture"],
                     ", ".join(score),
                     *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
@@ -86,9 +85,9 @@ def _naive_figures(figures: dict[str, Any]) -> list[str]:
 def seeds(results: Results) -> str:
     """Tabulate the report's recipes over seeds: mean and spread, the report's figure among them, the limits."""
     lines = []
-    trials = results.trials("report")
+    runs = results.study_runs("report")
     for name in VERSIONS:
-        own = trials_of(trials, name)
+        own = runs_of(runs, name)
         if len(own) < 2:
             continue
         limits = VERSIONS[name].offline_limits
@@ -96,7 +95,7 @@ def seeds(results: Results) -> str:
             metric = limit.metric
             seen, shown = metric_values(own, metric), METRICS[metric]
             theirs = reported(name).get(metric)
-            met = sum(meets(trial, [limit]) for trial in own)
+            met = sum(meets(run, [limit]) for run in own)
             lines.append(
                 [
                     f"`{name}`",
@@ -107,16 +106,16 @@ def seeds(results: Results) -> str:
                     f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
                 ]
             )
-        met = sum(meets(trial, limits) for trial in own)
-        lines.append([f"`{name}`", "all of these (without latency)", "", "", "", "", "", format_share(met, len(own))])
+        met = sum(meets(run, limits) for run in own)
+        lines.append([f"`{name}`", "all limits but latency", "", "", "", "", "", format_share(met, len(own))])
     for name, figures in results.naive_forecasts().items() if lines else ():
         for metric in TASK_METRICS[FORECASTING]:
             shown = METRICS[metric]
             lines.append(
                 [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
             )
-    header = ["version", "", "mean ± deviation", "median (range)", "report", "runs better than it"]
-    return markdown_table([*header, "p of a run as far off", "limit met by (95 %)"], lines)
+    header = ["version", "metric", "mean ± deviation", "median (range)", "report", "runs better than the report"]
+    return markdown_table([*header, "p of a run as extreme", "runs that meet the limit (95 %)"], lines)
 
 
 def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
@@ -137,17 +136,17 @@ def cnn(results: Results) -> str:
 
 def _techniques(results: Results, network: str) -> str:
     """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
-    trials = results.trials("forecasters")
+    runs = results.study_runs("forecasters")
     lines = []
     for technique, *theirs in load_reference()["ablation"][network]:
-        own = trials_of(trials, row_name(network, technique))
+        own = runs_of(runs, row_name(network, technique))
         if not own:
             continue
         cells = [technique]
         for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
             seen = metric_values(own, metric)
             cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
-        converted = np.mean([trial["converted_bytes"] for trial in own]) / KB
+        converted = np.mean([run["converted_bytes"] for run in own]) / KB
         cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
         lines.append(cells)
     for name, figures in results.naive_forecasts().items() if lines else ():
@@ -162,20 +161,22 @@ def studies(results: Results) -> str:
     lines = []
     for study, (members, _) in STUDIES.items():
         for version in members if study != "forecasters" else ():
-            if len(own := trials_of(results.trials(study), version.name)) > 1:
+            if len(own := runs_of(results.study_runs(study), version.name)) > 1:
                 score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
                 size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
-                seconds = f"{np.mean([trial['seconds'] for trial in own]):.0f}"
+                seconds = f"{np.mean([run['seconds'] for run in own]):.0f}"
                 lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
-    return markdown_table(["study", "", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines)
+    return markdown_table(
+        ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines
+    )
 
 
 def splits(results: Results) -> str:
-    """Tabulate the spotters by the course's lists, and with no speaker in two splits."""
+    """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
     lines, stale = [], set()
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
-        sides = [trials_of(results.trials(study), name) for study in (recipe, recipe + BY_SPEAKER)]
+        sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
         if version.task != SPOTTING or min(map(len, sides)) < 2:
             continue
         if len(arithmetics([*sides[0], *sides[1]])) > 1:
@@ -183,13 +184,14 @@ def splits(results: Results) -> str:
         lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
-            passed = sum(meets(trial, version.limits) for trial in side)
+            passed = sum(meets(run, version.limits) for run in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
         clips = sides[1][0]["clips"]
         cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
         lines.append(cells)
-    header = ["", "accuracy, the course's lists (95 %)", "all limits kept by"]
-    header += ["unknown speakers (95 %)", "all limits kept by", "points lost (95 %)", "unknown speakers' test clips"]
+    header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
+    header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
+    header += ["speaker-independent test clips"]
     note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
     return markdown_table(header, lines) + (note if stale else "")
 
@@ -198,14 +200,14 @@ def improved(results: Results) -> str:
     """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
     lines = []
     for recipe in COMPARED_RECIPES[1:]:
-        trials = results.trials(recipe)
+        runs = results.study_runs(recipe)
         for name in VERSIONS:
             card = results.card(recipe, name)
-            if card is None or not any(t["version"] == name for t in trials):
+            if card is None or not any(t["version"] == name for t in runs):
                 continue
             report = reported(name)
             metrics = [m for m in card.content["test"] if m in METRICS]
-            means = [summary(trials, name, metric) for metric in metrics]
+            means = [summary(runs, name, metric) for metric in metrics]
             ours = [METRICS[m].interval(s.mean, s.low, s.high) for m, s in zip(metrics, means, strict=True) if s]
             (first, *_) = [s for s in means if s]
             size, seed = card.content["file"]["compressed_bytes"], card.content["made_from"]["seed"]
@@ -221,7 +223,8 @@ def improved(results: Results) -> str:
     for name, figures in results.naive_forecasts().items() if lines else ():
         lines.append([f"*{name}*", "", "", ", ".join(_naive_figures(figures)), ""])
     return markdown_table(
-        ["", "report", "smallest of others", "ours, mean over seeds (95 %)", "our published file"], lines
+        ["model", "report", "smallest file of the other groups", "ours, mean over seeds (95 %)", "our published file"],
+        lines,
     )
 
 
@@ -236,7 +239,7 @@ def prototypes(results: Results) -> str:
         size = f"{figures['bytes']:,} B" if figures["bytes"] else ""
         return ", ".join(filter(None, (quality, size)))
 
-    verdicts = {True: "paid", False: "did not pay"}
+    verdicts = {True: "helped", False: "did not help"}
     rows = files.read_json_lines(files.RESULTS / "reference" / "prototypes.jsonl")
     lines = [
         [
@@ -249,7 +252,7 @@ def prototypes(results: Results) -> str:
         ]
         for row in rows
     ]
-    return markdown_table(["", "tried", "measured", "with it", "without it", "verdict"], lines)
+    return markdown_table(["area", "tried", "measured", "with it", "without it", "verdict"], lines)
 
 
 def _figures(metrics: list[str], values: dict[str, Any]) -> str:
@@ -260,7 +263,7 @@ def _best_peer(name: str, metrics: list[str]) -> str:
     """Return the smallest file of others that meets the version's limits on quality and latency."""
     limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
     timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
-    peers = load_reference()["peers"][VERSIONS[name].task]
+    peers = load_reference()["other_groups"][VERSIONS[name].task]
     fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
     if not fit:
         return "–"
@@ -297,4 +300,4 @@ def provenance(results: Results) -> str:
             how = literal(card.content["made_with"])
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
-    return markdown_table(["version", "data", "made with", "took"], lines)
+    return markdown_table(["version", "data", "command", "time, memory"], lines)

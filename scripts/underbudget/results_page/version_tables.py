@@ -33,7 +33,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Row:
+class LimitRow:
     """One limit of one version beside its figures.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
     here_differs: str
 
 
-def rows(results: Results) -> list[Row]:
+def rows(results: Results) -> list[LimitRow]:
     """Return one row for each limit of each version that was published, or built on this machine."""
     published, here = (results.beside, results) if results.beside else (results, None)
     naive = published.naive_forecasts().get(LAST_READING, {})
@@ -69,7 +69,7 @@ def rows(results: Results) -> list[Row]:
         for limit in version.limits:
             metric = limit.metric
             table.append(
-                Row(
+                LimitRow(
                     version=name,
                     metric=metric,
                     limit=METRICS[metric].limit(limit.limit),
@@ -107,7 +107,7 @@ def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
 
 def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
-    header = ["version", "", "limit", "report", "authors' file", "last reading", "published run"]
+    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run"]
     header += ["this machine's run"] if results.beside else []
     lines = []
     for row in rows(results):
@@ -138,7 +138,7 @@ def _cell(figure: Figure | None, metric: str) -> str:
 
 
 def compared_with_published(results: Results) -> list[str]:
-    """Say which of this machine's files of the report's recipes are the published ones, and why others are not."""
+    """State which of this machine's files of the report's recipes are the published ones, and why others are not."""
     if results.beside is None:
         return []
     same, other, absent = [], [], []

@@ -150,7 +150,7 @@ def test_the_table_has_one_line_for_each_search_that_ended(tmp_path: Path) -> No
     assert (limits, trials) == ("size < 8 kB, accuracy > 94 %", "30")
     assert minutes == f"{sum(run['seconds'] for run in runs) / 60:.0f}"
     values = [run["validation"]["accuracy_pct"] for run in best["runs"].values()]
-    assert over_seeds.startswith(f"{'kept' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
+    assert over_seeds.startswith(f"{'met' if best['kept'] else '**missed**'}; accuracy {fmean(values):.2f} (")
     assert ours == _own_best(found, results)
     assert model == "accuracy 95.50 (93.00–97.00) %, 7,654 bytes"
 
@@ -161,7 +161,7 @@ def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
 ) -> None:
     results, found = read_results(PUBLISHED), searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
     assert "No search" in search_summary(replace(results, searches=[found]))
-    ours = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
+    ours = [t for t in results.study_runs("smallest-by-speaker") if t["version"] == "kws_a"]
     runs = {
         str(t["seed"]): {"validation": {"accuracy_pct": t["validation"]["accuracy_pct"] + points_more}, "bytes": 1900}
         for t in ours
@@ -180,7 +180,7 @@ def test_the_summary_judges_what_was_found_beside_our_own_best_recipe(
 def test_what_was_found_is_compared_with_our_own_best_recipe_that_is_small_enough(tmp_path: Path) -> None:
     results = read_results(PUBLISHED)
     found = searched(a_search(tmp_path, size_kb=2, given={"by_speaker": True}))
-    runs = [t for t in results.trials("smallest-by-speaker") if t["version"] == "kws_a"]
+    runs = [t for t in results.study_runs("smallest-by-speaker") if t["version"] == "kws_a"]
     said = _own_best(found, results)
     assert said.startswith(f"`smallest/kws_a`: accuracy {fmean(t['validation']['accuracy_pct'] for t in runs):.2f} (")
     larger = {**found, "limits": [{"metric": "size_kb", "limit": 24}]}

@@ -116,7 +116,7 @@ def test_bytes_are_told_before_training(architecture: str) -> None:
 
 @pytest.mark.parametrize(("recipe", "name"), [("improved", "kws_a"), ("improved", "kws_c"), ("improved", "th_a")])
 def test_bytes_of_recipes_that_no_search_made_are_told(recipe: str, name: str) -> None:
-    sizes = [trial["bytes"] for trial in PUBLISHED.trials(recipe) if trial["version"] == name]
+    sizes = [trial["bytes"] for trial in PUBLISHED.study_runs(recipe) if trial["version"] == name]
     assert sum(sizes) / len(sizes) == pytest.approx(expected(VERSIONS[name].recipes[recipe]), rel=0.04)
 
 

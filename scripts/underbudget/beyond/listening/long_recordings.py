@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underbudget.device.audio import RATE, Audio
-from underbudget.device.listen import BLOCK
+from underbudget.device.listen import LOUDNESS_BLOCK
 
 FAINT = 3e-4  # of full scale: the noise of a quiet room, so that no gap is digital silence
 LEAD = 2 * RATE  # samples before the first item: the listener learns the background from the first second
@@ -18,12 +18,12 @@ class LongRecording:
     """Sound [n] at 16 kHz, and the seconds at which each item begins and ends in it."""
 
     sound: Audio
-    spans: tuple[tuple[float, float], ...]
+    intervals: tuple[tuple[float, float], ...]
 
     @property
     def hours(self) -> float:
         """The time that the items take, without the gaps."""
-        return sum(end - start for start, end in self.spans) / 3600
+        return sum(end - start for start, end in self.intervals) / 3600
 
 
 def lay_out(
@@ -57,8 +57,8 @@ def lay_out(
 
 def level(sound: Audio) -> float:
     """Compute the root mean square of a sound's active blocks: silence around a word does not make it quieter."""
-    whole = sound[: max(len(sound) // BLOCK, 1) * BLOCK]
-    blocks = np.array([np.square(part).mean() for part in np.array_split(whole, max(len(whole) // BLOCK, 1))])
+    whole = sound[: max(len(sound) // LOUDNESS_BLOCK, 1) * LOUDNESS_BLOCK]
+    blocks = np.array([np.square(part).mean() for part in np.array_split(whole, max(len(whole) // LOUDNESS_BLOCK, 1))])
     return float(np.sqrt(blocks[blocks >= ACTIVE**2 * blocks.max()].mean()))
 
 
@@ -73,5 +73,5 @@ def _gain(items: Sequence[Audio], starts: Audio, ends: Audio, total: int) -> Aud
     levels = np.log([max(level(item), 1e-5) for item in items])
     edges = np.stack([starts, ends], axis=1).ravel()
     # interpolated block by block: per sample it would take as much memory as the sound four times over
-    blocks = np.interp(np.arange(0, total, BLOCK // 10), edges, np.repeat(levels, 2))
-    return np.repeat(np.exp(blocks), BLOCK // 10)[:total].astype(np.float32)
+    blocks = np.interp(np.arange(0, total, LOUDNESS_BLOCK // 10), edges, np.repeat(levels, 2))
+    return np.repeat(np.exp(blocks), LOUDNESS_BLOCK // 10)[:total].astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 
 from underbudget import files
 from underbudget.beyond.listening import scores
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Session, Sounds
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Condition, Sounds
 from underbudget.beyond.listening.sensitivity import choose
 from underbudget.data.identity import SPLITS
 from underbudget.data.other_sounds import OtherSounds
@@ -21,7 +21,7 @@ from underbudget.reproduction.measured_models import MeasuredModels
 from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
-PROTOCOL = 1  # a change of what is measured raises it: what was measured before is then measured again
+LISTENING_PROTOCOL = 1  # a change of what is measured raises it: what was measured before is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
@@ -43,7 +43,7 @@ def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
     result = MeasuredModels(
         store_of(given.identity).listening_path,
         made_with="make listening",
-        protocol=PROTOCOL,
+        protocol=LISTENING_PROTOCOL,
         sounds=asdict(others.identity),
         tried=list(THRESHOLDS),
     )
@@ -95,17 +95,17 @@ def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
         tuning = scores.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN])[CLEAN]
         thresholds = choose(scores.curve(tuning))
         validation = {s: _behind(scores.figures(tuning, thresholds[s])) for s in SENSITIVITIES}
-    sessions = scores.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS))
+    found = scores.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS))
     return {
         "speech": asdict(speech.identity),
         "test_words_by_known_speakers": known_speakers(speech),
         "thresholds": thresholds,
         "validation": validation,
         "test": {
-            s: {condition: scores.figures(session, thresholds[s]) for condition, session in sessions.items()}
+            s: {condition: scores.figures(session, thresholds[s]) for condition, session in found.items()}
             for s in SENSITIVITIES
         },
-        "det": {condition: _columns(session) for condition, session in sessions.items()},
+        "det": {condition: _columns(session) for condition, session in found.items()},
     }
 
 
@@ -118,7 +118,7 @@ def _behind(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(session: Session) -> dict[str, list[float | None]]:
+def _columns(session: Condition) -> dict[str, list[float | None]]:
     points = scores.curve(session)
     return {"not_heard_pct": [p.not_heard_pct for p in points], "per_hour": [p.per_hour for p in points]}
 
@@ -164,7 +164,7 @@ def summary(entry: dict[str, Any]) -> str:
     """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
     found = entry["test"]["middle"][CLEAN]
     words, speech, others = (found[kind] for kind in ("words", "speech", "others"))
-    parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words heard"]
+    parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words detected"]
     parts.append(f"{words['twice']} twice")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")

@@ -1,4 +1,4 @@
-"""Measure the whole listener of a spotter on long recordings: words heard, triggers per hour, other words accepted.
+"""Measure the whole listener of a spotter on long recordings: words detected, triggers per hour, other words accepted.
 
 What a model puts out, its smoothing and the loudness are computed once per recording; thresholds are then tried on that
 by the listener's own decision.
@@ -16,15 +16,15 @@ from underbudget.beyond.listening.long_recordings import LongRecording, lay_out
 from underbudget.beyond.listening.sensitivity import Point
 from underbudget.device.artifact import Card
 from underbudget.device.audio import RATE, Audio
-from underbudget.device.listen import HOP, Decider, KeywordDetector, Moment, Settings
+from underbudget.device.listen import HOP, Decider, Frame, KeywordDetector, Settings
 from underbudget.intervals import poisson_rate, wilson
 
 CLEAN = "clean"
 CONDITIONS: dict[str, float | None] = {CLEAN: None, "10 dB": 10.0}  # noise below speech
-LATE = 1.0  # seconds after an item's end in which it may still be heard
+LATE = 1.0  # seconds after an item's end in which it may still be detected
 WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than LATE
 SILENCE = 60  # seconds of digital silence
-SEED = 13  # of the order of words and of the gaps
+LAYOUT_SEED = 13  # of the order of words and of the gaps
 THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
 
 
@@ -46,38 +46,38 @@ class Sounds:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """The moments of one recording that matter at any of THRESHOLDS, and its spans and hours."""
+class Scores:
+    """The frames of a recording that matter at any of THRESHOLDS, the seconds in which each item lies, and hours."""
 
-    moments: tuple[Moment, ...]
-    spans: tuple[tuple[float, float], ...]
+    frames: tuple[Frame, ...]
+    intervals: tuple[tuple[float, float], ...]
     hours: float
 
-    def heard(self, threshold: float) -> list[Moment]:
-        """Return the moments at which a word is detected."""
+    def detected(self, threshold: float) -> list[Frame]:
+        """Return the frames at which a word is detected."""
         decider = Decider(Settings(threshold=threshold))
-        return [moment for moment in self.moments if decider.detects(moment)]
+        return [frame for frame in self.frames if decider.detects(frame)]
 
 
 @dataclass(frozen=True)
-class Session:
-    """A listener's moments in all recordings of one condition, by what they hold; and the words that were said."""
+class Condition:
+    """A listener's frames in all recordings of one condition, by what they hold; and the words that were said."""
 
     said: tuple[str, ...]
-    parts: dict[str, Observed]
+    parts: dict[str, Scores]
 
 
-def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]) -> dict[str, Session]:
+def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]) -> dict[str, Condition]:
     """Let a spotter listen to the sounds, once for each condition.
 
     Raises:
         UserError: the model does not fit its card.
     """
-    order = np.random.default_rng(SEED).permutation(len(sounds.words))
+    order = np.random.default_rng(LAYOUT_SEED).permutation(len(sounds.words))
     said = [sounds.words[at] for at in order]
-    sessions = {}
+    found = {}
     for condition in conditions:
-        lay = partial(lay_out, seed=SEED, noises=sounds.noise, snr_db=CONDITIONS[condition])
+        lay = partial(lay_out, seed=LAYOUT_SEED, noises=sounds.noise, snr_db=CONDITIONS[condition])
         laid: dict[str, Callable[[], LongRecording]] = {  # one at a time: an hour takes 230 MB
             "words": partial(lay, [clip for _, clip in said], WORD_GAP),
             "speech": partial(lay, sounds.speech, SPEECH_GAP),
@@ -87,75 +87,75 @@ def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]
             laid["noise"] = partial(lay, sounds.noise, SPEECH_GAP)
             laid["silence"] = _silence
         parts = {kind: observe(card, content, make()) for kind, make in laid.items()}
-        sessions[condition] = Session(tuple(word for word, _ in said), parts)
-    return sessions
+        found[condition] = Condition(tuple(word for word, _ in said), parts)
+    return found
 
 
 def _silence() -> LongRecording:
     return LongRecording(np.zeros(SILENCE * RATE, np.float32), ((0.0, float(SILENCE)),))
 
 
-def observe(card: Card, content: bytes, recording: LongRecording) -> Observed:
+def observe(card: Card, content: bytes, recording: LongRecording) -> Scores:
     """Let a spotter's listener run over a recording."""
     listener = KeywordDetector(card, content, Settings())
     chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
-    moments = [listener.observe(chunk) for chunk in chunks]
+    frames = [listener.observe(chunk) for chunk in chunks]
     # where no word is likely, and none was before, there is nothing to detect or to be detected again
-    likely = [moment.confidence >= THRESHOLDS[0] for moment in moments]
+    likely = [frame.confidence >= THRESHOLDS[0] for frame in frames]
     matters = tuple(
-        moment for moment, now, before in zip(moments, likely, [False, *likely], strict=False) if now or before
+        frame for frame, now, before in zip(frames, likely, [False, *likely], strict=False) if now or before
     )
-    return Observed(matters, recording.spans, recording.hours)
+    return Scores(matters, recording.intervals, recording.hours)
 
 
-def figures(session: Session, threshold: float) -> dict[str, Any]:
+def figures(condition: Condition, threshold: float) -> dict[str, Any]:
     """Compute what a listener does at a threshold, each share and each rate with its 95 % interval.
 
     Kinds of sound of which there are none are null.
     """
-    heard = {kind: part.heard(threshold) for kind, part in session.parts.items()}
+    detected = {kind: part.detected(threshold) for kind, part in condition.parts.items()}
     result: dict[str, Any] = {}
-    for kind, part in session.parts.items():
-        if not part.spans:
+    for kind, part in condition.parts.items():
+        if not part.intervals:
             result[kind] = None
         elif kind == "words":
-            result[kind] = _words(session.said, part.spans, heard[kind])
+            result[kind] = _words(condition.said, part.intervals, detected[kind])
         elif kind == "others":
-            accepted = len({at for moment in heard[kind] if (at := _place(part.spans, moment)) is not None})
-            result[kind] = {"clips": len(part.spans), "accepted": accepted, **_share(accepted, len(part.spans))}
+            accepted = len({at for frame in detected[kind] if (at := _match(part.intervals, frame)) is not None})
+            result[kind] = {"clips": len(part.intervals), "accepted": accepted, **_share(accepted, len(part.intervals))}
         else:
-            triggers = len(heard[kind])
+            triggers = len(detected[kind])
             low, high = poisson_rate(triggers, part.hours)
             per_hour = {"per_hour": round(triggers / part.hours, 2), "per_hour_95": [round(low, 2), round(high, 2)]}
             result[kind] = {"hours": round(part.hours, 4), "triggers": triggers, **per_hour}
     return result
 
 
-def _words(said: Sequence[str], spans: Sequence[tuple[float, float]], heard: Sequence[Moment]) -> dict[str, Any]:
-    """Count words that were heard, taken for another, missed, and detected twice or more, whatever as.
+def _words(said: Sequence[str], intervals: Sequence[tuple[float, float]], detected: Sequence[Frame]) -> dict[str, Any]:
+    """Count words that were detected, taken for another word, missed, and detected twice or more as any word.
 
     All detections beyond one per word are extra.
     """
     right: set[int] = set()
     wrong: set[int] = set()
     twice: set[int] = set()
-    for moment in heard:
-        at = _place(spans, moment)
+    for frame in detected:
+        at = _match(intervals, frame)
         if at is not None:
             if at in right or at in wrong:
                 twice.add(at)
-            (right if moment.word == said[at] else wrong).add(at)
+            (right if frame.word == said[at] else wrong).add(at)
     confused = len(wrong - right)
     missed = len(said) - len(right) - confused
-    extra = len(heard) - len(right) - confused
+    extra = len(detected) - len(right) - confused
     counts = {"said": len(said), "heard": len(right), "confused": confused, "missed": missed, "extra": extra}
     return {**counts, **_share(len(right), len(said)), "twice": len(twice)}
 
 
-def _place(spans: Sequence[tuple[float, float]], moment: Moment) -> int | None:
-    """Return the item during which, or at most LATE after which, the moment lies."""
-    at = bisect(spans, (moment.time, float("inf"))) - 1
-    return at if at >= 0 and moment.time <= spans[at][1] + LATE else None
+def _match(intervals: Sequence[tuple[float, float]], frame: Frame) -> int | None:
+    """Return the item during which, or at most LATE after which, the frame lies."""
+    at = bisect(intervals, (frame.time, float("inf"))) - 1
+    return at if at >= 0 and frame.time <= intervals[at][1] + LATE else None
 
 
 def _share(successes: int, trials: int) -> dict[str, Any]:
@@ -163,11 +163,11 @@ def _share(successes: int, trials: int) -> dict[str, Any]:
     return {"pct": round(100 * successes / trials, 2), "pct_95": [round(100 * low, 2), round(100 * high, 2)]}
 
 
-def curve(session: Session) -> list[Point]:
-    """Compute the DET curve: for each of THRESHOLDS, what is not heard and what triggers."""
+def curve(condition: Condition) -> list[Point]:
+    """Compute the DET curve: for each of THRESHOLDS, the words missed and the triggers per hour."""
     points = []
     for threshold in THRESHOLDS:
-        found = figures(session, threshold)
+        found = figures(condition, threshold)
         per_hour = found["speech"]["per_hour"] if found["speech"] else None
         points.append(Point(threshold, round(100 - found["words"]["pct"], 2), per_hour))
     return points

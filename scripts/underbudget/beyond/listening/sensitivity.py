@@ -15,7 +15,7 @@ LEAST_HEARD_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
 
 @dataclass(frozen=True)
 class Point:
-    """Of the DET curve: a threshold, words not heard at it in %, triggers per hour of speech (None: no speech)."""
+    """Of the DET curve: a threshold, words missed at it in %, triggers per hour of speech (None: no speech)."""
 
     threshold: float
     not_heard_pct: float

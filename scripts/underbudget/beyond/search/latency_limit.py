@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from underbudget.beyond.raspberry_pi import Task, device_facts, run_there
+from underbudget.beyond.raspberry_pi import RemoteTask, device_facts, run_there
 from underbudget.beyond.search.finalists import Latency, candidates, file_of, latency_key
 from underbudget.beyond.search.plan import Search
 from underbudget.beyond.search.trials import begun, recipe_of
@@ -53,7 +53,7 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
     print(f"finalists are timed on {search.host or 'this machine'}", flush=True)
     found: Iterator[Latency]
     if search.host:
-        tasks = [Task(MODULE, path, (fields,)) for path, fields in waiting.values()]
+        tasks = [RemoteTask(MODULE, path, (fields,)) for path, fields in waiting.values()]
         found = run_there(search.host, "ssh", device_facts(search.host), tasks)
     else:
         found = (run_here(MODULE, path, fields) for path, fields in waiting.values())
