@@ -22,7 +22,7 @@ VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench listening publish-models publish-searches publish render published check test test-pi portable fuzz lock clean help
+  bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
@@ -130,6 +130,11 @@ portable: ## test that a seed gives the same models on other processors, emulate
 fuzz: ## run the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
 	@$(PYTHON) scripts/00_setup.py --tests
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
+
+fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuzz-readers MINUTES=2 ONLY=wav (x86-64 Linux)
+	@$(PYTHON) scripts/00_setup.py --tests
+	@$(RUN) -m pip install --quiet --only-binary :all: "atheris>=2.3,<4"
+	@PYTHONPATH=scripts:tests $(RUN) -m fuzz.readers $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
 lock: ## for maintainers: pin the packages that requirements.txt depends on (needs uv)
 	@: > requirements.lock

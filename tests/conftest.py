@@ -27,9 +27,9 @@ settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what runs the scripts of a project or goes through the real data."""
+    """Mark as slow what runs scripts in a copy of the project, or goes through the real data."""
     for item in items:
-        if {"project", "real_data"} & set(getattr(item, "fixturenames", ())):
+        if {"project", "real_data", "checkout"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 

@@ -228,6 +228,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "models" / "report", tmp_path / "models"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "name", "old", "new"),
     [
@@ -245,6 +246,7 @@ def test_the_scripts_refuse_a_wrong_card_in_one_line(folder: Path, script: str, 
     assert name in refused(run(script, "--model", str(folder / f"{name}.tflite.zlib"), *sound, input=""))
 
 
+@pytest.mark.slow
 def test_nothing_but_words_is_printed(folder: Path) -> None:
     """The runtime's own notices would stand between them."""
     arguments = ("--model", str(folder / "kws_a.tflite.zlib"), "--wav", str(folder.parent / "sound.wav"))
@@ -253,6 +255,7 @@ def test_nothing_but_words_is_printed(folder: Path) -> None:
     assert [line.partition(" for ")[0] for line in done.stderr.splitlines()] == ["models/kws_a: listening"]
 
 
+@pytest.mark.slow
 def test_a_model_that_crashes_the_runtime(folder: Path) -> None:
     """One byte of this model, and the runtime reads where there is no memory; the listener itself goes on to say so."""
     data = bytearray(artifact.read_model(folder / "kws_b.tflite.zlib"))

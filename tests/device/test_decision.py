@@ -166,6 +166,7 @@ def spoken(tmp_path: Path) -> tuple[Path, Path]:
     return folder / "kws_a.tflite.zlib", tmp_path / "sound.wav"
 
 
+@pytest.mark.slow
 def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
     spoken: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
         np.testing.assert_allclose(second, np.pad(whole, (0, RATE))[end - RATE : end], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
     card = spoken[0].with_name("kws_a.json")
     content = json.loads(card.read_text())

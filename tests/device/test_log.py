@@ -68,6 +68,7 @@ def test_possible_readings_give_possible_forecasts(recent: list[Reading]) -> Non
                 assert all(abs(step.temperature) < 300 and abs(step.humidity) < 300 for step in said.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "left_out"),
     [
@@ -96,6 +97,7 @@ def test_a_saturated_sensor_reads_100() -> None:
     assert read == Reading(datetime(2026, 1, 1, 1), 5.0, 100.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_logs_of_every_system(end: str, mark: bytes) -> None:
@@ -105,6 +107,7 @@ def test_logs_of_every_system(end: str, mark: bytes) -> None:
     assert run("11_forecast.py", "-", stdin=content).stdout == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 5000, log([0]).encode("utf-16-le"), b"\x80" * 300])
 def test_what_is_no_log_ends_in_one_line(content: bytes) -> None:
     done = run("11_forecast.py", "-", stdin=content)
@@ -114,6 +117,7 @@ def test_what_is_no_log_ends_in_one_line(content: bytes) -> None:
     assert empty == (not content) and (empty or " missing: the header, line " in line)
 
 
+@pytest.mark.slow
 def test_a_line_at_the_limit_is_read() -> None:
     line = GOOD.rstrip() + "," + "x" * (LONGEST_LINE - len(GOOD) - 1) + "\n"
     assert len(line) == LONGEST_LINE

@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["underbudget"]):
     from underbudget.data.recording import decode
     from underbudget.data.speech import read_speech
     from underbudget.data.weather_csv import read_weather
-    from underbudget.device.artifact import decode_model, read_card
+    from underbudget.device.artifact import card_path, decode_model, read_card
     from underbudget.device.command_line import add_number, parser
     from underbudget.device.errors import UserError
     from underbudget.device.runtime import try_out
@@ -46,7 +46,7 @@ def from_file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
 READERS: dict[str, tuple[Callable[[bytes], object], Callable[[random.Random], list[bytes]]]] = {  # and good inputs
     "wav": (lambda data: decode(data, "x.wav", 60), lambda rng: [good_wav(rng) for _ in range(20)]),
     "log": (from_file(lambda path: read_weather(path, user=True)), lambda rng: [good_log(rng, 30).encode()]),
-    "card": (from_file(read_card), lambda _: [p.with_name(f"{p.name[:-12]}.json").read_bytes() for p in PUBLISHED]),
+    "card": (from_file(read_card), lambda _: [card_path(path).read_bytes() for path in PUBLISHED]),
     # what is damaged lies inside the zlib stream, whose sum would tell any damage to itself
     "model": (
         lambda data: try_out(decode_model(zlib.compress(data, 0), "x"), "x"),
@@ -70,7 +70,7 @@ def main() -> None:
             for number, data in enumerate(READERS[name][1](random.Random(arguments.seed))):
                 (Path(folder) / str(number)).write_bytes(data)
             command = [sys.executable, __file__, name, folder, f"-max_total_time={round(60 * arguments.minutes)}"]
-            command += [f"-seed={arguments.seed}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEBIBYTES}"]
+            command += [f"-seed={arguments.seed}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEBIBYTES}", "-verbosity=0"]
             failed += [name] * (subprocess.run([*command, f"-artifact_prefix={FINDINGS}/{name}-"]).returncode != 0)
     sys.exit(f"findings: {', '.join(failed)}" if failed else 0)
 

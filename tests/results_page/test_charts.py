@@ -38,7 +38,7 @@ def few(tmp_path: Path) -> Results:
             {"version": run.pop("version"), "seed": seed, "bytes": 1000 + 100 * seed, "test": run}
             for seed, run in enumerate(map(dict, runs), 1)
         ]
-        store.trials_path(study).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        store.study_path(study).write_text("".join(json.dumps(line) + "\n" for line in lines))
     store.latency.mkdir()
     stages = {"resample": 0.1, "features": 0.2, "set": 9.0, "invoke": 0.3, "get": 0.05}
     timed = {"stages_ms": {stage: {"median": ms} for stage, ms in stages.items()}}

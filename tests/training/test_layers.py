@@ -15,6 +15,7 @@ from underbudget.training import loop
 from underbudget.training.forecasting import _mean_squared_error
 from underbudget.training.spotting import _cross_entropy
 
+pytestmark = pytest.mark.slow  # XLA compiles each network
 NETWORKS = {
     "ds_cnn, MFCC": Recipe("ds_cnn", 0.1, 1e-3, 1, "cross_entropy", Mfcc()),
     "ds_cnn, STFT": Recipe("ds_cnn", 0.05, 1e-3, 1, "cross_entropy", Stft()),

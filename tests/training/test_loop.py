@@ -41,6 +41,7 @@ def fit(recipe: Recipe, samples: int = 3205, seed: int = 22) -> Any:
     return loop.fit(recipe, identity_problem(x), seed)
 
 
+@pytest.mark.slow
 def test_fewer_samples_than_a_batch() -> None:
     recipe = Recipe("mlp", 0.25, 1e-2, epochs=200, loss="mse", batch_size=64)
     model = fit(recipe, samples=20)
@@ -48,6 +49,7 @@ def test_fewer_samples_than_a_batch() -> None:
     assert float(np.square(model.predict(x, verbose=0) - x).mean()) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparsity", [0.5, 0.78, 0.9])
 @pytest.mark.parametrize("architecture", ["mlp", "cnn"])
 def test_pruning_reaches_its_sparsity_in_every_kernel(architecture: str, sparsity: float) -> None:

@@ -21,6 +21,8 @@ from underbudget.device.errors import UserError
 from underbudget.metrics import Limit, merit
 from underbudget.recipes import Recipe
 
+pytestmark = pytest.mark.slow
+
 
 def run(search: Search, workers: FakeWorkers, train: Any = fake_train) -> list[FrozenTrial]:
     with trials.opened(search) as study:
@@ -69,7 +71,6 @@ def test_a_file_that_is_too_large_goes_no_further(tmp_path: Path) -> None:
     assert {(t.state, len(rungs_of(t))) for t in too_large} == {(TrialState.PRUNED, 1)}
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_search_and_another_another(tmp_path: Path) -> None:
     first, again = (run(a_search(tmp_path / name), FakeWorkers()) for name in ("a", "b"))
     assert content(first) == content(again)
@@ -77,7 +78,6 @@ def test_the_same_seed_gives_the_same_search_and_another_another(tmp_path: Path)
     assert [recipe_of(t) for t in other[2:]] != [recipe_of(t) for t in first[2:]]
 
 
-@pytest.mark.slow
 @given(stops=st.lists(st.integers(1, 15), min_size=1, max_size=3), slots=st.integers(1, 3))
 def test_a_search_that_is_stopped_goes_on(
     tmp_path_factory: pytest.TempPathFactory, stops: list[int], slots: int
