@@ -106,12 +106,12 @@ def install(lists):
     print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
     sys.stdout.flush()
     pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
-    # so that `import underbudget` works from any folder; what it depends on is there, in the pinned versions
-    pip_install(["--no-deps", "--no-build-isolation", "--editable", ROOT])
     if not is_installed(lists):
         fail(
             "pip did not put the packages into .venv, by one of its settings: see `pip config list` and remove that one"
         )
+    # so that `import underbudget` works from any folder; what it depends on is there, in the pinned versions
+    pip_install(["--no-deps", "--no-build-isolation", "--editable", ROOT])
     with open(stamp, "w") as file:
         file.write(text)
 

@@ -12,19 +12,17 @@ prepare()
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from underbudget.device import artifact
 from underbudget.device.audio import RATE, Audio, resample_blocks
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import HOP, Detection, KeywordDetector, Settings, threshold_of
+from underbudget.device.listen import HOP, Detection, KeywordDetector, Settings, in_hops, threshold_of
 from underbudget.device.runtime import try_out
 from underbudget.device.wav import stream_mono
 
@@ -78,7 +76,7 @@ def main() -> None:
         name, sound = "the microphone", from_microphone()
     model, words = f"{arguments.model.parent.name}/{card.name}", ", ".join(card.words)
     of_card = "" if card.thresholds or arguments.threshold is not None else " (its card has none)"
-    for at, chunk in enumerate(watched(chunks(sound, name))):
+    for at, chunk in enumerate(watched(in_hops(sound, name))):
         if at == 0:
             print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}; Ctrl-C ends it", file=sys.stderr)
         found = listener.process(chunk)
@@ -93,26 +91,6 @@ def show(found: Detection, as_json: bool) -> None:
         print(json.dumps(asdict(found)), flush=True)
     else:
         print(f"{found.time:8.2f} s  {found.word:8} {found.confidence:5.2f}  {found.latency_ms:6.2f} ms", flush=True)
-
-
-def chunks(sound: Iterable[Audio], name: str) -> Iterator[Audio]:
-    """Yield chunks [HOP] of sound that comes in blocks, and of a second of silence after it for its last word.
-
-    Raises:
-        UserError: not even one chunk came.
-    """
-    waiting: Audio = np.zeros(0, np.float32)
-    came = False
-    for block in sound:
-        waiting = np.concatenate([waiting, block])
-        whole = len(waiting) // HOP * HOP
-        came = came or whole > 0
-        yield from waiting[:whole].reshape(-1, HOP)
-        waiting = waiting[whole:]
-    if not came:
-        raise UserError(f"no sound came in from {name}: check the recording, or the program that sends the sound")
-    end = np.pad(waiting, (0, RATE + HOP - len(waiting)))
-    yield from end[: len(end) // HOP * HOP].reshape(-1, HOP)
 
 
 def watched(sound: Iterator[Audio]) -> Iterator[Audio]:

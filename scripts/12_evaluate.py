@@ -5,34 +5,32 @@ For any other, say what it was trained with: a forecaster's normalisation, a spo
 labels. Labels that are none of the data's words (_silence_, _unknown_, on, off) are counted as wrong answers.
 """
 
-from underbudget.determinism import deterministic, import_tensorflow
+from underbudget.determinism import deterministic
 
 deterministic()
 # isort: split
 import argparse
 import contextlib
-import hashlib
 import json
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from underbudget import cli
-from underbudget.data.sources import Sources, load_speech, load_weather
+from underbudget.data.sources import load_speech, load_weather
 from underbudget.device import artifact
 from underbudget.device.artifact import FORECASTING, SPOTTING, Card
 from underbudget.device.command_line import number_in, parser, run
 from underbudget.device.errors import UserError
-from underbudget.device.frontend import FRONT_ENDS, FrontEnd, Mfcc, from_dict, to_dict
+from underbudget.device.frontend import FRONT_ENDS, FrontEnd, from_dict, to_dict
 from underbudget.device.runtime import try_out
-from underbudget.metrics import KB
-
-if TYPE_CHECKING:
-    from underbudget.training.task import Task
+from underbudget.evaluation import Evaluation, evaluate, load_for
 
 EXAMPLES = """\
   .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
@@ -70,65 +68,33 @@ def main() -> None:
     arguments = options.parse_args()
     with contextlib.redirect_stdout(sys.stderr):  # notices on the data: standard output has the figures alone
         result = _evaluate(arguments)
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        _show(result)
+    print(json.dumps(result.to_dict()) if arguments.json else result)
 
 
-def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the figures of the file that is named, and what is to be said of them."""
+def _evaluate(arguments: argparse.Namespace) -> Evaluation:
+    """Test the file that is named, on the data that its card or the options name."""
     path: Path = arguments.file
-    data = artifact.read_bytes(path)
-    content = artifact.decode_model(data, str(path))
-    card = _card_beside(path, data) if arguments.task is None else None
-    _refuse_unused(arguments, card)
-    try_out(content, path.name)  # before TensorFlow has threads
-    import_tensorflow()
-    from underbudget.build import outputs_on_test
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.task import is_made_from, prepare_for
-
-    task: Task
+    model = artifact.open_file(path, False if arguments.task else None)
+    if model.card is None and arguments.task is None:
+        name = artifact.card_path(path).name
+        raise UserError(f"{path}: no card {name} beside it: say what it is with --task (see --help)")
+    _refuse_unused(arguments, model.card)
+    try_out(model.content, path.name)  # before TensorFlow has threads
     sources = cli.sources(arguments)
-    remarks = []
-    if card is None:
-        task, assumed = _without_card(arguments, sources)
-        if assumed:
-            remarks.append(f"assumed, as no option says otherwise: {assumed}")
-    else:
-        task = prepare_for(card, sources)
-        if not is_made_from(card, task.identity):
-            made_from = card.content["made_from"]["data"]["description"]
-            remarks.append(
-                f"these are other data than those of its card ({made_from}); whether it was trained on some of them is"
-                " not known"
-            )
-    outputs = outputs_on_test(path.name, content, task)
-    return {
-        "file": str(path),
-        "bytes": len(data),
-        "inflated_bytes": len(content),
-        "data": task.identity.description,
-        "split": task.identity.split,
-        **task.metrics(outputs, "test"),
-        **({"last_reading": task.last_reading_errors("test")} if isinstance(task, Forecasting) else {}),
-        "remarks": [*remarks, *task.remarks(outputs, "test")],
-    }
-
-
-def _card_beside(path: Path, data: bytes) -> Card:
-    """Read the card beside a model file, and check that it is the card of that very file."""
-    card_path = path.with_name(path.name.removesuffix(".zlib").removesuffix(".tflite") + ".json")
-    if not card_path.exists():
-        raise UserError(f"{path}: no card {card_path.name} beside it: say what it is with --task (see --help)")
-    card = artifact.read_card(card_path)
-    if hashlib.sha256(data).hexdigest() != card.sha256:
-        raise UserError(
-            f"{path}: the card {card_path.name} beside it describes another file (SHA-256 differs): test this one"
-            f" without the card: --task {card.task} (see --help)"
-        )
-    return card
+    if model.card:
+        return evaluate(path, load_for(model.card, sources))
+    data = load_speech(sources) if arguments.task == SPOTTING else load_weather(sources)
+    result = evaluate(
+        path,
+        data,
+        card=False,
+        front_end=arguments.front_end,
+        labels=arguments.labels,
+        normalisation=None if arguments.mean is None else (arguments.mean, arguments.std),
+    )
+    assumed = " ".join(_options(result.assumed))
+    remark = [f"assumed, as no option says otherwise: {assumed}"] if assumed else []
+    return replace(result, assumed={}, remarks=(*remark, *result.remarks))
 
 
 def _refuse_unused(arguments: argparse.Namespace, card: Card | None) -> None:
@@ -143,50 +109,17 @@ def _refuse_unused(arguments: argparse.Namespace, card: Card | None) -> None:
         raise UserError("--mean and --std go together: give both or neither")
 
 
-def _without_card(arguments: argparse.Namespace, sources: Sources) -> tuple["Task", str]:
-    """Prepare the task that the options describe; say also what they leave open, and what is assumed there."""
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.spotting import Spotting
-
-    assumed = []
-    if arguments.task == SPOTTING:
-        front_end, speech = arguments.front_end or Mfcc(), load_speech(sources)
-        if arguments.front_end is None:
-            fields = to_dict(front_end)
-            kind = fields.pop("kind")
-            assumed.append(f"--front-end {kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}")
-        spotting = Spotting(speech, front_end, arguments.labels)
-        if arguments.labels is None:
-            assumed.append(f"--labels {','.join(spotting.card()['labels'])}")
-        return spotting, " ".join(assumed)
-    forecasting = Forecasting(
-        load_weather(sources), None if arguments.mean is None else (arguments.mean, arguments.std)
-    )
-    if arguments.mean is None:
-        mean, std = (
-            ",".join(f"{value:g}" for value in values) for values in forecasting.card()["normalisation"].values()
-        )
-        assumed.append(f"--mean {mean} --std {std} (of the train split)")
-    return forecasting, " ".join(assumed)
-
-
-def _show(result: dict[str, Any]) -> None:
-    size = result.pop("bytes")
-    print(f"{result.pop('file')}: {size:,} bytes ({size / KB:.2f} kB of 1024 bytes, {size / 1000:.2f} of 1000)")
-    print(f"on the test split of {result.pop('data')}, split by {result.pop('split')}")
-    del result["inflated_bytes"]
-    remarks = result.pop("remarks")
-    for key, value in result.items():
-        if key == "confusion":
-            print("confusion (a row a true word, in the model's order of labels):")
-            print("\n".join("  " + " ".join(f"{n:4d}" for n in row) for row in value))
-        elif key == "last_reading":
-            print("repeating the last reading, on the same windows:")
-            print("\n".join(f"  {name}: {figure}" for name, figure in value.items()))
-        else:
-            print(f"{key}: {value}")
-    for remark in remarks:
-        print(f"note: {remark}")
+def _options(assumed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was assumed as options that say it."""
+    if "front_end" in assumed:
+        fields = to_dict(assumed["front_end"])
+        kind = fields.pop("kind")
+        yield f"--front-end {kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}"
+    if "labels" in assumed:
+        yield f"--labels {','.join(assumed['labels'])}"
+    if "normalisation" in assumed:
+        mean, std = (",".join(f"{value:g}" for value in values) for values in assumed["normalisation"])
+        yield f"--mean {mean} --std {std} (of the train split)"
 
 
 def _front_end(text: str) -> FrontEnd:

@@ -1,6 +1,7 @@
 """Which store holds what, and how a model of this machine is told from the published one."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from helpers import ROOT
 
 from underbudget.data.identity import Identity
+from underbudget.device import artifact
 from underbudget.device.artifact import Card
-from underbudget.store import LOCAL, OWN, PUBLISHED, SYNTHETIC, differences, store_of
+from underbudget.device.errors import UserError
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.store import LOCAL, OWN, PUBLISHED, SYNTHETIC, ResultStore, differences, store_of
 from underbudget.versions.catalogue import VERSIONS
 
 MIRROR = Identity("local", "jena_station_10min.csv.xz, 217,986 rows", "a", "70/20/10 by row")
@@ -51,8 +55,9 @@ def test_the_published_file_has_no_differences(published: Card) -> None:
     ("change", "words"),
     [
         (lambda made: made.update(seed=7), ["seed 7"]),
-        (lambda made: made["recipe"].update(width=0.5), ["recipe changed: width"]),
-        (lambda made: made["recipe"].update(width=0.5, stem=[8]), ["recipe changed: width, stem"]),
+        (lambda made: made["recipe"]["network"].update(width=0.5), ["recipe changed: network.width"]),
+        (lambda made: made["recipe"]["fit"].update(epochs=9, qat={"epochs": 1}),
+         ["recipe changed: fit.epochs, fit.qat.epochs"]),
         (lambda made: made["data"].update(digest="0", source="own", description="my_words (the user's own), 9 clips"),
          ["own data (my_words)"]),
         (lambda made: made["data"].update(digest="0", source="synthetic"), ["synthetic data"]),
@@ -62,7 +67,8 @@ def test_the_published_file_has_no_differences(published: Card) -> None:
          ["other bytes than the published file: made by other code, or on another processor"]),
         (lambda made: made["data"].update(split="speaker hash 80/10/10"), ["split of the data: speaker hash 80/10/10"]),
         (lambda made: made["tools"].update(numpy="1"), ["other versions of numpy"]),
-        (lambda made: (made.update(seed=7), made["recipe"].update(width=0.5)), ["recipe changed: width", "seed 7"]),
+        (lambda made: (made.update(seed=7), made["recipe"]["network"].update(width=0.5)),
+         ["recipe changed: network.width", "seed 7"]),
     ],
 )  # fmt: skip
 def test_every_difference_is_named(
@@ -81,16 +87,34 @@ def test_other_sounds_differ_too() -> None:
 def test_a_recipe_that_has_changed_since_is_named(published: Card) -> None:
     """Both of a file that is still the published one, and of one whose change was undone."""
     recipe = VERSION.recipes["report"]
-    wider = replace(VERSION, recipes={"report": replace(recipe, width=0.9)})
-    assert differences(published, published, wider) == ["recipe changed: width"]
-    mine = changed(published, lambda made: made["recipe"].update(width=0.9))
-    assert differences(mine, published, wider) == differences(mine, published, VERSION) == ["recipe changed: width"]
+    wider = replace(VERSION, recipes={"report": replace(recipe, network=DsCnn(width=0.9))})
+    assert differences(published, published, wider) == ["recipe changed: network.width"]
+    mine = changed(published, lambda made: made["recipe"]["network"].update(width=0.9))
+    assert (
+        differences(mine, published, wider)
+        == differences(mine, published, VERSION)
+        == ["recipe changed: network.width"]
+    )
 
 
 def test_without_a_published_model_own_data_are_still_named(published: Card) -> None:
     assert differences(published, None, VERSION) == []
     own = changed(published, lambda made: made.update(seed=7, data={**made["data"], "source": "own"}))
     assert differences(own, None, VERSION) == ["own data (mini_speech_commands.tar.xz)"]
+
+
+def test_a_card_of_the_old_format_is_read_on_a_device_and_made_again_here(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    shutil.copytree(PUBLISHED.models / "report", folder)
+    card = json.loads((folder / "th_b.json").read_text())
+    card["made_from"]["recipe"] = {"architecture": "cnn", "width": 0.12, "epochs": 20}
+    (folder / "th_b.json").write_text(json.dumps({**card, "format": 1}))
+    assert artifact.load(folder, "th_b")[0].name == "th_b"
+    with pytest.raises(UserError, match=r"th_b.json: a card of an older format: make the model again$"):
+        ResultStore(tmp_path, tmp_path).card("report", "th_b")
+    (folder / "th_b.json").write_text(json.dumps({**card, "format": 2}))
+    with pytest.raises(UserError, match=r"it lacks made_from.recipe.network"):
+        artifact.load(folder, "th_b")
 
 
 def test_what_this_machine_makes_is_not_in_git() -> None:

@@ -4,13 +4,10 @@ import hashlib
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from underbudget import files
 from underbudget.data.identity import Identity
@@ -18,15 +15,12 @@ from underbudget.data.sources import DataSets, Sources, load_data
 from underbudget.determinism import import_tensorflow
 from underbudget.device import artifact
 from underbudget.device.errors import UserError
-from underbudget.device.runtime import Model
+from underbudget.evaluation import outputs_for
 from underbudget.metrics import KB
-from underbudget.progress import progress_bar
 from underbudget.recipes import ARITHMETIC, Recipe, Version
 from underbudget.store import store_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to date must not wait for it
-    import tf_keras as keras
-
     from underbudget.training.task import Task
 
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
@@ -40,7 +34,7 @@ class Made:
         compressed: the file that is published.
         converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
         sparsity: share of the weights that are 0.
-        checks: "validation", its metrics; "parity", how it compares with the Keras model.
+        checks: "validation", its metrics; "conversion_check", how it compares with the Keras model.
     """
 
     compressed: bytes
@@ -88,7 +82,9 @@ class Plan:
         return f"{self.version.name}: recipe {self.recipe_name!r}, seed {self.seed}, {description}"
 
 
-def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_with: str) -> Path:
+def build(
+    version: Version, recipe_name: str, seed: int, sources: Sources, made_with: str, folder: Path | None = None
+) -> Path:
     """Build `version` by one of its recipes unless it is up to date; return the path of its card.
 
     The model goes to models/local/RECIPE; to models/own/RECIPE if it is made from the user's own data, and to
@@ -96,15 +92,18 @@ def build(version: Version, recipe_name: str, seed: int, sources: Sources, made_
 
     Args:
         made_with: the command that builds it again, for the card.
+        folder: where it goes instead.
 
     Raises:
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
     """
     # loaded once: what is trained on is what the card says, whatever another run puts in its place meanwhile
-    loaded = [load_data(version.task, version.recipes[recipe_name], sources)]
+    loaded = [load_data(sources, *version.data_of(recipe_name))]
     ordered = plan(version, recipe_name, seed, loaded[0], made_with)
+    if folder:
+        ordered = replace(ordered, folder=folder)
     if ordered.is_up_to_date():
-        print(f"{version.name}: {ordered.card_path.relative_to(files.ROOT)} is up to date")
+        print(f"{version.name}: {files.shown(ordered.card_path)} is up to date")
     else:
         print(ordered, flush=True)
         # handed over: the samples are not held while a model is trained on their features
@@ -150,7 +149,7 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[st
     version = ordered.version
     data = prepare(ordered.recipe, load())
     made = make(ordered.recipe, data, ordered.seed, version.name)
-    metrics = evaluate(version.name, artifact.decode_model(made.compressed, version.name), data)
+    metrics = data.metrics(outputs_for(version.name, made.slimmed, data, "test"), "test")
     return made.compressed, {
         "format": artifact.CARD_FORMAT,
         "name": version.name,
@@ -214,14 +213,23 @@ def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
     Raises:
         UserError: the TFLite file does not do what the Keras model does.
     """
-    from underbudget.export.compress import zlib_compress, zopfli_compress
+    from underbudget.export.shrink import shrink
     from underbudget.training import loop
 
     loop.seed_everything(seed)
     model = data.train(recipe, seed)
-    converted, slimmed, checks = _export(name, model, recipe, data)
-    compressed = zopfli_compress(slimmed) if recipe.deflate_layout else zlib_compress(slimmed)
-    return Made(compressed, converted, slimmed, round(loop.sparsity_of(model.get_weights()), 4), checks)
+    on_grid = recipe.qat is not None
+    int8, smallest = recipe.export.int8_weights, recipe.export.order_for_compression
+    small = shrink(model, int8, data.inputs("validation"), on_grid=on_grid, smallest=smallest)
+    what, distance, allowed = data.conversion_check(small.reference, small.outputs, int8 and not on_grid)
+    if not distance <= allowed:
+        raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
+    checks = {
+        "validation": data.metrics(small.outputs, "validation"),
+        "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
+    }
+    sparsity = round(loop.sparsity_of(model.get_weights()), 4)
+    return Made(small.file, small.quantised, small.slimmed, sparsity, checks)
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) -> list[dict[str, Any]]:
@@ -236,45 +244,3 @@ def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) 
         met = None if value is None or data.synthetic else limit.met_by(value)
         judged.append({**asdict(limit), "value": value, "met": met})
     return judged
-
-
-def _export(name: str, model: "keras.Model", recipe: Recipe, task: "Task") -> tuple[bytes, bytes, dict[str, Any]]:
-    """Return the TFLite file as converted and as slimmed, its validation metrics, and how it compares with Keras."""
-    from underbudget.export import compress, convert, quantise, slim
-
-    converted = convert.convert(model)
-    if recipe.quantise:
-        converted = quantise.quantise_weights(converted, on_grid=recipe.qat is not None)
-    slimmed = slim.slim(converted)
-    if recipe.deflate_layout:
-        slimmed = compress.lay_out_for_deflate(slimmed)
-    inputs = task.inputs("validation")
-    outputs = Model(converted, name).predict(inputs)
-    if not np.array_equal(outputs.ravel(), Model(slimmed, name).predict(inputs).ravel()):
-        raise UserError(f"{name}: slimming changed the model's outputs: report this as a bug")
-    reference = model.predict(inputs, batch_size=1024, verbose=0)
-    what, distance, allowed = task.parity(reference, outputs, recipe.quantise and not recipe.qat)
-    if not distance <= allowed:
-        raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
-    parity = {"what": what, "value": round(distance, 6), "allowed": allowed}
-    return converted, slimmed, {"validation": task.metrics(outputs, "validation"), "parity": parity}
-
-
-def evaluate(name: str, content: bytes, task: "Task") -> dict[str, Any]:
-    """Compute the figures of a TFLite file on the task's test split, through the TFLite runtime.
-
-    Raises:
-        UserError: the file does not fit the task.
-    """
-    return task.metrics(outputs_on_test(name, content, task), "test")
-
-
-def outputs_on_test(name: str, content: bytes, task: "Task") -> NDArray[np.float32]:
-    """Compute the outputs [n, *output_shape] of a TFLite file for the task's test split.
-
-    Raises:
-        UserError: the file does not fit the task.
-    """
-    inputs = task.inputs("test")
-    with progress_bar(None, f"testing {name}", "inputs", len(inputs)) as progress:
-        return Model(content, name).predict(inputs, progress.update)

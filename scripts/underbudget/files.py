@@ -22,6 +22,11 @@ class DiskFullError(UserError):
     """There is no space left on the disk, or on the user's share of it."""
 
 
+def shown(path: Path) -> str:
+    """Return a path as it is shown: from this project's folder, if it is in there."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the name `path` once the block has succeeded, and is removed otherwise.

@@ -1,5 +1,6 @@
 """The metrics that models are judged by, and limits on them."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -53,10 +54,17 @@ class Limit:
 
 def all_met(limits: Iterable[Limit], values: Mapping[str, float]) -> bool:
     """Return whether values meet all limits on them; limits on other metrics are ignored."""
-    return all(limit.met_by(values[limit.metric]) for limit in limits if limit.metric in values)
+    return violation(limits, values) == 0
 
 
-def merit(validation: Mapping[str, float]) -> float:
+def violation(limits: Iterable[Limit], values: Mapping[str, float]) -> float:
+    """Return by how much values miss the limits on them, together, as shares of the limits; 0 where they meet all."""
+    missed = [c for c in limits if c.metric in values and not c.met_by(values[c.metric])]
+    # a value that equals its limit does not meet it
+    return sum(abs(values[c.metric] / c.limit - 1) or math.ulp(0) for c in missed)
+
+
+def score(validation: Mapping[str, float]) -> float:
     """Return how good figures on validation data are, in one number: more is better.
 
     The accuracy in %; of a forecaster, minus the mean of its errors, each in units of th_a's limit on it.

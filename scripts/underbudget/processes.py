@@ -46,7 +46,7 @@ NextTask = Callable[[], Task | None]
 
 
 @dataclass(frozen=True)
-class Done:
+class Finished:
     """A task that ended: its key, its value, or what went wrong, in one line."""
 
     key: Any
@@ -61,7 +61,7 @@ class Workers(AbstractContextManager["Workers"], Protocol):
         """Put a large value where every task finds it; return what stands for it among the arguments of a task."""
         ...
 
-    def run(self, next_task: NextTask) -> Iterator[Done]:
+    def run(self, next_task: NextTask) -> Iterator[Finished]:
         """Yield each task as it ends, until none is left.
 
         Args:
@@ -101,20 +101,26 @@ class OneByOne(Workers):
     def share(self, value: Any) -> Any:
         return value
 
-    def run(self, next_task: NextTask) -> Iterator[Done]:
+    def run(self, next_task: NextTask) -> Iterator[Finished]:
         while task := next_task():
             key, *call = task
             with tempfile.TemporaryDirectory(prefix="task-") as folder:  # also of what a task that is killed has left
-                environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": _path(), "TMPDIR": folder}
+                environment = {
+                    **os.environ,
+                    **determinism.SETTINGS,
+                    **ONE_THREAD,
+                    "PYTHONPATH": _path(),
+                    "TMPDIR": folder,
+                }
                 status = subprocess.run(
                     [sys.executable, "-m", "underbudget.processes", answer := f"{folder}/answer"],
                     input=pickle.dumps(call), env=environment, start_new_session=True,  # Ctrl-C is not for it
                     check=False,
                 ).returncode  # fmt: skip
                 if status:
-                    yield Done(key, error=f"its process ended with status {status}: out of memory?")
+                    yield Finished(key, error=f"its process ended with status {status}: out of memory?")
                 else:
-                    yield Done(key, *pickle.loads(Path(answer).read_bytes()))  # noqa: S301 # the task's own
+                    yield Finished(key, *pickle.loads(Path(answer).read_bytes()))  # noqa: S301 # the task's own
 
 
 class RayWorkers(Workers):
@@ -153,7 +159,7 @@ class RayWorkers(Workers):
     def share(self, value: Any) -> Any:
         return self._ray.put(value)
 
-    def run(self, next_task: NextTask) -> Iterator[Done]:
+    def run(self, next_task: NextTask) -> Iterator[Finished]:
         running: dict[Any, Any] = {}
         while True:
             slots = int(self._ray.cluster_resources().get("CPU", 0))  # machines come and go
@@ -165,13 +171,13 @@ class RayWorkers(Workers):
             (ended,), _ = self._ray.wait(list(running))
             yield self._done(running.pop(ended), ended)
 
-    def _done(self, key: Any, ended: Any) -> Done:
+    def _done(self, key: Any, ended: Any) -> Finished:
         try:
-            return Done(key, *self._ray.get(ended))
+            return Finished(key, *self._ray.get(ended))
         except self._ray.exceptions.OutOfMemoryError:
-            return Done(key, error="out of memory")
+            return Finished(key, error="out of memory")
         except self._ray.exceptions.RayError as error:
-            return Done(key, error=error_line(error))
+            return Finished(key, error=error_line(error))
 
 
 def error_line(error: BaseException) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from underbudget.device import frontend
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.frontend import FrontEnd
 from underbudget.metrics import METRICS, Limit
+from underbudget.networks import Network
 
 # The arithmetic of each task. A change that is meant to change the bytes of its models raises the number: cards and
 # runs of a lower one are stale. tests/proof tells whether a change does.
@@ -51,19 +52,51 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class QAT:
-    """Quantisation-aware training after the recipe's own epochs: few distinct integers, which deflate packs well.
+    """Quantisation-aware training after the fit's own epochs: few distinct integers, which deflate packs well.
 
     Attributes:
-        step: the grid step of each kernel, as a share of the root mean square of its weights.
-        epochs: the number of epochs, which follow the recipe's own.
-        bias_step: the grid step of all biases.
-        learning_rate: in grid steps; it falls to 0 along a cosine.
+        relative_scale: the quantisation step of each kernel, as a share of the root mean square of its weights.
+        epochs: the number of epochs, which follow the fit's own.
+        bias_scale: the quantisation step of all biases.
+        learning_rate: in quantisation steps; it falls to 0 along a cosine.
     """
 
-    step: float
+    relative_scale: float
     epochs: int
-    bias_step: float = 1 / 16
+    bias_scale: float = 1 / 16
     learning_rate: float = 0.02
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A training with Adam (Kingma and Ba, arXiv:1412.6980), batch by batch (see underbudget/training/loop.py).
+
+    Attributes:
+        loss: "cross_entropy" for spotters; "mse" or "mae" in °C and % for forecasters, where "mae" divides each column
+            by the error of repeating the last reading.
+        schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
+            along a cosine.
+        checkpoint: the epoch whose weights are taken: the "last", or that of "best_validation" accuracy (spotters).
+        label_smoothing: for spotters: this share of each label is spread over all words.
+        unknown_share: for spotters: the share of each epoch that other sounds get, as a further class; they need
+            augmentation.
+    """
+
+    loss: Loss
+    learning_rate: float
+    epochs: int
+    batch_size: int = 32
+    schedule: Literal["constant", "cosine"] = "constant"
+    checkpoint: Literal["last", "best_validation"] = "last"
+    pruning: Pruning | None = None
+    label_smoothing: float = 0.0
+    augmentation: Augmentation | None = None
+    unknown_share: float = 0.0
+    qat: QAT | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unknown_share < 1 or (self.unknown_share and not self.augmentation):
+            raise ValueError("other sounds are a share below 1, and need augmentation")
 
 
 @dataclass(frozen=True)
@@ -72,79 +105,77 @@ class RateDistortion:
 
     Attributes:
         step: all coefficients are multiples of it.
-        rate: how much relative error one byte is worth.
+        error_per_byte: how much relative error one byte is worth.
     """
 
     step: float
-    rate: float
+    error_per_byte: float
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Six readings of temperature and humidity as a forecaster takes them in.
+
+    Attributes:
+        standardised: as z-scores, by the mean and the deviation of the training data; otherwise in °C and %.
+    """
+
+    standardised: bool = True
+
+
+@dataclass(frozen=True)
+class Export:
+    """How a trained network becomes a file.
+
+    Attributes:
+        int8_weights: post-training quantisation (see underbudget/export/quantise.py).
+        order_for_compression: order the file for deflate, and search for its shortest stream with zopfli (see
+            underbudget/export/compress.py).
+    """
+
+    int8_weights: bool = False
+    order_for_compression: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is made. Every field means one thing.
+    """A network with its hyperparameters: all that decides a model but its data and its seed.
 
     Attributes:
-        architecture: a network of underbudget/networks/networks.py.
-        width: multiplies the units or filters of each hidden layer: structured pruning.
-        front_end: spotters only.
-        pruning: magnitude pruning, or None.
-        quantise: int8 weights after training (see underbudget/export/quantise.py).
-        loss: "cross_entropy" for spotters; "mse" or "mae" in °C and % for forecasters, where "mae" divides each column
-            by the error of repeating the last reading.
-        schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
-            along a cosine.
-        keep: which epoch is kept: the "last", or the "best" by validation accuracy (spotters).
-        blocks: for "ds_tc_resnet", the number of blocks between one halving of time and the next.
-        stride: of the first convolution of "ds_tc_resnet".
-        kernel: frames that a depthwise filter of "ds_tc_resnet" sees.
-        stem: the filters of the 3 x 3 convolutions over time and frequency with which "ds_tc_resnet" begins; each
-            halves the number of bands. It is meant for LogMel: cepstral coefficients have no neighbours in frequency.
-        normalise: for forecasters: z-score the inputs; otherwise the network takes °C and % as they are.
-        label_smoothing: for spotters: this share of each label is spread over all words.
-        dropout: before the last layer of "ds_tc_resnet".
-        other: for spotters: the share of each epoch that other sounds get, as a further class; they need augmentation.
+        inputs: what the network is given: a front end's features of a second of sound, or readings.
         by_speaker: for spotters: no speaker's clips are in two splits, whatever the course's lists say.
-        deflate_layout: lay out the file for deflate, and search for its shortest stream with zopfli (see
-            underbudget/export/compress.py).
     """
 
-    architecture: str
-    width: float
-    learning_rate: float
-    epochs: int
-    loss: Loss
-    front_end: FrontEnd | None = None
-    pruning: Pruning | None = None
-    quantise: bool = False
-    batch_size: int = 32
-    blocks: tuple[int, ...] = ()
-    stride: int = 1
-    schedule: Literal["constant", "cosine"] = "constant"
-    keep: Literal["last", "best"] = "last"
-    normalise: bool = True
-    label_smoothing: float = 0.0
-    dropout: float = 0.0
-    augmentation: Augmentation | None = None
-    qat: QAT | None = None
-    rate_distortion: RateDistortion | None = None
-    deflate_layout: bool = False
-    other: float = 0.0
+    network: Network
+    inputs: FrontEnd | Readings
+    fit: Fit | RateDistortion
+    export: Export = Export()
     by_speaker: bool = False
-    kernel: int = 9
-    stem: tuple[int, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.other < 1 or (self.other and not self.augmentation):
-            raise ValueError("other sounds are a share below 1, and need augmentation")
+    @property
+    def needs_other_sounds(self) -> bool:
+        """Whether other sounds are among the training data, as a further class."""
+        return isinstance(self.fit, Fit) and self.fit.unknown_share > 0
+
+    @property
+    def qat(self) -> QAT | None:
+        """Its quantisation-aware training, if it has one."""
+        return self.fit.qat if isinstance(self.fit, Fit) else None
+
+    def refitted(self, **changes: Any) -> "Recipe":
+        """Return this recipe with other settings of its fit."""
+        return replace(self, fit=replace(self.fit, **changes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON would give it back, without younger fields at their defaults, as on old cards."""
-        fields = {**asdict(self), "front_end": frontend.to_dict(self.front_end) if self.front_end else None}
-        for name in ("other", "by_speaker", "kernel", "stem"):
-            if fields[name] == getattr(Recipe, name):
-                del fields[name]
-        plain: dict[str, Any] = json.loads(json.dumps(fields))
+        """Return what a card holds of a recipe, as JSON gives it back; of a part with several kinds, its kind."""
+        inputs = _with_kind(self.inputs) if isinstance(self.inputs, Readings) else frontend.to_dict(self.inputs)
+        parts = {**asdict(self), "network": _with_kind(self.network), "inputs": inputs, "fit": _with_kind(self.fit)}
+        plain: dict[str, Any] = json.loads(json.dumps(parts))
         return plain
+
+
+def _with_kind(part: Network | Readings | Fit | RateDistortion) -> dict[str, Any]:
+    return {"kind": type(part).__name__, **asdict(part)}
 
 
 @dataclass(frozen=True)
@@ -155,6 +186,11 @@ class Version:
     task: str
     limits: tuple[Limit, ...]
     recipes: Mapping[str, Recipe]
+
+    def data_of(self, recipe_name: str) -> tuple[str, bool, bool]:
+        """Return what decides the data of a recipe: its task, whether it splits by speaker and needs other sounds."""
+        recipe = self.recipes[recipe_name]
+        return self.task, recipe.by_speaker, recipe.needs_other_sounds
 
     @property
     def offline_limits(self) -> tuple[Limit, ...]:

@@ -10,6 +10,7 @@ from underbudget import files
 from underbudget.data.identity import Identity
 from underbudget.device import artifact
 from underbudget.device.artifact import Card
+from underbudget.device.errors import UserError
 from underbudget.recipes import Version
 
 
@@ -75,10 +76,10 @@ class ResultStore:
         """Return the card of a version by a recipe, if there is one.
 
         Raises:
-            UserError: the model does not match its card.
+            UserError: the model does not match its card, or the card is an old one.
         """
-        folder = self.models / recipe
-        return artifact.load(folder, name)[0] if (folder / f"{name}.json").exists() else None
+        path = self.models / recipe / f"{name}.tflite.zlib"
+        return _card_of(path) if artifact.card_path(path).exists() else None
 
     def study_path(self, study: str) -> Path:
         """Return the file of a study."""
@@ -87,6 +88,14 @@ class ResultStore:
     def study_runs(self, study: str) -> list[dict[str, Any]]:
         """Return the runs of a study; none if there are none."""
         return files.read_json_lines(self.study_path(study))
+
+
+def _card_of(path: Path) -> Card:
+    """Return the card of a model, or raise UserError if its recipe has a form that is no longer read."""
+    card, _ = artifact.load_file(path)
+    if card.content["format"] != artifact.CARD_FORMAT:
+        raise UserError(f"{artifact.card_path(path)}: a card of an older format: make the model again")
+    return card
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -123,10 +132,10 @@ def latest(name: str, data: str, own: bool = False) -> Card | None:
     """Return the card of `latest_path`.
 
     Raises:
-        UserError: the model does not match its card.
+        UserError: the model does not match its card, or the card is an old one.
     """
     path = latest_path(name, data, own)
-    return artifact.load_file(path)[0] if path else None
+    return _card_of(path) if path else None
 
 
 def differences(card: Card, published: Card | None, version: Version) -> list[str]:
@@ -137,15 +146,16 @@ def differences(card: Card, published: Card | None, version: Version) -> list[st
         version: of the model, as it is today.
 
     Returns:
-        Words such as "seed 7", "recipe changed: width", "own data (my_station.csv)"; none if it is the published file,
-        byte for byte, and still what the recipe says.
+        Words such as "seed 7", "recipe changed: network.width", "own data (my_station.csv)"; none if it is the
+        published file, byte for byte, and still what the recipe says.
     """
     made = card.content["made_from"]
     theirs = published.content["made_from"] if published else {}
     today = version.recipes.get(made["recipe_name"])
     recipes = [theirs["recipe"]] if published else []
     recipes += [today.to_dict()] if today else []
-    changed = dict.fromkeys(field for recipe in recipes for field in _unequal(made["recipe"], recipe))
+    mine = _settings(made["recipe"])
+    changed = dict.fromkeys(name for recipe in recipes for name in _unequal(mine, _settings(recipe)))
     found = [f"recipe changed: {', '.join(changed)}"] if changed else []
     if published and card.sha256 == published.sha256:
         return found
@@ -158,6 +168,14 @@ def differences(card: Card, published: Card | None, version: Version) -> list[st
         found.append(f"other versions of {', '.join(packages)}")
     if published and not found:
         return ["other bytes than the published file: made by other code, or on another processor"]
+    return found
+
+
+def _settings(part: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return all settings of a recipe, as cards have it, by names such as "fit.qat.epochs"."""
+    found: dict[str, Any] = {}
+    for name, value in part.items():
+        found |= _settings(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
     return found
 
 

@@ -71,10 +71,9 @@ def test_official_clips_are_official_however_they_are_named(mirror: Path, monkey
 
 
 def test_models_are_made_of_own_sounds_where_only_the_other_sounds_are_own(tmp_path: Path) -> None:
-    version = VERSIONS["kws_a"]
     mine = tmp_path / "sounds.tar"
     mine.write_bytes(tarred({name.replace("go/", "noise/"): clip for name, clip in CLIPS.items() if "go/" in name}))
-    data: DataSets = load_data(version.task, version.recipes["live"], replace(SYNTHETIC, other=mine))
+    data: DataSets = load_data(replace(SYNTHETIC, other=mine), *VERSIONS["kws_a"].data_of("live"))
     assert [identity.own for identity in data.identities] == [False, True]
 
 
@@ -184,7 +183,7 @@ def test_what_was_kept_with_its_split_is_still_right(mirror: Path, lists: Path, 
         places = np.array([0, 1, 2] * 8, np.int8)
         clips = replace(clips, split=places, identity=replace(clips.identity, split=BY_LISTS))
         lists = mirror / "none"
-    array_cache.save(clips, array_cache.kept_path(Speech, "real"), array_cache.stamp(archive, False))
+    array_cache.save(clips, array_cache.cache_path(Speech, "real"), array_cache.source_key(archive, False))
     for path in lists.glob("*.txt"):
         path.rename(mirror / path.name)
     assert load_speech(Sources(mirror=mirror)).split.tolist() == [0, 1, 2] * 8

@@ -42,7 +42,7 @@ def test_a_card_of_another_file(folder: Path) -> None:
 def test_a_card_of_another_format(folder: Path) -> None:
     path = folder / "kws_a.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
-    with pytest.raises(UserError, match="format 99 is not 1"):
+    with pytest.raises(UserError, match="format 99 is not 2"):
         artifact.read_card(path)
 
 

@@ -232,7 +232,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("script", "name", "old", "new"),
     [
-        ("10_listen.py", "kws_a", '"format": 1', '"format": ' + DEEP),
+        ("10_listen.py", "kws_a", '"format": 2', '"format": ' + DEEP),
         ("10_listen.py", "kws_a", '"low": 20.0', '"low": NaN'),
         ("11_forecast.py", "th_b", '"std": [', '"std": [0, '),
     ],

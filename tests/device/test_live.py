@@ -134,14 +134,14 @@ def test_the_readme_shows_what_a_forecast_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["report/th_a", "improved/th_a", "improved/th_b"])
 def test_forecasts_as_the_pipeline_does(name: str, real_data: Sources) -> None:
     """The live program's forecast for test windows against the pipeline's outputs for them."""
-    from underbudget.training.task import prepare_for
+    from underbudget.evaluation import prepare_for
 
     card, content = artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib")
     weather = load_weather(real_data)
     start = int(weather.windows("test")[1234])
     from underbudget.device.runtime import Model
 
-    expected = Model(content, name).predict(prepare_for(card, real_data).inputs("test")[1234:1235])[0].reshape(6, 2)
+    expected = Model(content, name).predict(prepare_for(card, weather).inputs("test")[1234:1235])[0].reshape(6, 2)
     forecaster = Forecaster(card, content)
     said: list[Any] = []
     for row in range(start, start + 6):

@@ -14,20 +14,22 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from underbudget.device.errors import UserError
-from underbudget.device.frontend import LogMel, Mfcc, Stft
 from underbudget.device.runtime import Model
 from underbudget.export import compress, convert, quantise, slim
-from underbudget.networks import networks
-from underbudget.recipes import Recipe
+from underbudget.networks.cnn import Cnn1d
+from underbudget.networks.dense import Linear, Mlp, ResidualMlp
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.networks.folding import fold_batch_norm
 from underbudget.training import loop
 
-RECIPES = {
-    "th_a": (Recipe("mlp", 0.25, 1e-3, 1, "mse"), (6, 2), (6, 2)),
-    "th_b": (Recipe("cnn", 0.12, 1e-3, 1, "mse"), (6, 2), (6, 2)),
-    "kws_a": (Recipe("ds_cnn", 0.31, 1e-3, 1, "cross_entropy", Mfcc()), (49, 10, 1), (8,)),
-    "kws_c": (Recipe("ds_cnn", 0.52, 1e-2, 1, "cross_entropy", Stft()), (32, 32, 1), (8,)),
+NETWORKS = {  # each with the shapes of its inputs and outputs
+    "th_a": (Mlp(width=0.25), (6, 2), (6, 2)),
+    "th_b": (Cnn1d(width=0.12), (6, 2), (6, 2)),
+    "kws_a": (DsCnn(width=0.31, strides=(2, 1)), (49, 10, 1), (8,)),
+    "kws_c": (DsCnn(width=0.52), (32, 32, 1), (8,)),
 }
-EACH = pytest.mark.parametrize("name", RECIPES)
+EACH = pytest.mark.parametrize("name", NETWORKS)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,8 @@ def models() -> dict[Any, Any]:
     loop.seed_everything(3)
     made = {}
     rng = np.random.default_rng(3)
-    for name, (recipe, input_shape, output_shape) in RECIPES.items():
-        model = networks.build(recipe, input_shape, output_shape)
+    for name, (network, input_shape, output_shape) in NETWORKS.items():
+        model = network.create(input_shape, output_shape)
         model.set_weights([w if w.ndim > 1 else (w + rng.uniform(0.1, 0.5, w.shape)) for w in model.get_weights()])
         made[name] = model
     return made
@@ -61,17 +63,17 @@ def unpack(content: bytes) -> schema.ModelT:
 @pytest.mark.parametrize("quantised", [False, True])
 def test_slimming_is_bit_equal(models: dict[Any, Any], files: dict[str, bytes], name: str, quantised: bool) -> None:
     converted = quantise.quantise_weights(files[name]) if quantised else files[name]
-    slimmed = slim.slim(converted)
+    slimmed = slim.strip_metadata(converted)
     x = inputs(models[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
     assert len(slimmed) < len(converted)
-    assert slim.slim(slimmed) == slimmed
+    assert slim.strip_metadata(slimmed) == slimmed
     assert tf.lite.Interpreter(model_content=slimmed) is not None  # TensorFlow's own runtime reads it too
 
 
 @EACH
 def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], files: dict[str, bytes], name: str) -> None:
-    slimmed = slim.slim(files[name])
+    slimmed = slim.strip_metadata(files[name])
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
@@ -90,12 +92,9 @@ def test_conversion_is_keras(models: dict[Any, Any], files: dict[str, bytes], na
     np.testing.assert_allclose(Model(files[name], name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_keras_3_model_is_refused() -> None:
-    """Its weights would not reach the file, whose outputs are no numbers."""
-    layers = keras_3.layers
-    model = keras_3.Sequential([layers.Input((6, 2)), layers.Flatten(), layers.Dense(32), layers.Dense(12)])
-    for other in (model, layers.Dense(3), lambda x: x, None):
-        with pytest.raises(UserError, match="is no tf_keras model") as caught:
+def test_what_is_no_model_is_refused() -> None:
+    for other in (keras_3.layers.Dense(3), lambda x: x, None):
+        with pytest.raises(UserError, match="is no Keras model") as caught:
             convert.convert(other)
         assert "\n" not in str(caught.value)
 
@@ -104,7 +103,7 @@ def test_a_keras_3_model_is_refused() -> None:
 def test_a_file_without_the_weights_is_refused(
     models: dict[Any, Any], what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    emptied = networks.build(*RECIPES["th_a"])
+    emptied = Mlp(width=0.25).create((6, 2), (6, 2))
     emptied.set_weights([np.full_like(weights, 0 if what == "zeros" else np.nan) for weights in emptied.get_weights()])
     function = tf.function(lambda x: emptied(x, training=False))
     content = tf.lite.TFLiteConverter.from_concrete_functions(
@@ -184,21 +183,19 @@ def test_weights_on_no_grid_are_refused() -> None:
 
 
 ROUNDED = {
-    "residual_mlp": (Recipe("residual_mlp", 1, 1e-3, 1, "mse"), (6, 2), (6, 2)),
-    "ds_tc_resnet": (Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(1, 1)), (49, 10, 1), (8,)),
-    "stem": (
-        Recipe("ds_tc_resnet", 0.25, 1e-3, 1, "cross_entropy", LogMel(), blocks=(1,), stem=(4, 6)), (49, 40, 1), (8,)
-    ),
-}  # fmt: skip
+    "residual_mlp": (ResidualMlp(units=16), (6, 2), (6, 2)),
+    "ds_tc_resnet": (DsTcResnet(filters=16, blocks=(1, 1)), (49, 10, 1), (8,)),
+    "stem": (DsTcResnet(filters=16, blocks=(1,), stem=(4, 6)), (49, 40, 1), (8,)),
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROUNDED)
 def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     """int8 behind DEQUANTIZE, another layout, no reshapes: all of it changes no bit of the runtime's outputs."""
-    recipe, input_shape, output_shape = ROUNDED[name]
+    network, input_shape, output_shape = ROUNDED[name]
     loop.seed_everything(4)
-    model = networks.fold_batch_norm(networks.build(recipe, input_shape, output_shape), recipe)
+    model = fold_batch_norm(network.create(input_shape, output_shape), network, for_grid=False)
     rng = np.random.default_rng(4)
     trainable = {id(v) for v in model.trainable_variables}
     for variable in model.variables:
@@ -207,8 +204,8 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     x = inputs(model)
     converted = convert.convert(model)
     quantised = quantise.quantise_weights(converted, on_grid=True)
-    slimmed = slim.slim(quantised)
-    tight = compress.lay_out_for_deflate(slimmed)
+    slimmed = slim.strip_metadata(quantised)
+    tight = compress.order_for_compression(slimmed)
     expected = Model(converted, name).predict(x)
     np.testing.assert_allclose(expected, model.predict(x, verbose=0), rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(Model(quantised, name).predict(x), expected)
@@ -216,12 +213,12 @@ def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     assert len(compress.zopfli_compress(tight)) < len(compress.zopfli_compress(slimmed))
     kinds = {t.type for t in unpack(tight).subgraphs[0].tensors if unpack(tight).buffers[t.buffer].data is not None}
     assert schema.TensorType.INT8 in kinds
-    assert compress.lay_out_for_deflate(tight) == tight
+    assert compress.order_for_compression(tight) == tight
 
 
 def test_a_linear_forecaster_is_one_operator() -> None:
-    model = networks.build(Recipe("linear", 1, 0, 0, "mae"), (6, 2), (6, 2))
-    tight = compress.lay_out_for_deflate(slim.slim(convert.convert(model)))
+    model = Linear().create((6, 2), (6, 2))
+    tight = compress.order_for_compression(slim.strip_metadata(convert.convert(model)))
     (op,) = unpack(tight).subgraphs[0].operators
     assert slim.opcode_of(unpack(tight), op) == schema.BuiltinOperator.FULLY_CONNECTED
     x = inputs(model)

@@ -14,7 +14,7 @@ from helpers import ROOT, clean_environment
 
 from processes import tasks
 from underbudget.device.errors import UserError
-from underbudget.processes import Done, Task, Workers, open_workers
+from underbudget.processes import Finished, Task, Workers, open_workers
 
 NO_RAY = "Ray is not installed: python3 scripts/00_setup.py --search"
 
@@ -30,7 +30,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
         yield opened
 
 
-def all_of(workers: Workers, *asked: Task) -> dict[str, Done]:
+def all_of(workers: Workers, *asked: Task) -> dict[str, Finished]:
     waiting = iter(asked)
     ended = list(workers.run(lambda: next(waiting, None)))
     found = {done.key: done for done in ended}

@@ -17,6 +17,7 @@ from underbudget import store
 from underbudget.data import array_cache, synthetic
 from underbudget.data.sources import Sources
 from underbudget.device.errors import UserError
+from underbudget.networks.dense import Mlp
 from underbudget.reproduction import run_studies
 from underbudget.store import ResultStore
 from underbudget.versions.catalogue import VERSIONS
@@ -70,7 +71,8 @@ def test_a_run_that_fails_is_told_and_the_others_are_kept(
     monkeypatch.setattr(store, "SYNTHETIC", there)
     monkeypatch.setattr(run_studies, "SYNTHETIC", there)
     good = VERSIONS["th_b"]
-    bad = replace(good, name="bad", recipes={"improved": replace(good.recipes["improved"], architecture="nonsense")})
+    wrong = replace(good.recipes["improved"], network=Mlp())  # whose weights are not one matrix
+    bad = replace(good, name="bad", recipes={"improved": wrong})
     (path,), failed = run_studies.run("some", (bad, good), "improved", [1], Sources(data="synthetic"), jobs=1)
     assert [json.loads(line)["version"] for line in path.read_text().splitlines()] == ["th_b"]
     (line,) = failed

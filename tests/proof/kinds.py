@@ -28,7 +28,10 @@ from underbudget.data.speech import LABELS, Speech, by_speaker, split_clips
 from underbudget.data.synthetic import make_weather
 from underbudget.data.weather import Weather
 from underbudget.device.frontend import FrontEnd, LogMel, Mfcc, Stft, extractor
-from underbudget.recipes import Pruning, RateDistortion, Recipe
+from underbudget.networks import Network
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import Pruning, RateDistortion, Readings, Recipe
 from underbudget.versions.catalogue import VERSIONS
 
 CLIPS, TRAINING_CLIPS = 60, 36
@@ -87,31 +90,29 @@ def features(front_end: FrontEnd) -> str:
 def model(recipe: Recipe, other: bool = False) -> str:
     """Train a model by a recipe, shrink it as the recipe says, and return the sum of the file."""
     from underbudget import build
-    from underbudget.training.forecasting import NO_SCALING, Forecasting
-    from underbudget.training.spotting import Spotting
+    from underbudget.data.sources import DataSets
+    from underbudget.training.task import prepare
 
-    task: Forecasting | Spotting
-    if recipe.front_end is None:
-        task = Forecasting(gapped(), None if recipe.normalise else NO_SCALING)
-    elif other:
-        kinds = ("speech", "noise")
-        sounds = {f"{kind}/{i}.wav": sound for kind in kinds for i, sound in enumerate(noise(10, len(kind)))}
-        task = Spotting(clips(), recipe.front_end, other=from_sounds(sounds, "made", "noise"))
-    else:
-        task = Spotting(clips(), recipe.front_end)
+    kinds = ("speech", "noise")
+    sounds = {f"{kind}/{i}.wav": sound for kind in kinds for i, sound in enumerate(noise(10, len(kind)))}
+    further = from_sounds(sounds, "made", "noise") if other else None
+    task = prepare(recipe, DataSets(gapped() if isinstance(recipe.inputs, Readings) else clips(), further))
     return digest(build.make(recipe, task, 22, "a short training").compressed)
 
 
-def _recipe(recipe: str, version: str, **changes: object) -> Recipe:
+def _recipe(recipe: str, version: str, network: Network | None = None, **fit: object) -> Recipe:
     """Return a published recipe, for a few steps; its batches leave no rest, which XLA would compile again."""
     long = VERSIONS[version].recipes[recipe]
+    long = replace(long, network=network or long.network)
+    if isinstance(long.fit, RateDistortion):
+        return long.refitted(**fit)
     short: dict[str, Any] = {
         "epochs": 2,
-        "batch_size": TRAINING_CLIPS // 2 if long.front_end else TRAINING_WINDOWS // 4,
-        "qat": replace(long.qat, epochs=1) if long.qat else None,
-        "augmentation": replace(long.augmentation, copies=2) if long.augmentation else None,
+        "batch_size": TRAINING_WINDOWS // 4 if isinstance(long.inputs, Readings) else TRAINING_CLIPS // 2,
+        "qat": replace(long.fit.qat, epochs=1) if long.fit.qat else None,
+        "augmentation": replace(long.fit.augmentation, copies=2) if long.fit.augmentation else None,
     }
-    return replace(long, **{**short, **changes})
+    return long.refitted(**{**short, **fit})
 
 
 SHORT_PRUNING = {final: Pruning(final, begin_epoch=0, end_epoch=1) for final in (0.9, 0.78)}
@@ -124,16 +125,14 @@ KINDS: dict[str, Callable[[], str]] = {
     "dense, pruned": lambda: model(_recipe("report", "th_a", pruning=SHORT_PRUNING[0.9])),
     "CNN, pruned": lambda: model(_recipe("report", "th_b", pruning=SHORT_PRUNING[0.78])),
     "residual MLP, quantisation-aware": lambda: model(_recipe("improved", "th_a")),
-    "linear, by rate and distortion": lambda: model(
-        _recipe("improved", "th_b", epochs=0, rate_distortion=RateDistortion(step=1 / 4, rate=1e-3))
-    ),
-    "DS-CNN, float": lambda: model(_recipe("report", "kws_b", width=0.03)),
-    "DS-CNN, quantised": lambda: model(_recipe("report", "kws_c", width=0.13)),
+    "linear, by rate and distortion": lambda: model(_recipe("improved", "th_b", error_per_byte=1e-3)),
+    "DS-CNN, float": lambda: model(_recipe("report", "kws_b", DsCnn(width=0.03, strides=(2, 1)))),
+    "DS-CNN, quantised": lambda: model(_recipe("report", "kws_c", DsCnn(width=0.13))),
     "DS-TC-ResNet with a stem, quantisation-aware": lambda: model(
-        _recipe("improved", "kws_a", width=0.125, stem=(3, 4), blocks=(1, 1))
+        _recipe("improved", "kws_a", DsTcResnet(filters=8, stem=(3, 4), blocks=(1, 1)))
     ),
     "DS-TC-ResNet with a further class": lambda: model(
-        _recipe("live", "kws_a", width=0.125, stem=(), blocks=(1, 1)), other=True
+        _recipe("live", "kws_a", DsTcResnet(filters=8, blocks=(1, 1))), other=True
     ),
 }
 

@@ -14,7 +14,6 @@ from underbudget.data.identity import SPLITS
 from underbudget.data.sources import Sources, load_speech
 from underbudget.data.speech import Speech, by_speaker
 from underbudget.device.frontend import Mfcc, Stft
-from underbudget.networks import networks
 from underbudget.recipes import Recipe
 from underbudget.reproduction import claims
 from underbudget.reproduction.reference import load_reference, row_name
@@ -58,7 +57,7 @@ def test_the_last_row_of_each_network_is_the_reports_version(network: str, versi
 
 
 def count(of: Recipe, shape: tuple[int, ...], out: tuple[int, ...]) -> int:
-    parameters: int = networks.build(of, shape, out).count_params()
+    parameters: int = of.network.create(shape, out).count_params()
     keras.backend.clear_session()
     return parameters
 

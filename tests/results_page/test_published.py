@@ -10,16 +10,15 @@ from typing import Any
 import pytest
 from helpers import ROOT
 
-from underbudget.beyond.search.runs import train
-from underbudget.build import evaluate
+from underbudget.beyond.search.trials import train
 from underbudget.data.sources import Sources, load_data
 from underbudget.device import artifact
+from underbudget.evaluation import load_for, outputs_for, prepare_for
 from underbudget.export.costs import costs
 from underbudget.processes import open_workers
 from underbudget.reproduction.runs import chosen
 from underbudget.reproduction.studies import STUDIES
 from underbudget.store import PUBLISHED
-from underbudget.training.task import prepare_for
 from underbudget.version_script import published_seed
 from underbudget.versions.catalogue import QUANTISATION_STUDY, RECIPES, SEARCHED, VERSIONS
 
@@ -30,10 +29,10 @@ ALL = [path for folder in (*RECIPES, SEARCHED) for path in sorted((ROOT / "model
 def test_published_figures_are_found_again(path: Path, real_data: Sources) -> None:
     card, content = artifact.load_file(path)
     name = card.name
-    task = prepare_for(card, real_data)
+    task = prepare_for(card, load_for(card, real_data))
     made_from = card.content["made_from"]
     assert made_from["data"]["digest"] == task.identity.digest
-    found = evaluate(name, content, task)
+    found = task.metrics(outputs_for(name, content, task, "test"), "test")
     for key, value in card.content["test"].items():
         if isinstance(value, int) or key == "confusion":
             assert found[key] == value, key
@@ -44,7 +43,7 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
 @pytest.mark.parametrize(("recipe", "name"), [("report", "th_a"), ("improved", "th_b")])  # spotters take minutes
 def test_a_published_file_is_made_again(recipe: str, name: str, real_data: Sources) -> None:
     version = VERSIONS[name]
-    data = load_data(version.task, version.recipes[recipe], real_data)
+    data = load_data(real_data, *version.data_of(recipe))
     tasks = iter([(name, train, version.recipes[recipe], published_seed(version, recipe), data)])
     with open_workers(1) as workers:
         (done,) = workers.run(lambda: next(tasks, None))

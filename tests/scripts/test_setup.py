@@ -63,8 +63,14 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copyfile(ROOT / "Makefile", root / "Makefile")
     script = (ROOT / "scripts" / "00_setup.py").read_text()
     (root / "scripts" / "00_setup.py").write_text(script.replace("NEEDED_GB = 5", "NEEDED_GB = 0"))
+    (root / "scripts" / "of_the_project.py").touch()
     (root / "requirements.txt").write_text("-c requirements.lock\ntiny==1.0  # a package\n")
     (root / "requirements.lock").write_text("tiny==1.0\n")
+    shutil.copyfile(Path(__file__).with_name("editable.py"), root / "editable.py")
+    (root / "pyproject.toml").write_text(
+        '[project]\nname = "project"\nversion = "1"\n'
+        '[build-system]\nrequires = []\nbuild-backend = "editable"\nbackend-path = ["."]\n'
+    )
     (tmp_path / "wheels").mkdir()
     files = {"tiny.py": b"", "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"}
     files["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -87,7 +93,7 @@ def set_up(checkout: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 def has_package(checkout: Path) -> bool:
     python = checkout / ".venv" / "bin" / "python"
-    return subprocess.run([python, "-I", "-c", "import tiny, pip"], capture_output=True).returncode == 0
+    return subprocess.run([python, "-I", "-c", "import tiny, pip, of_the_project"], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from helpers import Run, wav_bytes
 
-from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MOST_COPIES, MOST_EPOCHS, NAME, words_version
+from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MODEL_NAME, MOST_COPIES, MOST_EPOCHS, words_version
 from underbudget.device import artifact
+from underbudget.recipes import Fit
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +31,12 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert "hum, whistle:" in done.stdout
     assert "40 of them cut to a second" in done.stdout
     assert "of 8 test clips right: " in done.stdout
-    card = artifact.load(project / "models" / "own" / NAME, NAME)[0]
+    card = artifact.load(project / "models" / "own" / MODEL_NAME, MODEL_NAME)[0]
     assert card.labels == ("hum", "whistle", "_other_")
     assert "made from the training clips" in card.content["made_from"]["other_sounds"]["description"]
     assert card.content["test"]["accuracy_pct"] >= 75
     assert card.content["file"]["compressed_bytes"] < 10_000
-    assert card.content["parity"]["value"] <= card.content["parity"]["allowed"]
+    assert card.content["conversion_check"]["difference"] <= card.content["conversion_check"]["tolerance"]
     assert (project / "results" / "own" / "words.json").exists()
     command = done.stdout.split("listen with: ")[1].split()
     sound = np.random.default_rng(1).normal(0, 0.001, 64_000)
@@ -45,7 +46,7 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert heard.returncode == 0, heard.stderr
     assert {json.loads(line)["word"] for line in heard.stdout.splitlines()} == {"whistle"}
 
-    model = project / "models" / "own" / NAME / f"{NAME}.tflite.zlib"
+    model = project / "models" / "own" / MODEL_NAME / f"{MODEL_NAME}.tflite.zlib"
     done = run("12_evaluate.py", str(model), "--speech", str(recordings), "--json")
     assert done.returncode == 0, done.stderr
     card = artifact.load_file(model)[0]
@@ -57,8 +58,8 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
 
 @pytest.mark.parametrize("clips", [24, 480, 4800, 50_000])
 def test_few_clips_are_seen_often_and_many_fit_into_memory(clips: int) -> None:
-    recipe = words_version(clips).recipes[NAME]
-    assert recipe.augmentation is not None
-    assert LEAST_COPIES <= recipe.augmentation.copies <= MOST_COPIES
-    assert LEAST_EPOCHS <= recipe.epochs <= MOST_EPOCHS
-    assert words_version(2 * clips).recipes[NAME].epochs <= recipe.epochs
+    recipe = words_version(clips).recipes[MODEL_NAME]
+    fit, fit_of_more = recipe.fit, words_version(2 * clips).recipes[MODEL_NAME].fit
+    assert isinstance(fit, Fit) and isinstance(fit_of_more, Fit) and fit.augmentation
+    assert LEAST_COPIES <= fit.augmentation.copies <= MOST_COPIES
+    assert LEAST_EPOCHS <= fit_of_more.epochs <= fit.epochs <= MOST_EPOCHS

@@ -1,6 +1,5 @@
 """The networks' layers in training, against Keras' own: outputs, gradients, moving moments, pruning."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,35 +7,36 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from underbudget.device.frontend import LogMel, Mfcc, Stft
-from underbudget.networks import layers, networks
-from underbudget.recipes import Pruning, Recipe
+from underbudget.networks import layers
+from underbudget.networks.cnn import Cnn1d, Cnn2d
+from underbudget.networks.dense import Mlp, ResidualMlp
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import Fit, Pruning
 from underbudget.training import loop
 from underbudget.training.forecasting import _mean_squared_error
-from underbudget.training.spotting import _cross_entropy
+from underbudget.training.spotting import cross_entropy
 
 pytestmark = pytest.mark.slow  # XLA compiles each network
-NETWORKS = {
-    "ds_cnn, MFCC": Recipe("ds_cnn", 0.1, 1e-3, 1, "cross_entropy", Mfcc()),
-    "ds_cnn, STFT": Recipe("ds_cnn", 0.05, 1e-3, 1, "cross_entropy", Stft()),
-    "ds_tc_resnet": Recipe("ds_tc_resnet", 0.2, 1e-3, 1, "cross_entropy", Mfcc(coefficients=16), blocks=(2, 1, 1)),
-    "ds_tc_resnet, stride 2": Recipe("ds_tc_resnet", 0.1, 1e-3, 1, "cross_entropy", Mfcc(), blocks=(1,), stride=2),
-    "ds_tc_resnet, stem": Recipe(
-        "ds_tc_resnet", 0.1, 1e-3, 1, "cross_entropy", LogMel(mel_bins=20), blocks=(1,), stem=(4, 6)
-    ),
-    "cnn": Recipe("spotting_cnn", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
-    "mlp": Recipe("spotting_mlp", 0.25, 1e-3, 1, "cross_entropy", Mfcc()),
-    "wide cnn": Recipe("spotting_cnn", 0.3, 1e-3, 1, "cross_entropy", Stft()),  # 38 x 9 inputs: products in two parts
-    "forecasting mlp": Recipe("mlp", 0.25, 1e-3, 1, "mse"),
-    "forecasting cnn": Recipe("cnn", 0.25, 1e-3, 1, "mse"),
-    "residual mlp": Recipe("residual_mlp", 2, 1e-3, 1, "mse"),
+FORECASTS = (6, 2)
+NETWORKS = {  # each with the shape of its inputs; forecasters put out that shape, spotters eight logits
+    "ds_cnn, MFCC": (DsCnn(width=0.1, strides=(2, 1)), (49, 10, 1)),
+    "ds_cnn, STFT": (DsCnn(width=0.05), (32, 32, 1)),
+    "ds_tc_resnet": (DsTcResnet(filters=12, blocks=(2, 1, 1)), (49, 16, 1)),
+    "ds_tc_resnet, stride 2": (DsTcResnet(filters=6, blocks=(1,), stride=2), (49, 10, 1)),
+    "ds_tc_resnet, stem": (DsTcResnet(filters=6, blocks=(1,), stem=(4, 6)), (49, 20, 1)),
+    "cnn": (Cnn2d(width=0.25, strides=(2, 1)), (49, 10, 1)),
+    "mlp": (Mlp(width=0.5, hidden_layers=3), (49, 10, 1)),
+    "wide cnn": (Cnn2d(width=0.3), (32, 32, 1)),  # 38 x 9 inputs: products in two parts
+    "forecasting mlp": (Mlp(width=0.25), FORECASTS),
+    "forecasting cnn": (Cnn1d(width=0.25), FORECASTS),
+    "residual mlp": (ResidualMlp(units=32), FORECASTS),
 }
 
 
 def build(name: str) -> Any:
-    recipe = NETWORKS[name]
-    shapes = (recipe.front_end.shape, (8,)) if recipe.front_end else ((6, 2), (6, 2))
-    return networks.build(recipe, *shapes)
+    network, shape = NETWORKS[name]
+    return network.create(shape, FORECASTS if shape == FORECASTS else (8,))
 
 
 def network(name: str) -> tuple[Any, Any, Any]:
@@ -55,12 +55,12 @@ def network(name: str) -> tuple[Any, Any, Any]:
 
 def their_loss(y: Any, outputs: Any) -> Any:
     if len(outputs.shape) == 2:
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, outputs))
+        return tf.reduce_mean(tf.nn.softmaxcross_entropy_with_logits(y, outputs))
     return tf.reduce_mean(tf.square(y - outputs))
 
 
 def our_loss(y: Any, outputs: Any) -> Any:
-    return (_cross_entropy if len(outputs.shape) == 2 else _mean_squared_error)(y, outputs)
+    return (cross_entropy if len(outputs.shape) == 2 else _mean_squared_error)(y, outputs)
 
 
 def exact(name: str, weights: list[Any]) -> Any:
@@ -119,12 +119,12 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
 def test_a_pruned_spotter_reaches_its_sparsity() -> None:
     model, x, y = network("ds_cnn, MFCC")
     pruning = Pruning(final_sparsity=0.8, begin_epoch=0, end_epoch=34)  # masks change every 100 steps
-    recipe = replace(NETWORKS["ds_cnn, MFCC"], epochs=36, batch_size=7, pruning=pruning)
+    fit = Fit("cross_entropy", learning_rate=1e-3, epochs=36, batch_size=7, pruning=pruning)
     problem = loop.Problem(
-        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), _cross_entropy,
+        x.shape[1:], (8,), len(x), lambda i, _: (tf.gather(x, i), tf.gather(y, i)), cross_entropy,
         lambda _: 0.0,
     )  # fmt: skip
-    trained = loop.train(model, recipe, problem, seed=1)
+    trained = loop.train(model, fit, problem, seed=1)
     kernels = [w for w in trained.get_weights() if w.ndim == 4 and w.shape[0] == 1]
     assert len(kernels) == 2
     for kernel in kernels:

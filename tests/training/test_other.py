@@ -16,16 +16,16 @@ from underbudget.data.other_sounds import KINDS, OtherSounds, Recording, collect
 from underbudget.data.speech import LABELS, OTHER, Speech
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
-from underbudget.recipes import Augmentation, Recipe
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import Augmentation, Fit, Recipe
 from underbudget.training import loop, unknown
 from underbudget.training.augment import other_features
 from underbudget.training.spotting import Spotting
 from underbudget.training.unknown import OtherSeconds, loudest_place
-from underbudget.versions.catalogue import VERSIONS
 
 FRONT_END = Mfcc(coefficients=4)
 FEW = Augmentation(copies=2, mixup=0.2)
-RECIPE = Recipe("ds_tc_resnet", 0.1, 5e-3, 2, "cross_entropy", FRONT_END, blocks=(1,), augmentation=FEW, other=0.25)
+FIT = Fit("cross_entropy", learning_rate=5e-3, epochs=2, augmentation=FEW, unknown_share=0.25)
 
 
 def recording(kind: str, samples: int, name: str = "x", split: str = "train") -> Recording:
@@ -57,7 +57,7 @@ def test_a_second_of_a_word_holds_its_loudest_part(at: int, seed: int) -> None:
     audio = np.zeros(48_000, np.int16)
     audio[at : at + 1000] = 20_000
     place = loudest_place(audio)
-    assert place - unknown.BLOCK < at + 1000 and at < place + unknown.BLOCK
+    assert place - unknown.LEVEL_BLOCK < at + 1000 and at < place + unknown.LEVEL_BLOCK
     drawn = OtherSeconds([Recording(audio, "words", "x", "train")]).draw(np.random.default_rng(seed))
     assert (drawn == np.float32(20_000 / 32768)).sum() >= 200  # what of it lies in its loudest block
 
@@ -110,7 +110,7 @@ def speech() -> Speech:
 
 def test_other_sounds_have_their_share_of_an_epoch(speech: Speech, data_folder: Path) -> None:
     task = Spotting(speech, FRONT_END, other=some_sounds())
-    problem = task.problem(RECIPE)
+    problem = task.problem(FIT)
     clips = len(speech.labels("train"))
     assert problem.samples == round(clips / 0.75)
     assert problem.output_shape == (9,)
@@ -125,7 +125,7 @@ def test_a_spotter_with_the_further_class_is_judged_on_the_words(speech: Speech,
     task = Spotting(speech, FRONT_END, other=some_sounds())
     assert task.card()["labels"] == [*LABELS, OTHER]
     loop.seed_everything(1)
-    model = task.train(RECIPE, 1)
+    model = task.train(Recipe(DsTcResnet(filters=6, blocks=(1,)), FRONT_END, FIT), 1)
     assert model.predict(task.inputs("validation"), verbose=0).shape[1] == 9
     truth = speech.labels("test")
     sure = np.eye(9, dtype=np.float32)[truth]
@@ -155,18 +155,13 @@ def test_the_order_of_the_labels_is_the_models(speech: Speech) -> None:
     assert task.metrics(outputs, "test")["accuracy_pct"] == 100
 
 
-@pytest.mark.parametrize(("recipe", "sounds"), [(RECIPE, None), (replace(RECIPE, other=0.0), some_sounds())])
-def test_a_recipe_and_its_data_go_together(speech: Speech, recipe: Recipe, sounds: Any) -> None:
+@pytest.mark.parametrize(("fit", "sounds"), [(FIT, None), (replace(FIT, unknown_share=0.0), some_sounds())])
+def test_a_recipe_and_its_data_go_together(speech: Speech, fit: Fit, sounds: Any) -> None:
     with pytest.raises(ValueError, match="other sounds is trained with them"):
-        Spotting(speech, FRONT_END, other=sounds).problem(recipe)
+        Spotting(speech, FRONT_END, other=sounds).problem(fit)
 
 
-@pytest.mark.parametrize("wrong", [{"other": 1.0}, {"other": -0.1}, {"augmentation": None}])
+@pytest.mark.parametrize("wrong", [{"unknown_share": 1.0}, {"unknown_share": -0.1}, {"augmentation": None}])
 def test_a_share_is_a_share_and_needs_augmentation(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="other sounds are a share"):
-        replace(RECIPE, **wrong)
-
-
-def test_cards_from_before_there_was_a_share_name_the_same_recipe() -> None:
-    assert "other" not in VERSIONS["kws_a"].recipes["report"].to_dict()
-    assert VERSIONS["kws_a"].recipes["live"].to_dict()["other"] > 0
+        replace(FIT, **wrong)

@@ -21,7 +21,7 @@ def straight_lines(n: int, noise: float) -> tuple[Any, Any]:
 @pytest.mark.parametrize("step", [1 / 4, 1 / 16])
 def test_the_linear_forecaster_extends_lines_and_moves_with_the_readings(step: float) -> None:
     inputs, targets = straight_lines(4000, noise=0.05)
-    weights = rate_distortion.fit_rate_distortion(inputs, targets, RateDistortion(step=step, rate=1e-5), seed=0)
+    weights = rate_distortion.fit_rate_distortion(inputs, targets, RateDistortion(step, error_per_byte=1e-5), seed=0)
     np.testing.assert_array_equal(weights / step, np.round(weights / step))
     own = np.arange(12)[:, None] % 2 == np.arange(12) % 2
     np.testing.assert_allclose((weights * own).sum(axis=0), 1)  # of its own column

@@ -28,7 +28,7 @@ def test_samples_are_not_held_during_training(monkeypatch: pytest.MonkeyPatch) -
     def fit(*_: Any) -> None:
         assert samples() is None
 
-    monkeypatch.setattr(loop, "fit", fit)
+    monkeypatch.setattr(loop, "fit_network", fit)
     recipe = VERSIONS["kws_a"].recipes["report"]
     for _ in range(2):
         task.train(recipe, 1)

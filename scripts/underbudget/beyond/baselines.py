@@ -1,7 +1,7 @@
 """Keras' and PyTorch's training steps, as any user's program does them: timed beside ours by the bench.
 
 This runs as a process of its own and imports nothing of this project, whose settings (portable sums) would slow them.
-It reads a recipe (see recipe.py) as a line of JSON, with the peer and a folder: in it lie data.npz, the features
+It reads a recipe, as on a card, as a line of JSON, with the peer and a folder: in it lie data.npz, the features
 [copies, samples, ...] and the targets, and the untrained network.keras. It answers that line and each further one with
 the seconds of an epoch.
 """
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-Epoch = Callable[[], Any]
+RunEpoch = Callable[[], Any]
 
 
-def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
+def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> RunEpoch:
     """Return an epoch by `fit`, which reads a tf.data pipeline, without pruning and augmentation."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -26,16 +26,15 @@ def keras_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
     import tf_keras as keras
 
     model = keras.models.load_model(f"{recipe['folder']}/network.keras", compile=False)
-    loss = (
-        keras.losses.CategoricalCrossentropy(from_logits=True) if recipe["loss"] == "cross_entropy" else recipe["loss"]
-    )
-    model.compile(keras.optimizers.Adam(recipe["learning_rate"]), loss)
+    fit = recipe["fit"]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True) if fit["loss"] == "cross_entropy" else fit["loss"]
+    model.compile(keras.optimizers.Adam(fit["learning_rate"]), loss)
     samples = tf.data.Dataset.from_tensor_slices((copies[0].astype(np.float32), labels))
-    batches = samples.cache().shuffle(len(labels)).batch(recipe["batch_size"]).prefetch(tf.data.AUTOTUNE)
+    batches = samples.cache().shuffle(len(labels)).batch(fit["batch_size"]).prefetch(tf.data.AUTOTUNE)
     return lambda: model.fit(batches, epochs=1, verbose=0)
 
 
-def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
+def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> RunEpoch:
     """Return an epoch of a spotter in channels_last, with fused Adam: what is fastest on a CPU.
 
     With augmentation, each sample draws a copy, masks frames and mixes in another clip. In quantisation-aware training,
@@ -45,17 +44,18 @@ def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
     from torch import nn
 
     copies, targets = torch.from_numpy(copies[..., 0]), torch.from_numpy(labels)  # [copies, clips, rows, columns]
+    fit, scale = recipe["fit"], recipe["relative_scale"]  # a scale of 0: no quantisation-aware training
     model = _torch_network(nn, recipe, copies.shape[3]).to(memory_format=torch.channels_last).train()
     trained = list(model.parameters())
-    grids = [recipe["qat"] * float(p.detach().square().mean().sqrt()) + 1e-8 for p in trained]
-    exact = [nn.Parameter(p.detach() / g) for p, g in zip(trained, grids, strict=True)] if recipe["qat"] else trained
-    optimizer = torch.optim.Adam(exact, recipe["learning_rate"], fused=True)
+    grids = [scale * float(p.detach().square().mean().sqrt()) + 1e-8 for p in trained]
+    exact = [nn.Parameter(p.detach() / g) for p, g in zip(trained, grids, strict=True)] if scale else trained
+    optimizer = torch.optim.Adam(exact, fit["learning_rate"], fused=True)
     frames = torch.arange(copies.shape[2])
 
     def batch(chosen: Any) -> tuple[Any, Any]:
         drawn = torch.rand(4, len(chosen), 1)
         x, y = copies[(drawn[0, :, 0] * len(copies)).long(), chosen].float(), targets[chosen]
-        if augmentation := recipe["augmentation"]:
+        if augmentation := fit["augmentation"]:
             start, length = drawn[1] * len(frames), drawn[2] * augmentation["time_mask"]
             x = x * ~((frames >= start) & (frames < start + length))[:, :, None]
             other = drawn[3] * augmentation["mixup"]
@@ -63,14 +63,14 @@ def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
         return x[:, None].to(memory_format=torch.channels_last), y
 
     def epoch() -> None:
-        for chosen in torch.randperm(len(targets)).split(recipe["batch_size"]):
+        for chosen in torch.randperm(len(targets)).split(fit["batch_size"]):
             x, y = batch(chosen)
             model.zero_grad(set_to_none=True)
             nn.functional.cross_entropy(model(x), y).backward()
             for precise, p in zip(exact, trained, strict=True):
                 precise.grad = p.grad
             optimizer.step()
-            if recipe["qat"]:
+            if scale:
                 with torch.no_grad():
                     for precise, p, g in zip(exact, trained, grids, strict=True):
                         p.copy_(precise.round().clamp(-127, 127) * g)
@@ -79,8 +79,9 @@ def torch_epoch(recipe: dict[str, Any], copies: Any, labels: Any) -> Epoch:
 
 
 def _torch_network(nn: Any, recipe: dict[str, Any], columns: int) -> Any:
-    """Build "ds_cnn" or "ds_tc_resnet" as underbudget/networks/networks.py does."""
-    filters, folded = recipe["filters"], bool(recipe["qat"])  # batch normalisation is part of the weights by then
+    """Build a DsCnn or a DsTcResnet as underbudget/networks/ does."""
+    network, filters = recipe["network"], recipe["filters"]
+    folded = bool(recipe["relative_scale"])  # batch normalisation is part of the weights by then
 
     def convolution(*arguments: Any, relu: bool = True, **options: Any) -> list[Any]:
         layers = [nn.Conv2d(*arguments, bias=folded, **options)]
@@ -96,17 +97,17 @@ def _torch_network(nn: Any, recipe: dict[str, Any], columns: int) -> Any:
         def forward(self, x: Any) -> Any:
             return nn.functional.relu(x + self.branch(x))
 
-    if recipe["architecture"] == "ds_cnn":
-        layers = convolution(1, filters, 3, stride=(2, 1) if recipe["front_end"]["kind"] == "mfcc" else 2)
+    if network["kind"] == "DsCnn":
+        layers = convolution(1, filters, 3, stride=network["strides"])
         for _ in range(2):
             layers += [nn.Conv2d(filters, filters, 3, groups=filters, bias=False), *convolution(filters, filters, 1)]
     else:
         layers, channels = [], 1
-        for width in (stem := recipe.get("stem", ())):
+        for width in (stem := network["stem"]):
             layers += convolution(channels, width, 3, stride=(1, 2))
             channels, columns = width, (columns - 3) // 2 + 1
-        layers += convolution(channels, filters, (1 if stem else 3, columns), stride=(recipe["stride"], 1))
-        for group, blocks in enumerate(recipe["blocks"]):
+        layers += convolution(channels, filters, (1 if stem else 3, columns), stride=(network["stride"], 1))
+        for group, blocks in enumerate(network["blocks"]):
             layers += [nn.MaxPool2d((2, 1), ceil_mode=True)] if group else []
             layers += [Block() for _ in range(blocks)]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(filters, 8))

@@ -19,7 +19,7 @@ from underbudget.data.sources import Sources, load_data
 from underbudget.device.audio import RATE
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Stft, extractor
-from underbudget.recipes import Recipe
+from underbudget.recipes import Fit
 from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.versions.catalogue import VERSIONS
 
@@ -93,7 +93,7 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
     Raises:
         UserError: the peer fails; bad data, or none.
     """
-    from underbudget.networks import networks
+    from underbudget.networks.folding import fold_batch_norm
     from underbudget.training import loop
     from underbudget.training.augment import augmented_features
     from underbudget.training.forecasting import Forecasting
@@ -101,34 +101,37 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
 
     version = VERSIONS[name]
     recipe = version.recipes[recipe_name]
-    data = load_data(version.task, recipe, sources)
+    fit = recipe.fit
+    assert isinstance(fit, Fit)  # the callers ask for recipes that take steps
+    data = load_data(sources, *version.data_of(recipe_name))
     task: Any = prepare(recipe, data)
 
-    def problem_of(recipe: Recipe) -> loop.Problem:
-        found: loop.Problem = task.problem(recipe.loss if isinstance(task, Forecasting) else recipe)
+    def problem_of(fit: Fit) -> loop.Problem:
+        found: loop.Problem = task.problem(fit.loss if isinstance(task, Forecasting) else fit)
         return found
 
-    plain = problem_of(replace(recipe, augmentation=None))
+    plain = problem_of(replace(fit, augmentation=None))
     inputs, targets = plain.batch(np.arange(plain.samples), np.zeros(2, np.int32))
     copies: Any = inputs[None]
-    if recipe.augmentation:
-        recipe = replace(recipe, augmentation=replace(recipe.augmentation, copies=COPIES))
-        copies = augmented_features(data.main, recipe.front_end, recipe.augmentation)  # type: ignore[arg-type]
-    problem = problem_of(recipe)
-    steps = problem.steps(recipe.batch_size)
+    if fit.augmentation:
+        fit = replace(fit, augmentation=replace(fit.augmentation, copies=COPIES))
+        copies = augmented_features(data.main, recipe.inputs, fit.augmentation)  # type: ignore[arg-type]
+    problem = problem_of(fit)
+    steps = problem.steps(fit.batch_size)
     loop.seed_everything(PUBLISHED_SEED)
-    model = networks.build(recipe, problem.input_shape, problem.output_shape)
+    model = recipe.network.create(problem.input_shape, problem.output_shape)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/data.npz", copies=copies, targets=targets)
         model.save(f"{folder}/network.keras")
-        asked = {"peer": peer, "folder": folder, "qat": recipe.qat.step if recipe.qat and qat else 0}
+        asked = {"peer": peer, "folder": folder, "relative_scale": fit.qat.relative_scale if fit.qat and qat else 0}
         asked["filters"] = max(getattr(layer, "filters", None) or 0 for layer in model.layers)
         if qat:
-            assert recipe.qat is not None  # the callers ask for recipes that have it
-            epoch = loop.qat_training(networks.fold_batch_norm(model, recipe), recipe.qat, recipe.batch_size, problem)
+            assert fit.qat is not None  # the callers ask for recipes that have it
+            folded = fold_batch_norm(model, recipe.network, for_grid=True)
+            epoch = loop.qat_training(folded, fit.qat, fit.batch_size, problem)
         else:
-            epoch = loop.training(model, recipe, problem)[1]
-        orders = loop.shuffled_orders(iter(int, 1), problem.samples, recipe.batch_size, PUBLISHED_SEED)
+            epoch = loop.training(model, fit, problem)[1]
+        orders = loop.shuffled_orders(iter(int, 1), problem.samples, fit.batch_size, PUBLISHED_SEED)
 
         def ours() -> float:
             order = next(orders)

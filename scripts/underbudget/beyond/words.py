@@ -11,12 +11,13 @@ from underbudget.build import build
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
 from underbudget.device.artifact import SPOTTING, read_card
 from underbudget.device.frontend import Mfcc
-from underbudget.recipes import QAT, Augmentation, Recipe, Version
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import QAT, Augmentation, Export, Fit, Recipe, Version
 from underbudget.store import store_of
 
-NAME = "words"
-SAMPLES = 200_000  # augmented clips to train on: more take minutes, and memory
-STEPS = 2000  # of training, about: so few clips are seen often
+MODEL_NAME = "words"
+TRAINING_CLIPS = 200_000  # augmented clips to train on: more take minutes, and memory
+TRAINING_STEPS = 2000  # of training, about: so few clips are seen often
 MOST_EPOCHS, LEAST_EPOCHS = 150, 30
 MOST_COPIES, LEAST_COPIES = 24, 4
 
@@ -29,8 +30,8 @@ def train_words(sources: Sources, seed: int) -> str:
     """
     speech = load_speech(sources)
     made_with = f"make words SPEECH={shlex.quote(str(sources.speech))} SEED={seed}"
-    card_path = build(words_version(len(speech.labels("train"))), NAME, seed, sources, made_with)
-    model = card_path.with_name(f"{NAME}.tflite.zlib")
+    card_path = build(words_version(len(speech.labels("train"))), MODEL_NAME, seed, sources, made_with)
+    model = card_path.with_name(f"{MODEL_NAME}.tflite.zlib")
     entry = measure(model, speech, load_other_sounds(sources))
     name_thresholds(model, entry, "make words")
     files.write_json(store_of(speech.identity).results / "words.json", entry)
@@ -39,29 +40,32 @@ def train_words(sources: Sources, seed: int) -> str:
 
 def words_version(clips: int) -> Version:
     """Return the version for a number of training clips: fewer copies and epochs the more there are."""
-    other = 0.5  # few clips of words: other sounds are had for nothing
-    samples = round(clips / (1 - other))
+    unknown_share = 0.5  # few clips of words: other sounds are had for nothing
+    samples = round(clips / (1 - unknown_share))
     batch = 64
     recipe = Recipe(
-        architecture="ds_tc_resnet",
-        width=0.625,  # 40 filters
-        blocks=(2, 2, 2),  # without a stem, whose training takes XLA some two minutes to compile
-        front_end=Mfcc(high=7600, coefficients=16, lifter=30),
-        learning_rate=6e-3,
-        epochs=_between(LEAST_EPOCHS, STEPS * batch // samples, MOST_EPOCHS),
-        loss="cross_entropy",
-        batch_size=batch,
-        schedule="cosine",
-        label_smoothing=0.1,
-        augmentation=Augmentation(
-            copies=_between(LEAST_COPIES, SAMPLES // samples, MOST_COPIES), mixup=0.2, shift_s=0.2
+        # without a stem, whose training takes XLA some two minutes to compile
+        DsTcResnet(filters=40, blocks=(2, 2, 2)),
+        Mfcc(high=7600, coefficients=16, lifter=30),
+        Fit(
+            "cross_entropy",
+            learning_rate=6e-3,
+            epochs=_between(LEAST_EPOCHS, TRAINING_STEPS * batch // samples, MOST_EPOCHS),
+            batch_size=batch,
+            schedule="cosine",
+            label_smoothing=0.1,
+            augmentation=Augmentation(
+                copies=_between(LEAST_COPIES, TRAINING_CLIPS // samples, MOST_COPIES), mixup=0.2, shift_s=0.2
+            ),
+            unknown_share=unknown_share,
+            qat=QAT(
+                relative_scale=0.5,
+                epochs=_between(LEAST_EPOCHS // 5, TRAINING_STEPS * batch // samples // 5, MOST_EPOCHS // 5),
+            ),
         ),
-        other=other,
-        qat=QAT(step=0.5, epochs=_between(LEAST_EPOCHS // 5, STEPS * batch // samples // 5, MOST_EPOCHS // 5)),
-        quantise=True,
-        deflate_layout=True,
+        Export(int8_weights=True, order_for_compression=True),
     )
-    return Version(NAME, SPOTTING, (), {NAME: recipe})
+    return Version(MODEL_NAME, SPOTTING, (), {MODEL_NAME: recipe})
 
 
 def _between(least: int, value: int, most: int) -> int:

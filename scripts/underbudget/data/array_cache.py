@@ -19,13 +19,13 @@ from underbudget.device.errors import UserError
 DataSet = TypeVar("DataSet", Weather, Speech, OtherSounds)
 
 
-def kept_path(kind: type[DataSet], folder: str) -> Path:
+def cache_path(kind: type[DataSet], folder: str) -> Path:
     """Return the path of the cached arrays of a data set: OtherSounds in data/FOLDER/other_sounds.npz."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
     return files.DATA / folder / f"{name}.npz"
 
 
-def stamp(path: Path | None, own: bool) -> dict[str, Any]:
+def source_key(path: Path | None, own: bool) -> dict[str, Any]:
     """Identify a source as make does: by path, size and time of change (of a folder: of all that is in it)."""
     if path is None:
         return {"path": None, "own": own}
@@ -40,7 +40,7 @@ def stamp(path: Path | None, own: bool) -> dict[str, Any]:
     }
 
 
-def read_origin(path: Path) -> dict[str, Any] | None:
+def read_source_key(path: Path) -> dict[str, Any] | None:
     """Return the stamp of the data set cached in `path`, if there is one."""
     if not path.exists():
         return None
@@ -50,7 +50,7 @@ def read_origin(path: Path) -> dict[str, Any] | None:
 
 
 def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, Any]) -> None:
-    """Keep a data set as arrays in `path`, with the stamp of the source that it came from."""
+    """Keep a data set as arrays in `path`, with the key of the source that it came from."""
     content = {f.name: getattr(value, f.name) for f in fields(value)}
     content["identity"] = json.dumps(asdict(value.identity))
     with files.atomic_write(path) as partial, partial.open("wb") as out:
@@ -68,9 +68,9 @@ def load(kind: type[DataSet], path: Path) -> DataSet:
 
 
 def load_if(kind: type[DataSet], path: Path, fits: Callable[[dict[str, Any]], bool]) -> DataSet | None:
-    """Load a data set if it is cached and the stamp of its source fits.
+    """Load a data set if it is cached and the key of its source fits.
 
-    Stamp and arrays are of one file, though another run may put a new one in its place meanwhile.
+    Key and arrays are of one file, though another run may put a new one in its place meanwhile.
 
     Raises:
         UserError: damaged.

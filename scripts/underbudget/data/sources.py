@@ -7,7 +7,7 @@ from pathlib import Path
 
 from underbudget import files
 from underbudget.data import other_sounds, speech, synthetic
-from underbudget.data.array_cache import DataSet, kept_path, load, load_if, read_origin, save, stamp
+from underbudget.data.array_cache import DataSet, cache_path, load, load_if, read_source_key, save, source_key
 from underbudget.data.download import DownloadableFile, UnreachableError, fetch, in_mirror
 from underbudget.data.identity import OWN_SOURCE, Identity
 from underbudget.data.made_sounds import make_other_sounds
@@ -18,7 +18,6 @@ from underbudget.data.weather import Weather
 from underbudget.data.weather_csv import read_weather
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
-from underbudget.recipes import Recipe
 
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
@@ -82,19 +81,23 @@ class DataSets:
         return (self.identity, self.other.identity) if self.other else (self.identity,)
 
 
-def load_data(task: str, recipe: Recipe, sources: Sources) -> DataSets:
-    """Load what a model of a task is made from by a recipe: in the recipe's split, with other sounds if it takes some.
+def load_data(sources: Sources, task: str, by_speaker: bool = False, other: bool = False) -> DataSets:
+    """Load what the models of a task are made from.
+
+    Args:
+        by_speaker: split the clips by speaker, whatever `sources` says.
+        other: with other sounds.
 
     Raises:
         UserError: bad data, or none.
     """
     if task == FORECASTING:
         return DataSets(load_weather(sources))
-    clips = load_speech(replace(sources, by_speaker=sources.by_speaker or recipe.by_speaker))
-    if not recipe.other:
+    clips = load_speech(replace(sources, by_speaker=sources.by_speaker or by_speaker))
+    if not other:
         return DataSets(clips)
-    other = load_other_sounds(sources)
-    return DataSets(clips, _as_own(other) if other.identity.source == "local" else other)
+    sounds = load_other_sounds(sources)
+    return DataSets(clips, _as_own(sounds) if sounds.identity.source == "local" else sounds)
 
 
 def load_weather(sources: Sources) -> Weather:
@@ -173,8 +176,8 @@ def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSou
         other = load_other_sounds(replace(sources, own_words=False), own.speech)
         return other_sounds.combine(other, own.speech.words.tolist(), own.other)
     path, source = _find_other_sounds(sources)
-    kept, origin = kept_path(OtherSounds, "real"), stamp(path, source == "local")
-    known = read_origin(kept)
+    kept, origin = cache_path(OtherSounds, "real"), source_key(path, source == "local")
+    known = read_source_key(kept)
     if path is None:
         if sources.data != "synthetic" and known is not None and not known["own"]:
             return load(OtherSounds, kept)
@@ -189,8 +192,8 @@ def _own_words(sources: Sources) -> OwnWords:
     path = sources.speech
     if path is None or not path.exists():
         raise UserError(f"{path or 'SPEECH'}: no such file or folder: name your recordings: SPEECH=folder-or-archive")
-    clips, other = kept_path(Speech, "own/words"), kept_path(OtherSounds, "own/words")
-    origin = stamp(path, True)
+    clips, other = cache_path(Speech, "own/words"), cache_path(OtherSounds, "own/words")
+    origin = source_key(path, True)
     said, sounds = load_if(Speech, clips, origin.__eq__), load_if(OtherSounds, other, origin.__eq__)
     if said is not None and sounds is not None:
         return OwnWords(said, sounds)
@@ -202,9 +205,9 @@ def _own_words(sources: Sources) -> OwnWords:
 
 def _made_other_sounds(clips: Speech) -> OtherSounds:
     """Make other sounds once for the same clips: espeak-ng speaks otherwise once it has spoken."""
-    generated = kept_path(OtherSounds, "synthetic")
+    generated = cache_path(OtherSounds, "synthetic")
     origin = {"clips": clips.identity.digest, "by": clips.identity.split}
-    if read_origin(generated) != origin:
+    if read_source_key(generated) != origin:
         save(make_other_sounds(clips), generated, origin)
     return load(OtherSounds, generated)
 
@@ -246,14 +249,14 @@ def _obtain(
     """
     if own is not None:
         return _obtain_own(kind, variable, own, sources.data, read)
-    name, generated = kind.__name__.lower(), kept_path(kind, "synthetic")
+    name, generated = kind.__name__.lower(), cache_path(kind, "synthetic")
     if sources.data != "synthetic":
-        real, found = kept_path(kind, "real"), in_mirror(remote, sources.mirror)
-        origin = stamp(found, False)
+        real, found = cache_path(kind, "real"), in_mirror(remote, sources.mirror)
+        origin = source_key(found, False)
         value = load_if(kind, real, lambda kept: kept == origin if found else not kept["own"])
         if value is not None:
             return value
-        used = read_origin(kept_path(kind, "own"))
+        used = read_source_key(cache_path(kind, "own"))
         needed = sources.data == "real" or sources.mirror is not None or used is not None
         remedy = f"get {remote.urls[0]} and name the folder that has it (DATA_MIRROR=folder)"
         if needed or sources.ask_again or not generated.exists():
@@ -272,7 +275,7 @@ def _obtain(
                 print(error)
         print(f"No real {name} at hand: {remedy}, then run make data")
     if not generated.exists():
-        save(make(), generated, stamp(None, False))
+        save(make(), generated, source_key(None, False))
     print(
         f"*** SYNTHETIC {name}: generated, not real. Figures made from it say nothing about the report. ***", flush=True
     )
@@ -284,12 +287,12 @@ def _obtain_own(kind: type[DataSet], variable: str, path: Path, data: str, read:
     if data == "synthetic":
         raise UserError(f"{variable}={path} and DATA=synthetic: name one of them")
     try:
-        origin = stamp(path, True) if path.exists() else None
+        origin = source_key(path, True) if path.exists() else None
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}): correct that ({variable})") from None
     if origin is None:
         raise UserError(f"{path}: no such file or folder: correct the path ({variable})")
-    kept = kept_path(kind, "own")
+    kept = cache_path(kind, "own")
     value = load_if(kind, kept, origin.__eq__)
     if value is None:
         value = read(path)

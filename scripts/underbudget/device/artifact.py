@@ -5,7 +5,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,8 @@ from underbudget.device.frontend import FrontEnd
 LARGEST_MODEL = 1 << 26  # bytes, inflated; a limit against zlib bombs
 FORECASTING, SPOTTING = "forecasting", "keyword_spotting"
 LARGEST_CARD = 1 << 20  # bytes
-CARD_FORMAT = 1
+CARD_FORMAT = 2
+READABLE = (1, CARD_FORMAT)  # the first had recipes of another form; what a device reads is the same
 # of the figures on a card: how good a model is at its task, and what it takes
 TASK_METRICS = {FORECASTING: ("t_mae_c", "rh_mae_pct"), SPOTTING: ("accuracy_pct",)}
 COST_METRICS = ("size_kb", "inference_ms", "total_ms")
@@ -60,10 +61,10 @@ COMMON = checks.record(
         least=0,
         most=100,
     ),
-    parity=checks.record(what=LINE, value=ERROR, allowed=ERROR),
+    conversion_check=checks.record(metric=LINE, difference=ERROR, tolerance=ERROR),
     made_from=checks.record(
         recipe_name=LINE,
-        recipe=checks.record(architecture=LINE),
+        recipe=checks.record(),
         seed=checks.whole(0, 2**32 - 1),
         data=checks.record(source=LINE, description=LINE, digest=LINE, split=LINE),
     ),
@@ -144,7 +145,7 @@ def read_card(path: Path) -> Card:
             raise ValueError(f"it is longer than {LARGEST_CARD >> 20} MiB")
         content = json.loads(data.decode("utf-8"), parse_constant=_refuse)
         checks.record(format=checks.whole(0, 1_000_000))(content, "")
-        if content["format"] != CARD_FORMAT:
+        if content["format"] not in READABLE:
             raise UserError(f"{path}: card format {content['format']} is not {CARD_FORMAT}: update this project")
         return _card(content)
     except FileNotFoundError:
@@ -164,6 +165,8 @@ def _refuse(constant: str) -> None:
 def _card(content: dict[str, Any]) -> Card:
     """Return the card with this content, or raise ValueError."""
     COMMON(content, "")
+    if content["format"] == CARD_FORMAT:
+        checks.record(network=checks.record(kind=LINE))(content["made_from"]["recipe"], "made_from.recipe")
     spotter = content["task"] == SPOTTING
     for parts in ("converted_parts_bytes", "slimmed_parts_bytes"):  # older cards have the second alone
         if parts in content["file"]:
@@ -248,8 +251,46 @@ def decode_model(data: bytes, name: str) -> bytes:
 
 
 def card_path(model: Path) -> Path:
-    """Return where the card of a `NAME.tflite.zlib` is."""
-    return model.with_name(model.name.removesuffix(".tflite.zlib") + ".json")
+    """Return where the card of a `NAME.tflite.zlib` or `NAME.tflite` is."""
+    return model.with_name(model.name.removesuffix(".zlib").removesuffix(".tflite") + ".json")
+
+
+File = str | Path | bytes  # the path of a .tflite or .tflite.zlib file, or what is in one
+CardChoice = str | Path | Literal[False] | None  # its path; None: the one beside the file, if there is one; False: none
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file as it is, the TFLite file in it, and its card if it has one."""
+
+    name: str
+    data: bytes
+    content: bytes
+    card: Card | None
+
+
+def open_file(file: File, card: CardChoice = None) -> ModelFile:
+    """Open a model file, plain or compressed, whoever made it, with its card.
+
+    Raises:
+        UserError: either is bad, or the card belongs to another file.
+    """
+    if isinstance(file, bytes):
+        name, data, beside = "the model", file, None
+    else:
+        path = Path(file)
+        name, data, beside = str(path), read_bytes(path), card_path(path)
+    content = decode_model(data, name)
+    named = Path(card) if isinstance(card, str | Path) else None if card is False else beside
+    if named is None or (card is None and not named.exists()):
+        return ModelFile(name, data, content, None)
+    found = read_card(named)
+    if hashlib.sha256(data).hexdigest() != found.sha256:
+        raise UserError(
+            f"{name}: the card {named.name} beside it describes another file (SHA-256 differs): use this one without"
+            f" the card: card=False, or --task {found.task} of 12_evaluate.py"
+        )
+    return ModelFile(name, data, content, found)
 
 
 def load_file(path: Path) -> tuple[Card, bytes]:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from underbudget.device.errors import UserError
 from underbudget.device.wav import FIX, read_mono
@@ -35,6 +35,21 @@ def read_wav(file: BinaryIO, name: str, longest: float = math.inf) -> Audio:
     """
     samples, rate = read_mono(file, name, longest)
     return resample(samples, rate, name)
+
+
+def one_second(audio: ArrayLike) -> Audio:
+    """Return one second [16000] of sound in [-1, 1] as float32.
+
+    Raises:
+        UserError: another length, integers, or a sample that is no finite number.
+    """
+    values = np.asarray(audio)
+    if values.shape != (RATE,) or values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise UserError(
+            f"one second of sound is {RATE} finite floats in [-1, 1], not {values.dtype} of shape {values.shape}:"
+            " resample it to 16 kHz, cut or pad it, and divide 16-bit samples by 32768"
+        )
+    return values.astype(np.float32)
 
 
 def to_float(samples: NDArray[np.int16]) -> Audio:

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from underbudget.device.artifact import STEPS, Card
+import numpy as np
+from numpy.typing import ArrayLike
+
+from underbudget.device.artifact import COLUMNS, STEPS, Card
+from underbudget.device.errors import UserError
 from underbudget.device.log import BETWEEN, GAP, NOT_AFTER, UNLIKELY, WAITING, Notice, Raster, Reading
-from underbudget.device.runtime import open_model
+from underbudget.device.runtime import Array, open_model
 from underbudget.device.sensor import A_RATIO, CADENCE, SATURATED
 
 
@@ -30,16 +34,40 @@ class Forecast:
 
 
 class Forecaster:
-    """Forecasts from readings ten minutes apart, as they come."""
+    """Forecasts from readings ten minutes apart: from some at once, or from a log as it comes.
+
+    Raises:
+        UserError: the model does not fit its card.
+    """
 
     def __init__(self, card: Card, content: bytes) -> None:
+        self.card = card
         self._model = open_model(card, content)
-        self._standardise = card.standardise
         test = card.content["test"]
         self._errors = list(zip(test["t_mae_c_by_step"], test["rh_mae_pct_by_step"], strict=True))
         self._raster = Raster()
         self._recent: list[Reading] = []  # those in a row
         self._last: Reading | None = None
+
+    def predict(self, readings: ArrayLike) -> Array:
+        """Return the readings [6, 2] of the next hour, in °C and %, one every ten minutes.
+
+        No humidity lies beyond 0 to 100 %, where the model knows no bounds.
+
+        Args:
+            readings: [n, 2] in °C and %, ten minutes apart; the last six are used.
+
+        Raises:
+            UserError: fewer than six, or one that is no finite number.
+        """
+        window = np.asarray(readings, np.float32)
+        if window.ndim != 2 or window.shape[1] != COLUMNS or len(window) < STEPS or not np.isfinite(window).all():
+            raise UserError(
+                f"a forecast takes at least {STEPS} finite readings [n, {COLUMNS}] in °C and %, not {window.shape}"
+            )
+        forecast = self._model.predict(self.card.standardise(window[-STEPS:])[None])[0].reshape(STEPS, COLUMNS)
+        forecast[:, 1] = forecast[:, 1].clip(0, SATURATED)
+        return forecast
 
     def read(self, row: Reading | Notice) -> Iterator[Forecast | Notice]:
         """Take in a row: yield a forecast after six consecutive readings, else a notice that says why there is none."""
@@ -69,8 +97,6 @@ class Forecaster:
             yield Forecast(row.time, tuple(self._steps(row.time)))
 
     def _steps(self, last: datetime) -> Iterator[Step]:
-        """Yield the forecast; no humidity lies beyond 0 to 100 %, where the model knows no bounds."""
-        window = [(reading.temperature, reading.humidity) for reading in self._recent]
-        values = self._model.predict(self._standardise(window)[None])[0].reshape(-1, 2)
-        for i, (t, h) in enumerate(values):
-            yield Step(last + CADENCE * (i + 1), float(t), min(max(float(h), 0.0), SATURATED), *self._errors[i])
+        values = self.predict([(reading.temperature, reading.humidity) for reading in self._recent])
+        for i, (t, h) in enumerate(values.tolist()):
+            yield Step(last + CADENCE * (i + 1), t, h, *self._errors[i])

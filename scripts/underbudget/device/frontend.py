@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from underbudget.device import checks
-from underbudget.device.audio import RATE, Audio
+from underbudget.device.audio import RATE, Audio, one_second
+from underbudget.device.errors import UserError
 
 MOST_ROWS = 512  # of an image, of mel bins: a limit on what a card can make a device compute
 MOST_OVERLAP = 64  # frames that share a sample: for the same reason
@@ -154,6 +155,27 @@ def extractor(front_end: FrontEnd) -> Extract:
         return (rows if mix is None else mix @ rows)[..., None]
 
     return extract
+
+
+def features(audio: ArrayLike, front_end: FrontEnd | str = "mfcc") -> Features:
+    """Return what a network sees of one second of sound: features [*front_end.shape].
+
+    Args:
+        audio: [16000] floats in [-1, 1], 16 kHz.
+        front_end: a name of FRONT_ENDS, or one with parameters of its own, such as LogMel(mel_bins=24).
+
+    Raises:
+        UserError: other sound, or a front end of which no features come.
+    """
+    if isinstance(front_end, str):
+        if front_end not in FRONT_ENDS:
+            raise UserError(f"front end {front_end!r} is none of {', '.join(FRONT_ENDS)}")
+        front_end = FRONT_ENDS[front_end]()
+    try:
+        checked = from_dict(to_dict(front_end))
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return extractor(checked)(one_second(audio))
 
 
 class Stream:

@@ -1,15 +1,16 @@
 """Words in a running sound: a sliding second, smoothed, gated by loudness."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from underbudget.device.artifact import Card
-from underbudget.device.audio import RATE, Audio
+from underbudget.device.audio import RATE, Audio, one_second
 from underbudget.device.errors import UserError
-from underbudget.device.frontend import Stream
+from underbudget.device.frontend import Stream, extractor
 from underbudget.device.runtime import Array, check_finite, open_model
 
 HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
@@ -162,6 +163,72 @@ class KeywordDetector:
         loudness = np.sqrt(np.square(self._second.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
         self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
         return bool(loudness[2:8].max() > self._settings.level_ratio * max(float(np.median(self._background)), 1e-4))
+
+
+class KeywordSpotter:
+    """Knows words in one second of sound, and detects them in a running one.
+
+    Raises:
+        UserError: the model does not fit its card.
+    """
+
+    def __init__(self, card: Card, content: bytes) -> None:
+        assert card.front_end is not None  # the callers take spotters alone
+        self.card = card
+        self._content = content
+        self._model, self._extract = open_model(card, content), extractor(card.front_end)
+
+    def predict(self, audio: ArrayLike) -> dict[str, float]:
+        """Return the probability of each label; one that begins with "_" stands for anything that is no word.
+
+        Args:
+            audio: [16000] floats in [-1, 1], 16 kHz.
+
+        Raises:
+            UserError: other sound.
+        """
+        logits = self._model.predict(self._extract(one_second(audio))[None])[0].ravel()
+        return dict(zip(self.card.labels, _softmax(logits).tolist(), strict=True))
+
+    def listen(self, chunks: Iterable[Audio], threshold: float | None = None) -> Iterator[Detection]:
+        """Yield each word as it is detected in a running sound.
+
+        Args:
+            chunks: the sound, in [-1, 1], 16 kHz, in pieces of any length.
+            threshold: the smallest smoothed probability of a word (default: the card's of middle sensitivity).
+
+        Raises:
+            UserError: not even 80 ms of sound, or a front end that does not go with that.
+        """
+        least = threshold_of(self.card, "middle") if threshold is None else threshold
+        detector = KeywordDetector(self.card, self._content, Settings(least))
+        for hop in in_hops(chunks, "the chunks"):
+            found = detector.process(hop)
+            if found:
+                yield found
+
+
+def in_hops(sound: Iterable[Audio], name: str) -> Iterator[Audio]:
+    """Yield pieces [HOP] of sound that comes in blocks, and of a second of silence after it for its last word.
+
+    Args:
+        name: where the sound comes from, for the error.
+
+    Raises:
+        UserError: not even one piece came.
+    """
+    waiting: Audio = np.zeros(0, np.float32)
+    came = False
+    for block in sound:
+        waiting = np.concatenate([waiting, block])
+        whole = len(waiting) // HOP * HOP
+        came = came or whole > 0
+        yield from waiting[:whole].reshape(-1, HOP)
+        waiting = waiting[whole:]
+    if not came:
+        raise UserError(f"no sound came in from {name}: check the recording, or the program that sends the sound")
+    end = np.pad(waiting, (0, RATE + HOP - len(waiting)))
+    yield from end[: len(end) // HOP * HOP].reshape(-1, HOP)
 
 
 def _softmax(logits: Array) -> Array:

@@ -26,7 +26,7 @@ class _Builder(flatbuffers.Builder):
         return super().EndObject()
 
 
-def lay_out_for_deflate(content: bytes) -> bytes:
+def order_for_compression(content: bytes) -> bytes:
     """Lay out the same model for deflate; outputs are equal to the last bit but may be flat."""
     model = slim.parse(content)
     for graph in model.subgraphs:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from underbudget.device.artifact import File, open_file
 from underbudget.device.errors import UserError
-from underbudget.export.slim import Op, opcode_of, parse
+from underbudget.export.slim import Op, opcode_name, opcode_of, parse
 
 ALIGNMENT = 64  # bytes: kDefaultTensorAlignment of the runtime
 ITEM_BYTES = {schema.TensorType.FLOAT32: 4, schema.TensorType.INT32: 4, schema.TensorType.INT8: 1}
@@ -34,13 +35,20 @@ class Costs:
     peak_tensor_bytes: int
 
 
-def costs(content: bytes) -> Costs:
+def costs(file: File) -> Costs:
     """Compute the costs of a TFLite file with one graph and batch 1.
 
+    Args:
+        file: the path of a .tflite or .tflite.zlib file, or its bytes.
+
     Raises:
-        UserError: an operator of which the number of multiplications is not known here.
+        UserError: no such file; an operator of which the number of multiplications is not known here.
     """
-    model = parse(content)
+    model = parse(open_file(file, card=False).content)
+    if len(model.subgraphs) != 1:
+        raise UserError(
+            f"it has {len(model.subgraphs)} graphs, for loops or branches: how often each runs is not known"
+        )
     (graph,) = model.subgraphs
     constant = {i for i, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None}
     stored: dict[int, int] = {}  # elements by buffer: a shared one counts once
@@ -57,8 +65,7 @@ def costs(content: bytes) -> Costs:
             for index in (source.get(int(i), int(i)) for i in op.inputs[1:] if i >= 0):
                 stored[graph.tensors[index].buffer] = _size(graph.tensors[index])
         elif code not in WITHOUT_MACS:
-            names = {value: name for name, value in vars(Op).items()}
-            raise UserError(f"operator {names.get(code, code)}: how many multiplications it takes is not known")
+            raise UserError(f"operator {opcode_name(code)}: how many multiplications it takes is not known")
     dequantised = {int(i) for i, origin in source.items() if int(origin) in constant}
     return Costs(sum(stored.values()), macs, _arena_bytes(graph, constant | dequantised))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from underbudget.device.errors import UserError
 from underbudget.export.slim import WEIGHTS_INPUT, Op, add_opcode, opcode_of, parse, serialise, share_buffers
 
+WITH_INT8 = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED)  # operators that take int8 weights
 SMALLEST_QUANTISED = 1024  # elements: the converter of 2020, like today's, leaves smaller tensors in float
 
 
@@ -29,7 +30,7 @@ def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
     for graph in model.subgraphs:
         for position, op in reversed(list(enumerate(graph.operators))):
             code = opcode_of(model, op)
-            if code not in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED):
+            if code not in WITH_INT8:
                 continue
             index = op.inputs[WEIGHTS_INPUT]
             tensor = graph.tensors[index]

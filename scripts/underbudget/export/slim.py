@@ -12,7 +12,7 @@ Op = schema.BuiltinOperator
 WEIGHTS_INPUT = 1  # of convolutions and fully connected layers
 
 
-def slim(content: bytes) -> bytes:
+def strip_metadata(content: bytes) -> bytes:
     """Drop what inference does not need: names, description, metadata, signatures, unused tensors and buffers.
 
     Operators, shapes and weights stay as they are: outputs are equal to the last bit.
@@ -90,6 +90,11 @@ def opcode_of(model: schema.ModelT, op: schema.OperatorT) -> int:
     """Return the BuiltinOperator of an operator."""
     entry = model.operatorCodes[op.opcodeIndex]
     return max(entry.builtinCode, entry.deprecatedBuiltinCode)  # old files fill the deprecated field alone
+
+
+def opcode_name(code: int) -> str:
+    """Return the name of a BuiltinOperator."""
+    return next((name for name, value in vars(Op).items() if value == code), str(code))
 
 
 def add_opcode(model: schema.ModelT, code: int, version: int) -> int:

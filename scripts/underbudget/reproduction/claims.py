@@ -12,6 +12,8 @@ import numpy as np
 from underbudget.device.artifact import Card
 from underbudget.intervals import Difference, difference, prediction_p_value, wilson
 from underbudget.metrics import METRICS, Limit
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.recipes import Fit
 from underbudget.reproduction import host
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, reported, row_name
 from underbudget.reproduction.results import Results
@@ -216,15 +218,14 @@ def _card(results: Results, name: str) -> Card | None:
 def learning_rate(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     """Judge whether runs at 0.03 pass, and runs at lower rates do not."""
     version = VERSIONS["kws_b"]
-    recipe, limit = (
-        version.recipes["report"],
-        [c for c in version.limits if c.metric == "accuracy_pct"],
-    )
+    recipe, limit = version.recipes["report"], [c for c in version.limits if c.metric == "accuracy_pct"]
+    network, fit = recipe.network, recipe.fit
+    assert isinstance(network, DsCnn) and isinstance(fit, Fit)  # as in the report
     text = (
-        f"A learning rate of {recipe.learning_rate:g} lets a network of width {recipe.width:g} "
-        f"pass {limit[0].limit:g} % in {recipe.epochs} epochs"
+        f"A learning rate of {fit.learning_rate:g} lets a network of width {network.width:g} "
+        f"pass {limit[0].limit:g} % in {fit.epochs} epochs"
     )
-    sides = {f"{recipe.learning_rate:g}": runs_of(report, "kws_b")}
+    sides = {f"{fit.learning_rate:g}": runs_of(report, "kws_b")}
     sides |= {rate: runs_of(runs, f"kws_b_rate_{rate}") for rate in ("0.01", "0.001")}
     if min(map(len, sides.values())) < 2:
         return Claim(text, "", INCONCLUSIVE)

@@ -13,7 +13,7 @@ from underbudget.device.artifact import Card, read_card
 from underbudget.device.errors import UserError
 from underbudget.metrics import TASK_METRICS
 from underbudget.processes import open_workers
-from underbudget.recipes import Recipe, Version
+from underbudget.recipes import Version
 from underbudget.reproduction.studies import STUDIES
 from underbudget.store import LOCAL, OWN, SYNTHETIC
 from underbudget.versions.catalogue import VERSIONS
@@ -37,10 +37,8 @@ def run(
     Raises:
         UserError: bad data, or a cluster that can't be used.
     """
-    recipes = {version.name: version.recipes[recipe] for version in versions}
-    kinds = {version.name: _kind_of_data(version.task, recipes[version.name]) for version in versions}
-    one_of_each = {kinds[version.name]: version for version in versions}
-    data = {kind: load_data(one.task, recipes[one.name], sources) for kind, one in one_of_each.items()}
+    kinds = {version.name: version.data_of(recipe) for version in versions}  # those of one kind share their data
+    data = {kind: load_data(sources, *kind) for kind in dict.fromkeys(kinds.values())}
     plans = {
         f"{version.name}, seed {seed}": plan(
             version, recipe, seed, data[kinds[version.name]], made_with(study, version, seed, sources), study
@@ -64,11 +62,6 @@ def run(
                     write_runs(stale[done.key].folder.parent, made_from)
     folders = dict.fromkeys(planned.folder.parent for planned in plans.values())
     return [write_runs(folder, made_from) for folder in folders], failed
-
-
-def _kind_of_data(task: str, recipe: Recipe) -> tuple[str, bool, bool]:
-    """Return what decides which data a recipe is given: recipes with the same share them."""
-    return task, recipe.by_speaker, recipe.other > 0
 
 
 def _produce(planned: Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:

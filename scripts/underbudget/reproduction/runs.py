@@ -7,7 +7,7 @@ from typing import Any
 
 from underbudget import files
 from underbudget.intervals import mean_interval, wilson
-from underbudget.metrics import KB, METRICS, Limit, all_met, merit
+from underbudget.metrics import KB, METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
 
 Run = dict[str, Any]
@@ -52,7 +52,7 @@ def arithmetics(runs: Sequence[Run]) -> set[int]:
 
 def chosen(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the run that does best on validation data."""
-    return max(runs, key=lambda run: merit(run["validation"]))
+    return max(runs, key=lambda run: score(run["validation"]))
 
 
 @dataclass(frozen=True)

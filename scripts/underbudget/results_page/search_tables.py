@@ -7,7 +7,7 @@ from typing import Any
 
 from underbudget.device.artifact import SPOTTING
 from underbudget.intervals import difference, mean_interval
-from underbudget.metrics import KB, METRICS, TASK_METRICS, merit
+from underbudget.metrics import KB, METRICS, TASK_METRICS, score
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import SPEAKER_SUFFIX, Run, runs_of
 from underbudget.results_page.markdown import markdown_table
@@ -27,7 +27,7 @@ def search_results(results: Results) -> str:
         if not found["model"]:
             continue
         best = _chosen(found)
-        met = "met" if best["kept"] else "**missed**"
+        met = "met" if best["met"] else "**missed**"
         lines.append(
             [
                 _asked(found),
@@ -54,7 +54,7 @@ def search_summary(results: Results) -> str:
     ended = [found for found in results.searches if found["model"]]
     if not ended:
         return NONE_PUBLISHED
-    met = [found for found in ended if _chosen(found)["kept"]]
+    met = [found for found in ended if _chosen(found)["met"]]
     size_only = sum(set(limits_of(found)) == {"size_kb"} for found in met)
     compared: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
     for found in ended:
@@ -83,7 +83,7 @@ def _beside(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]
     better, worse, unclear, alone = OUTCOMES
     if min(len(runs), len(ours)) < 2:
         return alone
-    change = difference(*([merit(run["validation"]) for run in side] for side in (runs, ours)))
+    change = difference(*([score(run["validation"]) for run in side] for side in (runs, ours)))
     return better if change.low > 0 else worse if change.high < 0 else unclear
 
 
@@ -113,7 +113,7 @@ def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Run]] | No
             runs[f"`{recipe}/{name}`"] = members
     if not runs:
         return None
-    best = max(runs, key=lambda title: fmean(merit(t["validation"]) for t in runs[title]))
+    best = max(runs, key=lambda title: fmean(score(t["validation"]) for t in runs[title]))
     return best, runs[best]
 
 

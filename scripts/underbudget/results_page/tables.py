@@ -67,7 +67,7 @@ def models(results: Results) -> str:
             lines.append(
                 [
                     f"[{recipe}/{name}]({recipe}/{name}.json)",
-                    content["made_from"]["recipe"]["architecture"],
+                    content["made_from"]["recipe"]["network"]["kind"],
                     ", ".join(score),
                     *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
                 ]

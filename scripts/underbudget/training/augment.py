@@ -20,12 +20,12 @@ from underbudget.progress import progress_bar
 from underbudget.recipes import ARITHMETIC, Augmentation
 from underbudget.training.unknown import OtherSeconds
 
-Features = NDArray[np.float16]
+HalfFeatures = NDArray[np.float16]
 NOISES = 64  # coloured noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
 
-def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Features:
+def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> HalfFeatures:
     """Compute features [copies, clips, *front_end.shape] of changed training clips.
 
     They are kept in data/, and made again when the clips, the front end, the changes or the arithmetic are others. Half
@@ -38,7 +38,7 @@ def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmen
     return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation)
 
 
-def other_features(other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int) -> Features:
+def other_features(other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int) -> HalfFeatures:
     """Compute features [copies, count, *front_end.shape] of random seconds of other sounds, changed as clips are.
 
     They are kept as those of the clips are; each copy has other seconds.
@@ -57,7 +57,7 @@ def _features(
     identity: Identity,
     front_end: FrontEnd,
     augmentation: Augmentation,
-) -> Features:
+) -> HalfFeatures:
     """Return the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
     on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are drawn again in each epoch
     made_from = [
@@ -82,7 +82,7 @@ def _features(
                     progress.update()
         with files.atomic_write(path) as partial, partial.open("wb") as out:
             np.save(out, features)
-    kept: Features = np.load(path, mmap_mode="r")  # whoever trains on them copies them once
+    kept: HalfFeatures = np.load(path, mmap_mode="r")  # whoever trains on them copies them once
     return kept
 
 

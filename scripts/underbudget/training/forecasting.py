@@ -14,8 +14,7 @@ from underbudget.device.errors import UserError
 from underbudget.device.runtime import lay_out
 from underbudget.intervals import block_bootstrap
 from underbudget.metrics import TASK_METRICS
-from underbudget.networks import networks
-from underbudget.recipes import Recipe
+from underbudget.recipes import RateDistortion, Recipe
 from underbudget.training import loop
 from underbudget.training.rate_distortion import fit_rate_distortion
 
@@ -50,11 +49,11 @@ class Forecasting:
         return {"normalisation": {"mean": self._mean.tolist(), "std": self._std.tolist()}}
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model:
-        if recipe.rate_distortion is None:
-            return loop.fit(recipe, self.problem(recipe.loss), seed)
-        model = networks.build(recipe, INPUT_SHAPE, OUTPUT_SHAPE)
+        if not isinstance(recipe.fit, RateDistortion):
+            return loop.fit_network(recipe.network, recipe.fit, self.problem(recipe.fit.loss), seed)
+        model = recipe.network.create(INPUT_SHAPE, OUTPUT_SHAPE)
         readings, targets = self._weather.inputs("train"), self._weather.targets("train")
-        model.set_weights([fit_rate_distortion(readings, targets, recipe.rate_distortion, seed)])
+        model.set_weights([fit_rate_distortion(readings, targets, recipe.fit, seed)])
         return model
 
     def problem(self, loss: str) -> loop.Problem:
@@ -133,7 +132,7 @@ class Forecasting:
             )
         return result
 
-    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 from tensorflow_model_optimization.sparsity import keras as sparsity
 
-from underbudget.networks import layers, networks
+from underbudget.networks import Network, layers
+from underbudget.networks.folding import fold_batch_norm
 from underbudget.progress import progress_bar
-from underbudget.recipes import QAT, Pruning, Recipe
+from underbudget.recipes import QAT, Fit, Pruning
 
 Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
 Orders = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-Epoch = Callable[..., tf.Tensor]
+TrainEpoch = Callable[..., tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,27 @@ class Problem:
         return -(-self.samples // batch_size)
 
 
-def fit(recipe: Recipe, problem: Problem, seed: int) -> keras.Model:
-    """Build a recipe's network, train it, and continue with quantisation-aware training if the recipe says so."""
-    trained = train(networks.build(recipe, problem.input_shape, problem.output_shape), recipe, problem, seed)
-    model = networks.fold_batch_norm(trained, recipe)
-    if recipe.qat:
-        train_qat(model, recipe.qat, recipe.batch_size, problem, seed)
+def fit_network(network: Network, fit: Fit, problem: Problem, seed: int) -> keras.Model:
+    """Create a network, train it, and continue with quantisation-aware training if the fit has one."""
+    trained = train(network.create(problem.input_shape, problem.output_shape), fit, problem, seed)
+    model = fold_batch_norm(trained, network, for_grid=fit.qat is not None)
+    if fit.qat:
+        train_qat(model, fit.qat, fit.batch_size, problem, seed)
     return model
 
 
-def train(model: keras.Model, recipe: Recipe, problem: Problem, seed: int) -> keras.Model:
-    """Train `model` with Adam for the recipe's epochs, with magnitude pruning if the recipe says so.
+def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Model:
+    """Train `model` with Adam for the fit's epochs, with magnitude pruning if the fit has it.
 
     Returns:
         The trained model, without pruning wrappers.
     """
-    trained, epoch = training(model, recipe, problem)
+    trained, epoch = training(model, fit, problem)
     best, best_weights = -np.inf, None
-    with progress_bar(range(recipe.epochs), "training", "epoch") as epochs:
-        for shuffled in shuffled_orders(epochs, problem.samples, recipe.batch_size, seed):
+    with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
+        for shuffled in shuffled_orders(epochs, problem.samples, fit.batch_size, seed):
             shown = {"loss": f"{float(epoch(*shuffled)):.4g}"}
-            if recipe.keep == "best":
+            if fit.checkpoint == "best_validation":
                 now = problem.score(trained)
                 shown["validation"] = f"{now:.4g}"
                 if now > best:  # the first of equals
@@ -78,17 +79,17 @@ def train(model: keras.Model, recipe: Recipe, problem: Problem, seed: int) -> ke
             epochs.set_postfix(shown, refresh=False)
     if best_weights is not None:
         trained.set_weights(best_weights)
-    return _stripped(trained) if recipe.pruning else trained
+    return _stripped(trained) if fit.pruning else trained
 
 
-def training(model: keras.Model, recipe: Recipe, problem: Problem) -> tuple[keras.Model, Epoch]:
-    """Prepare a training: return the model, in pruning wrappers if the recipe prunes, and a function for one epoch."""
-    steps = problem.steps(recipe.batch_size)
-    trained = _prunable(model, recipe.pruning, steps) if recipe.pruning else model
+def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch]:
+    """Prepare a training: return the model, in pruning wrappers if the fit prunes, and a function for one epoch."""
+    steps = problem.steps(fit.batch_size)
+    trained = _prunable(model, fit.pruning, steps) if fit.pruning else model
     variables = trained.trainable_variables
-    rate = recipe.learning_rate
-    cosine = recipe.schedule == "cosine"
-    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, recipe.epochs * steps, warm_up=0.05) if cosine else rate)
+    rate = fit.learning_rate
+    cosine = fit.schedule == "cosine"
+    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, fit.epochs * steps, warm_up=0.05) if cosine else rate)
     optimizer.build(variables)
 
     def update(gradients: list[tf.Tensor]) -> None:
@@ -105,7 +106,7 @@ def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, s
             epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
 
 
-def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> Epoch:
+def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> TrainEpoch:
     """Prepare quantisation-aware training: round the weights in place, and return a function for one epoch.
 
     Forward and backward passes use the rounded weights; exact copies beside them, counted in grid steps, are updated
@@ -114,7 +115,7 @@ def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem
     """
     variables = model.trainable_variables
     steps = [
-        np.float32(qat.step * np.sqrt(np.mean(np.square(v.numpy()))) if v.shape.rank > 1 else qat.bias_step)
+        np.float32(qat.relative_scale * np.sqrt(np.mean(np.square(v.numpy()))) if v.shape.rank > 1 else qat.bias_scale)
         for v in variables
     ]
     exact = [tf.Variable(v / step) for v, step in zip(variables, steps, strict=True)]
@@ -135,7 +136,7 @@ def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem
     return _compiled(model, problem, update)
 
 
-def _compiled(model: keras.Model, problem: Problem, update: Update) -> Epoch:
+def _compiled(model: keras.Model, problem: Problem, update: Update) -> TrainEpoch:
     """Return an epoch as one compiled function of what `shuffled_orders` yields; it returns the mean loss."""
 
     def step(indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

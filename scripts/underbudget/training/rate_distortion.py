@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 from underbudget.recipes import RateDistortion
 
 Array = NDArray[np.float32]
-SAMPLES = 20_000  # windows: enough to tell errors a tenth of a percent apart
+FITTED_WINDOWS = 20_000  # windows: enough to tell errors a tenth of a percent apart
 PASSES = 20
 
 
-def fit_rate_distortion(inputs: Array, targets: Array, sparse: RateDistortion, seed: int) -> Array:
-    """Fit coefficients [12, 12], input by output, multiples of `sparse.step`, for windows [n, 6, 2] to [n, 6, 2].
+def fit_rate_distortion(inputs: Array, targets: Array, fit: RateDistortion, seed: int) -> Array:
+    """Fit coefficients [12, 12], input by output, multiples of `fit.step`, for windows [n, 6, 2] to [n, 6, 2].
 
     They start as a repetition of the last reading. What then changes is the weight of a difference between a reading
     and the last one of its column, so that each forecast moves with the readings as a whole, whatever the rounding.
     Coordinate descent, in random order, on
 
-        the mean absolute error, each column in units of the start's, + rate x the deflated bytes of the coefficients,
+        the mean absolute error, each column in units of the start's,
+        + fit.error_per_byte x the deflated bytes of the coefficients,
 
     until no single change of a coefficient helps: rate-distortion optimisation with the true rate.
     """
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(inputs), min(SAMPLES, len(inputs)), replace=False)
+    chosen = rng.choice(len(inputs), min(FITTED_WINDOWS, len(inputs)), replace=False)
     x, y = (values[chosen].reshape(len(chosen), -1) for values in (inputs, targets))
     size, columns = x.shape[1], inputs.shape[-1]
     latest = size - columns + np.arange(size) % columns  # of each input's and output's column
@@ -40,16 +41,16 @@ def fit_rate_distortion(inputs: Array, targets: Array, sparse: RateDistortion, s
         for place in rng.permutation(len(places)):
             i, j = places[place]
             base = latest[i]
-            best = sparse.rate * stored + error[j] / unit[j]
+            best = fit.error_per_byte * stored + error[j] / unit[j]
             found = None
-            for value in _candidate_values(weights, i, j, columns, sparse.step):
+            for value in _candidate_values(weights, i, j, columns, fit.step):
                 change = value - weights[i, j]
                 moved = forecast[:, j] + change * (x[:, i] - x[:, base])
                 moved_error = np.abs(moved - y[:, j]).mean()
                 trial = weights.copy()
                 trial[i, j], trial[base, j] = value, weights[base, j] - change
                 size_then = compressed_bytes(trial)
-                if (cost := sparse.rate * size_then + moved_error / unit[j]) < best - 1e-9:
+                if (cost := fit.error_per_byte * size_then + moved_error / unit[j]) < best - 1e-9:
                     best, found = cost, (trial, moved, moved_error, size_then)
             if found:
                 weights, forecast[:, j], error[j], stored = found

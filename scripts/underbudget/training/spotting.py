@@ -18,9 +18,9 @@ from underbudget.device.frontend import FrontEnd, extractor, to_dict
 from underbudget.device.runtime import lay_out
 from underbudget.intervals import wilson
 from underbudget.networks import layers
-from underbudget.recipes import Augmentation, Recipe
+from underbudget.recipes import Augmentation, Fit, Recipe
 from underbudget.training import loop
-from underbudget.training.augment import Features, augmented_features, other_features
+from underbudget.training.augment import HalfFeatures, augmented_features, other_features
 
 Array = NDArray[np.float32]
 SCORED = 32  # clips at once, when a model is scored on validation data
@@ -32,7 +32,7 @@ class Spotting:
     Args:
         labels: in the order of the model's outputs; None: the words of `speech`, and OTHER if there are other sounds.
             Clips of words that are not among them are left out; a label that is no word of `speech` is never right.
-        other: what a recipe with a share of other sounds trains on.
+        other: what a fit with a share of other sounds trains on.
 
     Raises:
         UserError: a label is there twice, or none is a word of `speech`.
@@ -69,9 +69,10 @@ class Spotting:
         return {"front_end": to_dict(self._front_end), "labels": list(self._labels)}
 
     def train(self, recipe: Recipe, seed: int) -> keras.Model:
-        problem = self.problem(recipe)
+        assert isinstance(recipe.fit, Fit)  # as every spotter's is
+        problem = self.problem(recipe.fit)
         self._forget_samples()
-        return loop.fit(recipe, problem, seed)
+        return loop.fit_network(recipe.network, recipe.fit, problem, seed)
 
     def _forget_samples(self) -> None:
         """Keep features only: the samples would take a quarter of a GB while the network is compiled and trained."""
@@ -79,34 +80,34 @@ class Spotting:
             self.inputs(split)
         self._speech = replace(self._speech, audio=self._speech.audio[:0].copy())
 
-    def problem(self, recipe: Recipe) -> loop.Problem:
-        """Return the training data, augmented if the recipe says so, with its share of other sounds.
+    def problem(self, fit: Fit) -> loop.Problem:
+        """Return the training data, augmented if the fit says so, with its share of other sounds.
 
         Raises:
-            ValueError: the recipe asks for other sounds and there are none, or the other way round.
+            ValueError: the fit asks for other sounds and there are none, or the other way round.
         """
-        if bool(recipe.other) != (self._other is not None):
+        if bool(fit.unknown_share) != (self._other is not None):
             raise ValueError("a recipe with other sounds is trained with them, any other without")
-        batch = self._augmented(recipe, recipe.augmentation) if recipe.augmentation else self._plain(recipe)
-        samples = len(self._targets(recipe))
+        batch = self._augmented(fit, fit.augmentation) if fit.augmentation else self._plain(fit)
+        samples = len(self._targets(fit))
         shapes = self._front_end.shape, (len(self._labels),)
-        return loop.Problem(*shapes, samples, batch, _cross_entropy, self._accuracy())
+        return loop.Problem(*shapes, samples, batch, cross_entropy, self._accuracy())
 
-    def _targets(self, recipe: Recipe) -> Array:
+    def _targets(self, fit: Fit) -> Array:
         """Return one-hot targets [n, labels], of which a share is spread over all: of clips, then of other sounds."""
         label = self._truth("train")
-        if recipe.other:
-            count = round(len(label) * recipe.other / (1 - recipe.other))
+        if fit.unknown_share:
+            count = round(len(label) * fit.unknown_share / (1 - fit.unknown_share))
             label = np.append(label, np.full(count, self._labels.index(OTHER), np.int32))
         one_hot = np.eye(len(self._labels), dtype=np.float32)[label]
-        smoothing = recipe.label_smoothing
+        smoothing = fit.label_smoothing
         return (one_hot * (1 - smoothing) + smoothing / len(self._labels)).astype(np.float32)
 
-    def _plain(self, recipe: Recipe) -> loop.Batch:
-        inputs, targets = tf.constant(self.inputs("train")), tf.constant(self._targets(recipe))
+    def _plain(self, fit: Fit) -> loop.Batch:
+        inputs, targets = tf.constant(self.inputs("train")), tf.constant(self._targets(fit))
         return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
 
-    def _copies(self, augmentation: Augmentation, samples: int) -> Features:
+    def _copies(self, augmentation: Augmentation, samples: int) -> HalfFeatures:
         """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
         clips = augmented_features(self._speech, self._front_end, augmentation)
         if self._other is None:
@@ -114,9 +115,9 @@ class Spotting:
         count = samples - clips.shape[1]
         return np.concatenate([clips, other_features(self._other, self._front_end, augmentation, count)], axis=1)
 
-    def _augmented(self, recipe: Recipe, augmentation: Augmentation) -> loop.Batch:
+    def _augmented(self, fit: Fit, augmentation: Augmentation) -> loop.Batch:
         """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
-        targets = tf.constant(self._targets(recipe))
+        targets = tf.constant(self._targets(fit))
         inputs = tf.constant(self._copies(augmentation, len(targets)))
         frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
 
@@ -200,7 +201,7 @@ class Spotting:
             )
         return result
 
-    def parity(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         differ = float((reference.argmax(axis=1) != outputs.argmax(axis=1)).mean())
         return "share of clips that TFLite and Keras label differently", differ, 0.05 if quantised else 0.002
 
@@ -211,7 +212,7 @@ class Spotting:
         return place[self._speech.labels(split)]
 
 
-def _cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return the mean over clips; in parts that are the same bits everywhere, which TensorFlow's softmax is not."""
     centred = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     log_sum = tf.math.log(tf.reduce_sum(tf.exp(centred), axis=1, keepdims=True))

@@ -10,9 +10,9 @@ from underbudget.data.other_sounds import Recording
 from underbudget.device.audio import RATE, Audio, to_float
 
 SHARES = {"speech": 0.55, "words": 0.2, "noise": 0.25}  # of the seconds, where there are all kinds
-BLOCK = RATE // 20  # samples over which loudness is taken
+LEVEL_BLOCK = RATE // 20  # samples over which loudness is taken
 ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
-PIECE = RATE // 5, RATE * 7 // 10  # samples of such a piece
+PIECE_SAMPLES = RATE // 5, RATE * 7 // 10  # samples of such a piece
 ROOM = -4.5, -2.5  # powers of ten: how loud the room is
 COLOURED = 0.3  # of the seconds of noise: coloured noise, from faint to loud
 TONES = 0.3  # of the seconds of noise: tones with overtones, as of music, animals and machines
@@ -49,9 +49,9 @@ class OtherSeconds:
 
 
 def loudest_place(recording: NDArray[np.int16]) -> int:
-    """Return the first sample of the loudest BLOCK of a recording [at least BLOCK]."""
-    blocks = recording[: len(recording) // BLOCK * BLOCK].reshape(-1, BLOCK).astype(np.float32)
-    return int(np.square(blocks).mean(axis=1).argmax()) * BLOCK
+    """Return the first sample of the loudest LEVEL_BLOCK of a recording [at least LEVEL_BLOCK]."""
+    blocks = recording[: len(recording) // LEVEL_BLOCK * LEVEL_BLOCK].reshape(-1, LEVEL_BLOCK).astype(np.float32)
+    return int(np.square(blocks).mean(axis=1).argmax()) * LEVEL_BLOCK
 
 
 def _window(recording: NDArray[np.int16], rng: np.random.Generator, samples: int = RATE) -> NDArray[np.int16]:
@@ -69,13 +69,13 @@ def _around_loudest(recording: NDArray[np.int16], rng: np.random.Generator) -> N
     if len(recording) <= RATE:
         return _window(recording, rng)
     at = loudest_place(recording)
-    return _window(recording[max(0, at + BLOCK - RATE) : at + RATE], rng)
+    return _window(recording[max(0, at + LEVEL_BLOCK - RATE) : at + RATE], rng)
 
 
 def _alone(recording: NDArray[np.int16], rng: np.random.Generator) -> Audio:
     """Return a second with a piece of a recording in a quiet room."""
-    piece = to_float(_window(recording, rng, int(rng.integers(*PIECE))))
-    ramp = np.minimum(1, np.arange(len(piece)) / BLOCK).astype(np.float32)
+    piece = to_float(_window(recording, rng, int(rng.integers(*PIECE_SAMPLES))))
+    ramp = np.minimum(1, np.arange(len(piece)) / LEVEL_BLOCK).astype(np.float32)
     before = int(rng.integers(RATE - len(piece)))
     room = _noise(ROOM, rng)
     room[before : before + len(piece)] += piece * ramp * ramp[::-1]

@@ -16,7 +16,9 @@ FORECASTERS, SPOTTERS = (
 # each is published in a folder of models/ with its name
 RECIPES = tuple(dict.fromkeys(recipe for version in VERSIONS.values() for recipe in version.recipes))
 COMPARED_RECIPES = tuple(  # those with a further class are tested on other clips: their accuracy is another
-    name for name in RECIPES if not any(v.recipes[name].other for v in VERSIONS.values() if name in v.recipes)
+    name
+    for name in RECIPES
+    if not any(v.recipes[name].needs_other_sounds for v in VERSIONS.values() if name in v.recipes)
 )
 QUANTISATION_STUDY = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
 SEARCHED = "search"  # the folder of the models that searches found

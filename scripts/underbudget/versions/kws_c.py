@@ -3,7 +3,9 @@
 from underbudget.device.artifact import SPOTTING
 from underbudget.device.frontend import LogMel, Stft
 from underbudget.metrics import Limit
-from underbudget.recipes import QAT, Augmentation, Recipe, Version
+from underbudget.networks.ds_cnn import DsCnn
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import QAT, Augmentation, Export, Fit, Recipe, Version
 
 VERSION = Version(
     name="kws_c",
@@ -11,32 +13,27 @@ VERSION = Version(
     limits=(Limit("accuracy_pct", 90), Limit("size_kb", 45), Limit("total_ms", 40)),
     recipes={
         "report": Recipe(
-            architecture="ds_cnn",
-            front_end=Stft(),  # less to compute than MFCC, and the front end takes most of the time
-            width=0.52,  # 133 filters, to make up for the coarser features
-            learning_rate=0.01,
-            epochs=30,
-            loss="cross_entropy",
-            keep="best",
-            quantise=True,
+            DsCnn(width=0.52),  # 133 filters, to make up for the coarser features
+            Stft(),  # less to compute than MFCC, and the front end takes most of the time
+            Fit("cross_entropy", learning_rate=0.01, epochs=30, checkpoint="best_validation"),
+            Export(int8_weights=True),
         ),
         "improved": Recipe(
-            architecture="ds_tc_resnet",
-            width=1.125,  # 72 filters: accuracy is what counts
-            stem=(16, 24),  # along frequency as well: a stranger's word lies some bands higher or lower
-            blocks=(2, 2, 2),
-            front_end=LogMel(mel_bins=24),  # up to 7.6 kHz: "stop" and "yes" live above 4 kHz
-            learning_rate=6e-3,
-            epochs=200,
-            loss="cross_entropy",
-            batch_size=128,
-            schedule="cosine",
-            label_smoothing=0.1,
-            dropout=0.1,
-            augmentation=Augmentation(mixup=0.3),
-            qat=QAT(step=0.3, epochs=25),  # size is no matter here
-            quantise=True,
-            deflate_layout=True,
+            # accuracy is what counts: many filters, and a stem that looks along frequency as well: a stranger's word
+            # lies some bands higher or lower
+            DsTcResnet(filters=72, stem=(16, 24), blocks=(2, 2, 2), dropout=0.1),
+            LogMel(mel_bins=24),  # up to 7.6 kHz: "stop" and "yes" live above 4 kHz
+            Fit(
+                "cross_entropy",
+                learning_rate=6e-3,
+                epochs=200,
+                batch_size=128,
+                schedule="cosine",
+                label_smoothing=0.1,
+                augmentation=Augmentation(mixup=0.3),
+                qat=QAT(relative_scale=0.3, epochs=25),  # size is no matter here
+            ),
+            Export(int8_weights=True, order_for_compression=True),
         ),
     },
 )

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.beyond.search.limits import format_limits, metrics_of, parse_limits
-from underbudget.beyond.search.plan import broken
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
-from underbudget.metrics import Limit
+from underbudget.metrics import Limit, violation
 
 TASKS = st.sampled_from([FORECASTING, SPOTTING])
 
@@ -68,8 +67,8 @@ def test_a_limit_of_the_other_task_is_told_as_such() -> None:
 def test_a_limit_that_is_met_is_not_broken(limit: float, value: float) -> None:
     for metric in ("accuracy_pct", "size_kb"):
         constraint = Limit(metric, limit)
-        assert constraint.met_by(value) == (broken([constraint], {metric: value}) == 0)
-        assert broken([constraint], {}) == 0
-    assert broken([Limit("size_kb", 8), Limit("accuracy_pct", 90)], {"size_kb": 10, "accuracy_pct": 81}) == (
+        assert constraint.met_by(value) == (violation([constraint], {metric: value}) == 0)
+        assert violation([constraint], {}) == 0
+    assert violation([Limit("size_kb", 8), Limit("accuracy_pct", 90)], {"size_kb": 10, "accuracy_pct": 81}) == (
         pytest.approx(0.25 + 0.1)
     )

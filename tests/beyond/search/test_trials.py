@@ -13,13 +13,14 @@ from search.fakes import FakeWorkers, a_search, fake_train
 from underbudget import build, files
 from underbudget.beyond.search import space, trials
 from underbudget.beyond.search.plan import Search
-from underbudget.beyond.search.trials import JOURNAL, RUNGS, recipe_of, rungs_of, shortened
+from underbudget.beyond.search.trials import JOURNAL, RUNGS, at_rung, recipe_of, rungs_of
 from underbudget.data import synthetic
 from underbudget.data.sources import DataSets
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
-from underbudget.metrics import Limit, merit
-from underbudget.recipes import Recipe
+from underbudget.metrics import Limit, score
+from underbudget.networks.dense import Linear
+from underbudget.recipes import Fit, Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -44,14 +45,15 @@ def test_each_trial_ends_and_the_best_are_trained_in_full(tmp_path: Path, slots:
         before = [t for t in known if len(rungs_of(t)) >= rung]
         further = [t for t in before if len(rungs_of(t)) > rung]
         assert 1 <= len(further) < len(before) / 2
-        merits = {t.number: merit(rungs_of(t)[rung - 1]["validation"]) for t in before}
+        merits = {t.number: score(rungs_of(t)[rung - 1]["validation"]) for t in before}
         assert max(merits, key=lambda number: merits[number]) in {t.number for t in further}
 
 
 def test_a_rung_is_a_share_of_all_epochs() -> None:
     full = space.recipe_of(space.fitted(space.START[FORECASTING][0], 2048))
-    assert [shortened(full, rung).epochs for rung in range(3)] == [11, 33, 100]
-    assert shortened(full, 2) == full
+    fits = [at_rung(full, rung).fit for rung in range(3)]
+    assert [fit.epochs for fit in fits if isinstance(fit, Fit)] == [11, 33, 100]
+    assert at_rung(full, 2) == full
 
 
 def test_no_recipe_is_trained_to_be_thrown_away_for_its_size(tmp_path: Path) -> None:
@@ -61,9 +63,9 @@ def test_no_recipe_is_trained_to_be_thrown_away_for_its_size(tmp_path: Path) -> 
 
 
 def test_a_file_that_is_too_large_goes_no_further(tmp_path: Path) -> None:
-    def heavier(recipe: Recipe, seed: int, data: object) -> Any:
+    def heavier(recipe: Any, seed: int, data: object) -> Any:
         result, file = fake_train(recipe, seed, data)
-        return {**result, "bytes": result["bytes"] + 4096 * (recipe.stride == 2)}, file
+        return {**result, "bytes": result["bytes"] + 4096 * (recipe.network.stride == 2)}, file
 
     known = run(a_search(tmp_path, size_kb=4), FakeWorkers(), heavier)
     too_large = [t for t in known if rungs_of(t)[0]["bytes"] >= 4096]
@@ -105,12 +107,13 @@ def test_more_trials_go_on_from_there(tmp_path: Path) -> None:
     after = run(a_search(tmp_path, trials=24), workers)
     assert content(after)[:12] == content(before)
     assert len(after) == 24
-    assert not {recipe for recipe, _ in workers.trained} & {shortened(recipe_of(t), 0) for t in before}
+    assert not {recipe for recipe, _ in workers.trained} & {at_rung(recipe_of(t), 0) for t in before}
 
 
 def test_a_recipe_that_fails_is_remembered_and_the_search_goes_on(tmp_path: Path) -> None:
-    def failing(recipe: Recipe, seed: int, data: object) -> Any:
-        return ({"error": "the training diverged"}, b"") if recipe.batch_size == 256 else fake_train(recipe, seed, data)
+    def failing(recipe: Any, seed: int, data: object) -> Any:
+        diverged = recipe.fit.batch_size == 256
+        return ({"error": "the training diverged"}, b"") if diverged else fake_train(recipe, seed, data)
 
     known = run(a_search(tmp_path), FakeWorkers(), failing)
     failed = [t for t in known if "error" in rungs_of(t)[-1]]
@@ -156,7 +159,7 @@ def test_a_training_tells_failures_of_its_recipe_from_those_of_the_machine(monke
     data = DataSets(synthetic.make_weather(2000))
     result, file = trials.train(recipe, 1, data)
     assert result["bytes"] == len(file) > 0
-    assert np.isfinite(merit(result["validation"]))
+    assert np.isfinite(score(result["validation"]))
 
     def fail(error: Exception) -> Any:
         def make(*_: object) -> Any:
@@ -196,10 +199,8 @@ def test_the_first_recipes_are_the_published_ones(tmp_path: Path) -> None:
 
     limits = (Limit("size_kb", 1.6),)
     first, second = run(a_search(tmp_path, trials=2, task=FORECASTING, limits=limits), FakeWorkers(), fake_forecaster)
-    published = VERSIONS["th_a"].recipes["improved"]
-    assert recipe_of(first).learning_rate == published.learning_rate
-    assert recipe_of(first).qat == published.qat
-    assert recipe_of(second).architecture == VERSIONS["th_b"].recipes["improved"].architecture == "linear"
+    assert recipe_of(first).fit == VERSIONS["th_a"].recipes["improved"].fit
+    assert recipe_of(second).network == VERSIONS["th_b"].recipes["improved"].network == Linear()
 
 
 def fake_forecaster(recipe: Recipe, seed: int, data: object) -> Any:

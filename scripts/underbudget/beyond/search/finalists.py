@@ -10,16 +10,16 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from underbudget import files
-from underbudget.beyond.search.plan import Result, Search, broken, rank, values_of
-from underbudget.beyond.search.trials import GOES_ON, Train, begun, recipe_of, rungs_of
+from underbudget.beyond.search.plan import Result, Search, rank, values_of
+from underbudget.beyond.search.trials import RESUMES, Train, begun, recipe_of, rungs_of
 from underbudget.device.errors import UserError
 from underbudget.intervals import mean_interval
-from underbudget.metrics import KB, METRICS, Limit, merit
+from underbudget.metrics import KB, METRICS, Limit, score, violation
 from underbudget.processes import Workers
 from underbudget.recipes import Recipe
 
 FINALISTS = 3
-SEEDS = 5
+FINALIST_SEEDS = 5
 
 Latency = dict[str, list[float]]  # milliseconds of passes, by metric
 
@@ -40,30 +40,30 @@ class Finalist:
     judged: tuple[dict[str, Any], ...]
 
     @property
-    def kept(self) -> bool:
+    def meets_limits(self) -> bool:
         """Whether it meets all limits that were measured, with every seed that was trained."""
-        return not self.failed and all(j["kept"] for j in self.judged)
+        return not self.failed and all(j["met"] for j in self.judged)
 
     @property
     def failed(self) -> bool:
         return any("error" in run for run in self.runs.values())
 
     @property
-    def merit(self) -> float:
+    def score(self) -> float:
         """The mean over seeds."""
-        return mean_interval([merit(run["validation"]) for run in self.runs.values()])[0]
+        return mean_interval([score(run["validation"]) for run in self.runs.values()])[0]
 
     @property
-    def broken(self) -> float:
+    def violation(self) -> float:
         """By how much the worse ends of the intervals break limits, together, as shares of them."""
-        return sum(broken([Limit(j["metric"], j["limit"])], {j["metric"]: _worse_end(j)}) for j in self.judged)
+        return sum(violation([Limit(j["metric"], j["limit"])], {j["metric"]: _worse_end(j)}) for j in self.judged)
 
     @property
     def seed(self) -> int:
-        """The seed whose model is kept: the best on validation data of those whose files are small enough."""
+        """The seed whose model is published: the best on validation data of those whose files are small enough."""
         sizes = [j["limit"] * KB for j in self.judged if j["metric"] == "size_kb"]
         small = {seed: run for seed, run in self.runs.items() if all(run["bytes"] < size for size in sizes)}
-        return max(small or self.runs, key=lambda seed: merit(self.runs[seed]["validation"]))
+        return max(small or self.runs, key=lambda seed: score(self.runs[seed]["validation"]))
 
 
 def candidates(search: Search, study: optuna.Study) -> list[FrozenTrial]:
@@ -81,13 +81,13 @@ def candidates(search: Search, study: optuna.Study) -> list[FrozenTrial]:
 
 def seeds(search: Search) -> range:
     """Return the seeds of the finalists: fresh ones, since a trial may have been lucky with its own."""
-    return range(search.seed + 1, search.seed + 1 + SEEDS)
+    return range(search.seed + 1, search.seed + 1 + FINALIST_SEEDS)
 
 
 def run_seeds(
     search: Search, study: optuna.Study, workers: Workers, train: Train, data: object, notice: Callable[[], None]
 ) -> None:
-    """Train the candidates with each seed, unless that is done; results are kept with the trials, files beside them.
+    """Train the candidates with each seed, unless that is done; results are saved with the trials, files beside them.
 
     Raises:
         UserError: the machine failed a training.
@@ -99,7 +99,7 @@ def run_seeds(
     )
     for done in workers.run(lambda: next(missing, None)):
         if done.error:
-            raise UserError(f"a finalist's training was lost: {done.error}; {GOES_ON}")
+            raise UserError(f"a finalist's training was lost: {done.error}; {RESUMES}")
         result, file = done.value
         if file:
             with files.atomic_write(file_of(search, int(done.key.split()[1]))) as partial:
@@ -115,7 +115,7 @@ def runs_of(search: Search, study: optuna.Study) -> dict[str, tuple[FrozenTrial,
 
 
 def file_of(search: Search, trial: int) -> Path:
-    """Return where a file of a candidate is kept, with whichever seed: all take the same time."""
+    """Return where a file of a candidate is saved, with whichever seed: all take the same time."""
     return search.folder / f"trial-{trial}.tflite.zlib"
 
 
@@ -126,16 +126,16 @@ def latency_key(search: Search, trial: int) -> str:
 
 def finalists(search: Search, study: optuna.Study) -> list[Finalist]:
     """Return the candidates that were trained with all seeds, the best first."""
-    kept = study.user_attrs
+    saved = study.user_attrs
     found = []
     for trial in candidates(search, study):
         keys = {seed: key for key, (of, seed) in runs_of(search, study).items() if of.number == trial.number}
-        runs = {seed: kept[key] for seed, key in keys.items() if key in kept}
-        if len(runs) == SEEDS:
-            latency = kept.get(latency_key(search, trial.number), {})
+        runs = {seed: saved[key] for seed, key in keys.items() if key in saved}
+        if len(runs) == FINALIST_SEEDS:
+            latency = saved.get(latency_key(search, trial.number), {})
             judged = [j for limit in search.limits if (j := _judge(limit, list(runs.values()), latency))]
             found.append(Finalist(trial.number, recipe_of(trial), runs, tuple(judged)))
-    return sorted(found, key=lambda f: (f.failed, not f.kept, f.broken, f.failed or -f.merit))
+    return sorted(found, key=lambda f: (f.failed, not f.meets_limits, f.violation, f.failed or -f.score))
 
 
 def _judge(limit: Limit, runs: Sequence[Result], latency: Latency) -> dict[str, Any] | None:
@@ -146,7 +146,7 @@ def _judge(limit: Limit, runs: Sequence[Result], latency: Latency) -> dict[str, 
         return None
     mean, low, high = mean_interval(values)
     judged = {**asdict(limit), "mean": mean, "low": low, "high": high}
-    return {**judged, "kept": limit.met_by(_worse_end(judged))}
+    return {**judged, "met": limit.met_by(_worse_end(judged))}
 
 
 def _worse_end(judged: dict[str, Any]) -> float:

@@ -12,6 +12,7 @@ from underbudget.beyond.search.finalists import Latency, candidates, file_of, la
 from underbudget.beyond.search.plan import Search
 from underbudget.beyond.search.trials import begun, recipe_of
 from underbudget.device import frontend
+from underbudget.recipes import Readings
 from underbudget.reproduction.host import run_here
 
 MODULE = "underbudget.device.passes"
@@ -32,8 +33,8 @@ def check_device(search: Search, study: optuna.Study) -> None:
 
 
 def _to_time(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    kept = study.user_attrs
-    return [trial for trial in candidates(search, study) if latency_key(search, trial.number) not in kept]
+    saved = study.user_attrs
+    return [trial for trial in candidates(search, study) if latency_key(search, trial.number) not in saved]
 
 
 def time_candidates(search: Search, study: optuna.Study) -> None:
@@ -44,9 +45,9 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
     """
     waiting: dict[str, tuple[Path, str]] = {}
     for trial in _to_time(search, study):
-        path, front_end = file_of(search, trial.number), recipe_of(trial).front_end
+        path, inputs = file_of(search, trial.number), recipe_of(trial).inputs
         if path.exists():  # it failed with every seed otherwise
-            fields = json.dumps(frontend.to_dict(front_end) if front_end else None)
+            fields = json.dumps(None if isinstance(inputs, Readings) else frontend.to_dict(inputs))
             waiting[latency_key(search, trial.number)] = path, fields
     if not (waiting and search.limits_latency):
         return

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from underbudget.beyond.search import space
 from underbudget.beyond.search.limits import format_limits
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
-from underbudget.metrics import KB, METRICS, Limit, merit
+from underbudget.metrics import KB, METRICS, Limit, score, violation
 
-SHORT = {SPOTTING: "kws", FORECASTING: "th"}
-NAME = r"[a-z][a-z0-9_]{0,79}"
+SHORT_TASK = {SPOTTING: "kws", FORECASTING: "th"}
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,79}"
 
 Result = dict[str, Any]  # of a training: "validation", its metrics; "bytes"; "seconds"; or the "error" of its recipe
 
@@ -29,7 +29,7 @@ class Search:
         seed: of all randomness.
         given: choices that are the same in all trials, beside the task and its limits.
         made_from: what decides the results of trials, by name.
-        results: where all results of this machine are kept for these data.
+        results: where all results of this machine are for these data.
         host: the device on which finalists are timed, as ssh knows it; None: this machine.
     """
 
@@ -68,7 +68,7 @@ class Search:
 
 def usual_name(task: str, limits: tuple[Limit, ...]) -> str:
     """Return the name of a search that is given none, such as "kws_size_kb_8_accuracy_pct_94"."""
-    return re.sub(r"\W+", "_", f"{SHORT[task]} {format_limits(limits)}")
+    return re.sub(r"\W+", "_", f"{SHORT_TASK[task]} {format_limits(limits)}")
 
 
 def check_name(name: str) -> None:
@@ -77,7 +77,7 @@ def check_name(name: str) -> None:
     Raises:
         UserError: it can't.
     """
-    if not re.fullmatch(NAME, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise UserError(f"name {name!r}: give up to 80 small letters, digits and _, a letter first")
 
 
@@ -101,15 +101,6 @@ def values_of(result: Result) -> dict[str, float]:
     return {**result["validation"], "size_kb": result["bytes"] / KB}
 
 
-def broken(limits: Iterable[Limit], values: Mapping[str, float]) -> float:
-    """Return by how much values break the limits on them, together, as shares of the limits; 0 where they meet all."""
-    over = 0.0
-    for c in limits:
-        if c.metric in values and not c.met_by(values[c.metric]):
-            over += abs(values[c.metric] / c.limit - 1) or math.ulp(0)  # the limit itself does not meet it
-    return over
-
-
 def rank(search: Search, result: Result) -> tuple[float, float]:
-    """Return what orders trainings, the best first: those that break limits least, then by their merit."""
-    return broken(search.limits, values_of(result)), -merit(result["validation"])
+    """Return what orders trainings, the best first: those that break limits least, then by their score."""
+    return violation(search.limits, values_of(result)), -score(result["validation"])

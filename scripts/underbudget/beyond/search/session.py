@@ -10,15 +10,15 @@ import optuna
 
 from underbudget import build, files
 from underbudget.beyond.search import finalists, latency_limit, plan, space, trials
-from underbudget.beyond.search.finalists import SEEDS, Finalist
+from underbudget.beyond.search.finalists import FINALIST_SEEDS, Finalist
 from underbudget.beyond.search.limits import format_limits, parse_limits
-from underbudget.beyond.search.plan import Result, Search, broken, rank, values_of
+from underbudget.beyond.search.plan import Result, Search, rank, values_of
 from underbudget.beyond.search.trials import RUNGS, begun, rungs_of
 from underbudget.data.sources import DataSets, Sources, load_other_sounds, load_speech, load_weather
 from underbudget.device.artifact import SPOTTING, read_card
 from underbudget.device.errors import UserError
 from underbudget.intervals import mean_interval
-from underbudget.metrics import METRICS, TASK_METRICS, Limit
+from underbudget.metrics import METRICS, TASK_METRICS, Limit, all_met
 from underbudget.processes import Workers, open_workers
 from underbudget.recipes import ARITHMETIC, Version
 from underbudget.store import store_of
@@ -51,10 +51,10 @@ def search(
         latency_limit.check_device(asked, study)
         print(f"search {name}: {format_limits(limits)}", flush=True)
         if begun(study):
-            print(f"it goes on: {progress_line(asked, study)}", flush=True)
+            print(f"resuming: {progress_line(asked, study)}", flush=True)
         with open_workers(jobs) as workers:
             _run(asked, study, workers, data)
-        return _told(asked, study, data)
+        return _finish(asked, study, data)
 
 
 def _data(task: str, sources: Sources) -> tuple[DataSets, dict[str, Any]]:
@@ -100,11 +100,11 @@ def _run(asked: Search, study: optuna.Study, workers: Workers, data: DataSets) -
         raise UserError(f"no recipe could be trained with every seed: {error}: try more (TRIALS=)")
     planned = _plan(asked, best, data)
     if not planned.is_up_to_date():
-        print("the model is made and tested", flush=True)
+        print("training the final model, then testing it", flush=True)
         tasks = iter([("model", _produce, planned, shared)])
         for done in workers.run(lambda: next(tasks, None)):
             if done.error:
-                raise UserError(f"{done.error}; {trials.GOES_ON}")
+                raise UserError(f"{done.error}; {trials.RESUMES}")
             build.write(planned, *done.value)
 
 
@@ -117,7 +117,7 @@ def _plan(asked: Search, best: Finalist, data: DataSets) -> build.Plan:
     return build.plan(version, SEARCHED, best.seed, data, asked.made_with)
 
 
-def _told(asked: Search, study: optuna.Study, data: DataSets) -> str:
+def _finish(asked: Search, study: optuna.Study, data: DataSets) -> str:
     """Write the result of a search that has ended; return what to tell the user."""
     found = finalists.finalists(asked, study)
     planned = _plan(asked, found[0], data)
@@ -167,7 +167,7 @@ def result_of(
             {
                 "trial": f.trial,
                 "recipe": f.recipe.to_dict(),
-                "kept": f.kept,
+                "met": f.meets_limits,
                 "limits": list(f.judged),
                 "runs": {str(seed): run for seed, run in f.runs.items()},
             }
@@ -183,7 +183,7 @@ def progress_line(asked: Search, study: optuna.Study) -> str:
     """Say how far a search is: recipes tried, in full, failed, that meet the limits; the best; finalists."""
     last = {t.number: rungs_of(t)[-1] for t in begun(study) if rungs_of(t)}
     figures = {number: result for number, result in last.items() if "error" not in result}
-    meeting = sum(broken(asked.limits, values_of(result)) == 0 for result in figures.values())
+    meeting = sum(all_met(asked.limits, values_of(result)) for result in figures.values())
     full = sum(len(rungs_of(t)) == len(RUNGS) for t in begun(study))
     runs = finalists.runs_of(asked, study)
     if len(last) >= asked.trials and (ended := len(study.user_attrs.keys() & runs)):
@@ -194,7 +194,7 @@ def progress_line(asked: Search, study: optuna.Study) -> str:
     if figures:
         best = min(figures, key=lambda number: rank(asked, figures[number]))
         text += f"; best: trial {best}, {_describe(asked, figures[best])}"
-        text += "" if broken(asked.limits, values_of(figures[best])) == 0 else " (breaks a limit)"
+        text += "" if all_met(asked.limits, values_of(figures[best])) else " (breaks a limit)"
     return text
 
 
@@ -207,9 +207,9 @@ def _describe(asked: Search, result: Result) -> str:
 def table(asked: Search, found: Sequence[Finalist]) -> list[str]:
     """Tabulate the finalists for a terminal, the best first."""
     limits = format_limits(asked.limits)
-    lines = [f"finalists for {limits}: mean and 95 % interval over {SEEDS} seeds on validation data"]
+    lines = [f"finalists for {limits}: mean and 95 % interval over {FINALIST_SEEDS} seeds on validation data"]
     for f in found:
-        met = sum(j["kept"] for j in f.judged)
+        met = sum(j["met"] for j in f.judged)
         lines.append(f"  trial {f.trial}: meets {met} of {len(asked.limits)} limits")
         if f.failed:
             (error, *_) = [run["error"] for run in f.runs.values() if "error" in run]
@@ -219,7 +219,7 @@ def table(asked: Search, found: Sequence[Finalist]) -> list[str]:
         for name in dict.fromkeys([*TASK_METRICS[asked.task], "size_kb", *judged]):
             if j := judged.get(name):
                 interval = METRICS[name].interval(j["mean"], j["low"], j["high"])
-                verdict = f"; {METRICS[name].limit(j['limit'])} asked: {'met' if j['kept'] else 'MISSED'}"
+                verdict = f" (limit {METRICS[name].limit(j['limit'])}): {'met' if j['met'] else 'MISSED'}"
             else:
                 values = [values_of(run)[name] for run in f.runs.values()]
                 interval, verdict = METRICS[name].interval(*mean_interval(values)), ""

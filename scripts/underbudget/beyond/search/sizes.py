@@ -1,4 +1,4 @@
-"""How many bytes a recipe's file will take, told before it is trained."""
+"""Predict the bytes of a recipe's file before it is trained."""
 
 import math
 
@@ -7,59 +7,63 @@ from scipy import stats
 
 from underbudget.data.speech import LABELS
 from underbudget.data.weather import INPUT_STEPS, OUTPUT_STEPS
-from underbudget.recipes import QAT, Recipe
+from underbudget.networks import Network
+from underbudget.networks.dense import Linear, ResidualMlp
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import QAT, RateDistortion, Readings, Recipe
 
-COLUMNS = 2  # of the weather data
+WEATHER_COLUMNS = 2  # of the weather data
 # What each of `terms` takes, by least squares of relative errors over the 390 trainings of the published searches, and
 # by how much, as a share, one file in forty is larger than that; a test holds both to these trainings.
-TAKES: dict[str, tuple[float, ...]] = {
-    "ds_tc_resnet": (537.0, 94.0, 2.4, 0.977),
-    "residual_mlp": (550.0, 2.5, 0.952),
-    "linear": (213.5, 10.1, 11.4),
+COEFFICIENTS: dict[type[Network], tuple[float, ...]] = {
+    DsTcResnet: (537.0, 94.0, 2.4, 0.977),
+    ResidualMlp: (550.0, 2.5, 0.952),
+    Linear: (213.5, 10.1, 11.4),
 }
-SURE = {"ds_tc_resnet": 0.025, "residual_mlp": 0.025, "linear": 0.06}
+MARGIN: dict[type[Network], float] = {DsTcResnet: 0.025, ResidualMlp: 0.025, Linear: 0.06}
 
 
 def expected(recipe: Recipe) -> float:
     """Return the bytes that a recipe's file will take."""
-    return float(np.dot(TAKES[recipe.architecture], terms(recipe)))
+    return float(np.dot(COEFFICIENTS[type(recipe.network)], terms(recipe)))
 
 
 def at_most(recipe: Recipe) -> float:
     """Return the bytes that a recipe's file will most probably not exceed."""
-    return expected(recipe) * (1 + SURE[recipe.architecture])
+    return expected(recipe) * (1 + MARGIN[type(recipe.network)])
 
 
 def terms(recipe: Recipe) -> tuple[float, ...]:
-    """Return what the bytes of a file depend on, by architecture.
+    """Return what the bytes of a file depend on, by network.
 
-    Of networks on a grid: the structure (1), blocks ("ds_tc_resnet"; a convolution of its stem counts as half a block),
+    Of networks on a grid: the structure (1), blocks (DsTcResnet; a convolution of its stem counts as half a block),
     biases, and the entropy of all weights, in bytes.
-    Of "linear": 1, how little its bytes cost it, and that times how fine its grid is.
+    Of Linear: 1, how little its bytes cost it, and that times how fine its grid is.
     """
-    if recipe.rate_distortion is not None:
-        cheap = -math.log10(recipe.rate_distortion.rate) - 3
-        return 1.0, cheap, cheap * -math.log2(recipe.rate_distortion.step)
+    network = recipe.network
+    if isinstance(recipe.fit, RateDistortion):
+        cheap = -math.log10(recipe.fit.error_per_byte) - 3
+        return 1.0, cheap, cheap * -math.log2(recipe.fit.step)
     assert recipe.qat is not None  # every recipe of the search is on a grid
-    if recipe.architecture == "residual_mlp":
-        units, inputs, outputs = int(16 * recipe.width), INPUT_STEPS * COLUMNS, OUTPUT_STEPS * COLUMNS
+    if isinstance(network, ResidualMlp):
+        units, inputs, outputs = network.units, INPUT_STEPS * WEATHER_COLUMNS, OUTPUT_STEPS * WEATHER_COLUMNS
         weights, biases = units * (inputs + units + outputs), 2 * units + outputs
         return 1.0, float(biases), _packed(weights, recipe.qat)
-    assert recipe.front_end
-    filters, blocks, labels = int(64 * recipe.width), sum(recipe.blocks), len(LABELS) + (recipe.other > 0)
-    frames, (_, rows, channels) = 1 if recipe.stem else 3, recipe.front_end.shape
+    assert isinstance(network, DsTcResnet) and not isinstance(recipe.inputs, Readings)
+    filters, blocks, labels = network.filters, sum(network.blocks), len(LABELS) + recipe.needs_other_sounds
+    frames, (_, rows, channels) = 1 if network.stem else 3, recipe.inputs.shape
     weights = 0
-    for wider in recipe.stem:
+    for wider in network.stem:
         weights += 9 * channels * wider
         rows, channels = (rows - 1) // 2, wider
-    weights += filters * (frames * rows * channels + blocks * (recipe.kernel + filters) + labels)
-    biases = sum(recipe.stem) + filters * (blocks + 1) + labels
+    weights += filters * (frames * rows * channels + blocks * (network.kernel + filters) + labels)
+    biases = sum(network.stem) + filters * (blocks + 1) + labels
     # a block has two convolutions
-    return 1.0, blocks + len(recipe.stem) / 2, float(biases), _packed(weights, recipe.qat)
+    return 1.0, blocks + len(network.stem) / 2, float(biases), _packed(weights, recipe.qat)
 
 
 def _packed(weights: int, qat: QAT) -> float:
-    return weights * gaussian_entropy(qat.step) / 8
+    return weights * gaussian_entropy(qat.relative_scale) / 8
 
 
 def gaussian_entropy(step: float) -> float:

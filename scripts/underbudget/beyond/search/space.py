@@ -6,13 +6,19 @@ from typing import Any, Protocol
 from underbudget.beyond.search.sizes import at_most
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.frontend import LogMel, Mfcc
-from underbudget.recipes import QAT, Augmentation, RateDistortion, Recipe
+from underbudget.networks.dense import Linear, ResidualMlp
+from underbudget.networks.ds_tc_resnet import DsTcResnet
+from underbudget.recipes import QAT, Augmentation, Export, Fit, RateDistortion, Readings, Recipe
 
 Choices = dict[str, Any]
 FILTERS = tuple(range(8, 129, 4))  # widths, in units or filters of a hidden layer
-UNITS = tuple(range(4, 65, 2))
-RATES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
-WIDTHS: dict[str, tuple[float, ...]] = {"ds_tc_resnet": FILTERS, "residual_mlp": UNITS, "linear": RATES}
+UNIT_CHOICES = tuple(range(4, 65, 2))
+PRICE_CHOICES = tuple(float(f"{10 ** (-3 - i / 6):.3g}") for i in range(13))  # a linear map of fewer bytes first
+WIDTH_CHOICES: dict[str, tuple[float, ...]] = {
+    "ds_tc_resnet": FILTERS,
+    "residual_mlp": UNIT_CHOICES,
+    "linear": PRICE_CHOICES,
+}
 SMALLEST: dict[str, Choices] = {
     "ds_tc_resnet": {"blocks": 1, "grid": 0.8, "stem": 0, "coefficients": 12, "kernel": 5},
     "residual_mlp": {"grid": 0.6},
@@ -131,7 +137,7 @@ def _smaller_and_smaller(choices: Choices) -> list[Choices]:
 
 
 def _each_width(choices: Choices) -> list[Choices]:
-    return [{**choices, "width": width} for width in WIDTHS[choices["architecture"]]]
+    return [{**choices, "width": width} for width in WIDTH_CHOICES[choices["architecture"]]]
 
 
 def least_bytes(task: str) -> float:
@@ -152,53 +158,51 @@ def _spotter(c: Mapping[str, Any]) -> Recipe:
     # a stem wants neighbouring bands, which the cosine transform mixes
     front_end = LogMel(mel_bins=24, **bands) if stem else Mfcc(coefficients=c["coefficients"], lifter=30, **bands)
     return Recipe(
-        architecture="ds_tc_resnet",
-        width=c["width"] / 64,
-        blocks=tuple(c["blocks"] // groups + (i < c["blocks"] % groups) for i in range(groups)),
-        stride=c["stride"],
-        kernel=c["kernel"],
-        stem=(stem, stem * 3 // 2) if stem else (),
-        front_end=front_end,
-        learning_rate=c["learning_rate"],
-        epochs=150,
-        loss="cross_entropy",
-        batch_size=c["batch"],
-        schedule="cosine",
-        label_smoothing=c["smoothing"],
-        dropout=c["dropout"],
-        augmentation=Augmentation(mixup=c["mixup"], time_mask=c["time_mask"]),
-        other=c.get("other", 0.0),
+        DsTcResnet(
+            filters=c["width"],
+            blocks=tuple(c["blocks"] // groups + (i < c["blocks"] % groups) for i in range(groups)),
+            stem=(stem, stem * 3 // 2) if stem else (),
+            kernel=c["kernel"],
+            stride=c["stride"],
+            dropout=c["dropout"],
+        ),
+        front_end,
+        Fit(
+            "cross_entropy",
+            learning_rate=c["learning_rate"],
+            epochs=150,
+            batch_size=c["batch"],
+            schedule="cosine",
+            label_smoothing=c["smoothing"],
+            augmentation=Augmentation(mixup=c["mixup"], time_mask=c["time_mask"]),
+            unknown_share=c.get("other", 0.0),
+            qat=QAT(relative_scale=c["grid"], epochs=30, learning_rate=c["grid_rate"]),
+        ),
+        Export(int8_weights=True, order_for_compression=True),
         by_speaker=c.get("by_speaker", False),
-        qat=QAT(step=c["grid"], epochs=30, learning_rate=c["grid_rate"]),
-        quantise=True,
-        deflate_layout=True,
     )
 
 
 def _residual_mlp(c: Mapping[str, Any]) -> Recipe:
     return Recipe(
-        architecture="residual_mlp",
-        width=c["width"] / 16,
-        learning_rate=c["learning_rate"],
-        epochs=100,
-        loss="mae",
-        batch_size=c["batch"],
-        schedule="cosine",
-        normalise=False,
-        qat=QAT(step=c["grid"], bias_step=1 / 32, epochs=40, learning_rate=c["grid_rate"]),
-        quantise=True,
-        deflate_layout=True,
+        ResidualMlp(units=c["width"]),
+        Readings(standardised=False),
+        Fit(
+            "mae",
+            learning_rate=c["learning_rate"],
+            epochs=100,
+            batch_size=c["batch"],
+            schedule="cosine",
+            qat=QAT(relative_scale=c["grid"], bias_scale=1 / 32, epochs=40, learning_rate=c["grid_rate"]),
+        ),
+        Export(int8_weights=True, order_for_compression=True),
     )
 
 
 def _linear(c: Mapping[str, Any]) -> Recipe:
     return Recipe(
-        architecture="linear",
-        width=1,
-        learning_rate=0,
-        epochs=0,
-        loss="mae",
-        normalise=False,
-        rate_distortion=RateDistortion(step=c["coefficient_step"], rate=c["width"]),
-        deflate_layout=True,
+        Linear(),
+        Readings(standardised=False),
+        RateDistortion(step=c["coefficient_step"], error_per_byte=c["width"]),
+        Export(order_for_compression=True),
     )

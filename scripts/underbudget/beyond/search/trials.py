@@ -1,8 +1,9 @@
-"""The trials of a search: Optuna proposes recipes, and stops the hopeless ones after short trainings.
+"""The trials of a search: Optuna proposes recipes, and stops the worst after short trainings.
 
 Successive halving (Li et al., arXiv:1810.05934, by Optuna): each recipe is trained for a ninth of its epochs; if it is
-then among the best third so far, for a third; likewise, in full. Each is a training of its own with its whole learning
-rate schedule: a short training that has cooled down ranks recipes far better than the middle of a long one.
+then among the best third so far, for a third; if it is among the best third of these, in full. Each is a training of
+its own with its whole learning rate schedule: a short training that has cooled down ranks recipes far better than the
+middle of a long one.
 """
 
 import fcntl
@@ -29,15 +30,15 @@ from underbudget.data.sources import DataSets
 from underbudget.determinism import import_tensorflow
 from underbudget.device.errors import UserError
 from underbudget.device.quiet import held_stderr
-from underbudget.metrics import TASK_METRICS, merit
+from underbudget.metrics import TASK_METRICS, score
 from underbudget.processes import Task, Workers
-from underbudget.recipes import Recipe
+from underbudget.recipes import RateDistortion, Recipe
 
-KEPT = 3  # one in so many goes on
+REDUCTION_FACTOR = 3  # one in so many goes on
 RUNGS = (1, 3, 9)  # ninths of the epochs
 MOST_LOST = 3  # trainings that the machine failed, before the search is stopped
 JOURNAL = "trials.log"
-GOES_ON = "what was trained is kept, and the same command goes on from there"
+RESUMES = "finished trainings are saved: run the same command again to resume"
 
 Train = Callable[..., tuple[Result, bytes]]  # `train`; a test may give another
 
@@ -93,8 +94,8 @@ def opened(search: Search) -> Iterator[optuna.Study]:
             study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(path))),
                 study_name=search.name,
-                direction="maximize",  # the merit
-                pruner=SuccessiveHalvingPruner(min_resource=RUNGS[0], reduction_factor=KEPT),
+                direction="maximize",  # the score
+                pruner=SuccessiveHalvingPruner(min_resource=RUNGS[0], reduction_factor=REDUCTION_FACTOR),
                 load_if_exists=True,
             )
         except (ValueError, KeyError, TypeError):
@@ -141,14 +142,16 @@ def recipe_of(trial: FrozenTrial | optuna.Trial) -> Recipe:
     return space.recipe_of(trial.user_attrs["choices"])
 
 
-def shortened(recipe: Recipe, rung: int) -> Recipe:
+def at_rung(recipe: Recipe, rung: int) -> Recipe:
     """Return a recipe with the epochs of a rung."""
 
     def share(epochs: int) -> int:
-        return max(1, round(epochs * RUNGS[rung] / RUNGS[-1])) if epochs else 0
+        return max(1, round(epochs * RUNGS[rung] / RUNGS[-1]))
 
+    if isinstance(recipe.fit, RateDistortion):  # which takes no epochs
+        return recipe
     qat = replace(recipe.qat, epochs=share(recipe.qat.epochs)) if recipe.qat else None
-    return replace(recipe, epochs=share(recipe.epochs), qat=qat)
+    return recipe.refitted(epochs=share(recipe.fit.epochs), qat=qat)
 
 
 def run_trials(
@@ -165,7 +168,7 @@ def run_trials(
     """
     known: dict[Recipe, Result] = {}
     for trial in begun(study):
-        known |= {shortened(recipe_of(trial), rung): result for rung, result in enumerate(rungs_of(trial))}
+        known |= {at_rung(recipe_of(trial), rung): result for rung, result in enumerate(rungs_of(trial))}
     running = [optuna.Trial(study, t._trial_id) for t in begun(study) if t.state == TrialState.RUNNING]
     waiting = [trial for trial in running if not rungs_of(trial) or _goes_on(search, study, trial)]
 
@@ -179,7 +182,7 @@ def run_trials(
             trial = waiting.pop() if waiting else study.ask()
             if "choices" not in trial.user_attrs:
                 trial.set_user_attr("choices", space.choose(trial, search.task, search.given, search.most_bytes))
-            recipe = shortened(recipe_of(trial), len(rungs_of(trial)))
+            recipe = at_rung(recipe_of(trial), len(rungs_of(trial)))
             if recipe not in known:
                 return (trial, recipe), train, recipe, search.seed, data
             keep(trial, {**known[recipe], "seconds": 0.0})
@@ -192,7 +195,7 @@ def run_trials(
             lost += 1
             print(f"trial {trial.number}: lost: {done.error}", flush=True)
             if lost == MOST_LOST:
-                raise UserError(f"{lost} trainings were lost, the last one because of: {done.error}; {GOES_ON}")
+                raise UserError(f"{lost} trainings were lost, the last one because of: {done.error}; {RESUMES}")
             continue
         known[recipe] = done.value[0]
         keep(trial, known[recipe])
@@ -206,9 +209,9 @@ def _goes_on(search: Search, study: optuna.Study, trial: optuna.Trial) -> bool:
     if "error" in last or last["bytes"] >= search.most_bytes:
         study.tell(trial, state=TrialState.PRUNED)
         return False
-    trial.report(merit(last["validation"]), RUNGS[len(rungs) - 1])
+    trial.report(score(last["validation"]), RUNGS[len(rungs) - 1])
     if len(rungs) == len(RUNGS):
-        study.tell(trial, merit(last["validation"]))
+        study.tell(trial, score(last["validation"]))
         return False
     if trial.should_prune():
         study.tell(trial, state=TrialState.PRUNED)

@@ -13,8 +13,7 @@ from underbudget.data.speech import LABELS, Speech
 from underbudget.device import artifact
 from underbudget.device.artifact import Card
 from underbudget.device.errors import UserError
-from underbudget.training import task
-from underbudget.training.task import is_made_from, prepare_for, sources_for
+from underbudget.evaluation import is_made_from, prepare_for, sources_for
 
 SPOTTER, FORECASTER = (artifact.load(ROOT / "models" / "report", name)[0] for name in ("kws_a", "th_a"))
 
@@ -27,18 +26,16 @@ def made_from(card: Card, **fields: str) -> Card:
 
 
 @pytest.fixture
-def speech(monkeypatch: pytest.MonkeyPatch) -> Speech:
+def speech() -> Speech:
     """The card's clips, as far as their identity tells."""
     data = SPOTTER.content["made_from"]["data"]
     audio, label = np.zeros((8, 16000), np.int16), np.arange(8, dtype=np.int32)
     identity = replace(synthetic.make_weather(200).identity, **data)
-    clips = Speech(audio, label, np.full(8, 2, np.int8), np.array(LABELS), identity)
-    monkeypatch.setattr(task, "load_speech", lambda sources: clips)
-    return clips
+    return Speech(audio, label, np.full(8, 2, np.int8), np.array(LABELS), identity)
 
 
 def test_its_own_clips_in_its_own_split(speech: Speech) -> None:
-    assert prepare_for(SPOTTER, Sources()).identity == speech.identity
+    assert prepare_for(SPOTTER, speech).identity == speech.identity
 
 
 @pytest.mark.parametrize(
@@ -50,18 +47,17 @@ def test_its_own_clips_in_its_own_split(speech: Speech) -> None:
 )
 def test_other_clips_or_another_split_are_refused(speech: Speech, fields: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        prepare_for(made_from(SPOTTER, **fields), Sources())
+        prepare_for(made_from(SPOTTER, **fields), speech)
     assert "\n" not in str(caught.value)
 
 
-def test_a_forecaster_may_see_other_readings_but_not_its_own_split_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forecaster_may_see_other_readings_but_not_its_own_split_otherwise() -> None:
     weather = synthetic.make_weather(2000)
-    monkeypatch.setattr(task, "load_weather", lambda sources: weather)
     assert not is_made_from(FORECASTER, weather.identity)
-    assert prepare_for(FORECASTER, Sources()).identity == weather.identity
+    assert prepare_for(FORECASTER, weather).identity == weather.identity
     own: dict[str, Any] = {"digest": weather.identity.digest}
     with pytest.raises(UserError, match="training data would test it"):
-        prepare_for(made_from(FORECASTER, **own, split="by hand"), Sources())
+        prepare_for(made_from(FORECASTER, **own, split="by hand"), weather)
     assert is_made_from(made_from(FORECASTER, **own), weather.identity)
 
 
