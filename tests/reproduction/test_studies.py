@@ -14,7 +14,9 @@ from underbudget.data.identity import SPLITS
 from underbudget.data.sources import Sources, load_speech
 from underbudget.data.speech import Speech, by_speaker
 from underbudget.device.frontend import Mfcc, Stft
-from underbudget.recipes import Recipe
+from underbudget.networks.cnn import Cnn1d
+from underbudget.networks.dense import Mlp
+from underbudget.recipes import Export, Fit, Recipe
 from underbudget.reproduction import claims
 from underbudget.reproduction.reference import load_reference, row_name
 from underbudget.reproduction.results import read_results
@@ -45,8 +47,10 @@ def test_a_row_of_the_reports_study_is_what_its_name_says(
     name: str, width: float, sparsity: float | None, quantised: bool
 ) -> None:
     made = recipe("forecasters", name)
-    assert (made.architecture, made.width, made.quantise) == (name[:3], width, quantised)
-    assert (made.pruning.final_sparsity if made.pruning else None) == sparsity
+    assert made.network == (Mlp if name.startswith("mlp") else Cnn1d)(width=width)
+    assert made.export == Export(int8_weights=quantised)
+    assert isinstance(made.fit, Fit)
+    assert (made.fit.pruning.final_sparsity if made.fit.pruning else None) == sparsity
     assert len({version.name for version in STUDIES["forecasters"][0]}) == 22  # eleven rows for each network
 
 
