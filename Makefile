@@ -22,7 +22,7 @@ VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
-  bench listening publish-models publish-searches publish render published test test-pi portable fuzz lock clean help
+  bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
@@ -108,12 +108,16 @@ published: setup ## for maintainers: make everything that is published, in the b
 	echo "running in the background. To watch it: tail -f $(LOG)"; \
 	echo "To stop it: kill -- -$$!  (make published goes on from there)"
 
-test: ## set up, check style and types, run the tests
+TESTS =
+check: TESTS = -m "not slow"
+check: test ## check style and types, run the fast tests: in a minute
+
+test: ## check style and types, run all tests: in some minutes
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(RUN) -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-pi: ## test the whole way to a Pi, on an emulated one (needs qemu-system-arm, cpio, openssh-client)
 	@$(PYTHON) scripts/00_setup.py --tests
@@ -126,6 +130,11 @@ portable: ## test that a seed gives the same models on other processors, emulate
 fuzz: ## run the scripts on damaged models, cards, recordings, logs and archives: make fuzz MINUTES=30 SEED=7
 	@$(PYTHON) scripts/00_setup.py --tests
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
+
+fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuzz-readers MINUTES=2 ONLY=wav (x86-64 Linux)
+	@$(PYTHON) scripts/00_setup.py --tests
+	@$(RUN) -m pip install --quiet --only-binary :all: "atheris>=2.3,<4"
+	@PYTHONPATH=scripts:tests $(RUN) -m fuzz.readers $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
 lock: ## for maintainers: pin the packages that requirements.txt depends on (needs uv)
 	@: > requirements.lock

@@ -13,9 +13,24 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, Run, clean_environment
+from hypothesis import HealthCheck, settings
 
 from underbudget import files
 from underbudget.data.sources import Sources
+
+# examples are independent of what a fixture made once; no test asserts a time
+settings.register_profile(
+    "quick", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=1000)
+settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what runs scripts in a copy of the project, or goes through the real data."""
+    for item in items:
+        if {"project", "real_data", "checkout"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -1,5 +1,6 @@
 """Constants and helpers of the tests."""
 
+import importlib.util
 import io
 import os
 import subprocess
@@ -7,6 +8,7 @@ import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,15 @@ def clean_environment() -> dict[str, str]:
     """The environment without what scripts read of it, and without what `make test` hands to a make that it starts."""
     names = ("DATA_MIRROR", "RAY_ADDRESS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     return {key: value for key, value in os.environ.items() if key not in names}
+
+
+def script(name: str) -> ModuleType:
+    """A numbered script as a module, whose main() a test can call in this process."""
+    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), ROOT / "scripts" / name)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def wav_bytes(samples: NDArray[Any], rate: int = 16_000, width: int = 2, channels: int = 1) -> bytes:

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, script
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -242,7 +243,9 @@ def test_a_model_is_measured_once_and_its_card_stays_as_it_is(
 ) -> None:
     path, result_path = measured
     before = path.with_name("kws_a.json").read_bytes()
-    measure.measure_listeners([path], Sources())
+    monkeypatch.setattr(sys, "argv", ["18_listening.py", str(path)])
+    listening = script("18_listening.py").main
+    listening()
     (entry,) = json.loads(result_path.read_text())["models"].values()
     assert list(entry["thresholds"]) == list(SENSITIVITIES)  # chosen by validation sounds: the card names none
     assert entry["test_words_by_known_speakers"] == 1  # of the speakers b, b, c and a
@@ -250,7 +253,7 @@ def test_a_model_is_measured_once_and_its_card_stays_as_it_is(
     assert entry["validation"]["low"]["words_heard_pct"] in (0, 100)  # of a single word
     assert set(entry["det"]) == set(CONDITIONS)
     monkeypatch.setattr(measure, "measure", None)  # would fail if it was called again
-    measure.measure_listeners([path], Sources())
+    listening()
     assert path.with_name("kws_a.json").read_bytes() == before
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import wav_bytes, zip_bytes
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from underbudget.data.archive import LARGEST_CLIP
@@ -88,7 +88,6 @@ names = st.builds(
 KINDS = [tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, b"Z"]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     extra=st.lists(st.tuples(names, st.sampled_from(KINDS)), min_size=1, max_size=3),
     format_=st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]),
@@ -106,7 +105,6 @@ def test_tars_with_any_names_and_kinds(extra: list[tuple[str, bytes]], format_: 
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@settings(max_examples=150, deadline=None)
 @given(extra=st.lists(names.filter(lambda name: "\udcff" not in name and "\udce9" not in name), min_size=1, max_size=3))
 def test_zips_with_any_names(extra: list[str]) -> None:
     out = io.BytesIO(zip_bytes(CLIPS))
@@ -133,7 +131,6 @@ PACKED = {
 BYTES = st.lists(st.tuples(st.integers(0, 1 << 20), st.sampled_from([0, 1, 0x7F, 0x80, 0xFF]) | st.integers(0, 255)))
 
 
-@settings(max_examples=400, deadline=None)
 @example(kind="tar.gz", changes=[(28_145, 211)], end=None)  # a wrong sample, which only the checksum at the end tells
 @given(kind=st.sampled_from(sorted(PACKED)), changes=BYTES, end=st.none() | st.integers(1, 400))
 def test_damaged_archives_give_no_wrong_clip(kind: str, changes: list[tuple[int, int]], end: int | None) -> None:
@@ -143,7 +140,6 @@ def test_damaged_archives_give_no_wrong_clip(kind: str, changes: list[tuple[int,
     check(outcome(bytes(content[: -end if end else None])), SAID)
 
 
-@settings(max_examples=200, deadline=None)
 @given(place=st.integers(0, 511), value=BYTES.filter(bool), item=st.integers(0, len(WHOLE) - 1), mend=st.booleans())
 def test_any_header_of_a_tar(place: int, value: list[tuple[int, int]], item: int, mend: bool) -> None:
     """Fields of one header are overwritten, with the sum that belongs to them or without."""

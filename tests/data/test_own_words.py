@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import wav_bytes, zip_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.data import own_words, sources
@@ -77,7 +77,6 @@ def test_long_recordings_are_cut_and_that_is_said(tmp_path: Path) -> None:
     assert "1 of them cut to a second around the loudest part" in own.identity.description
 
 
-@settings(max_examples=100, deadline=None)
 @given(samples=st.integers(1, 60_000), at=st.floats(0, 1), length=st.integers(1, 15_000), level=st.floats(0.01, 1))
 def test_the_loudest_part_is_kept_whole(samples: int, at: float, length: int, level: float) -> None:
     sound = np.zeros(samples, np.float32)
@@ -133,6 +132,7 @@ def test_refuses_what_can_not_be_trained_on(tmp_path: Path, members: dict[str, b
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_own_words_do_not_touch_the_kept_speech(
     tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

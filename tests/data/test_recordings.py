@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import zip_bytes
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_speech import CLIPS
 
@@ -63,7 +63,6 @@ def test_refuses_a_format_under_the_ending_of_another() -> None:
         decode(CLIPS["go/00000001_nohash_0.wav"], "a.mp3", 1.0)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     ending=st.sampled_from(list(FORMATS)),
     changes=st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=4),

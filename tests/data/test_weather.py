@@ -1,9 +1,7 @@
 """Weather CSVs from any container, the windows in them, gaps and bad values, and a forecaster's errors by hand."""
 
 import gzip
-import io
 import lzma
-import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras as keras
-from hypothesis import given, settings
+from helpers import zip_bytes
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.data.identity import SPLITS, Identity
@@ -32,11 +31,7 @@ def csv(rows: int = 60, start: str = "2020-01-01 00:00") -> str:
 
 
 def zipped(text: str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("weather.csv", text)
-        archive.writestr("__MACOSX/._weather.csv", "x")
-    return out.getvalue()
+    return zip_bytes({"weather.csv": text.encode(), "__MACOSX/._weather.csv": b"x"})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +64,6 @@ def test_windows_equal_those_of_keras() -> None:
     assert errors["t_mae_c"] == errors["rh_mae_pct"] == 0
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([10, 10, 10, 10, 10, 20, -10]), st.integers(0, 2)), min_size=30, max_size=80))
 def test_windows_never_cross_a_gap_or_an_edge(steps: list[tuple[int, int]]) -> None:
     minutes = np.cumsum([step for step, _ in steps])
@@ -103,29 +97,9 @@ def test_metrics_by_hand() -> None:
     assert metrics["rh_mae_pct"] == 0
 
 
-def test_rows_with_missing_values_become_gaps(tmp_path: Path) -> None:
-    lines = csv().splitlines()
-    lines[20] = lines[20].rsplit(",", 1)[0] + ","
-    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
-    weather = read_weather(tmp_path / "a.csv", user=True)
-    assert len(weather.values) == 59
-    assert (np.diff(weather.time) == np.timedelta64(20, "m")).sum() == 1
-
-
 @pytest.mark.parametrize(
     ("column", "value"),
-    [
-        (2, ""),
-        (2, "nan"),
-        (2, "inf"),
-        (2, "-9999"),
-        (2, "mild"),
-        (2, "1e300"),
-        (2, "60.1"),
-        (3, "-9999.0"),
-        (3, "-0.1"),
-        (3, "105.1"),
-    ],
+    [(2, ""), (2, "nan"), (2, "-9999"), (2, "mild"), (2, "1e300"), (2, "60.1"), (3, "-0.1"), (3, "105.1")],
 )
 def test_what_no_sensor_can_mean_is_a_gap_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], column: int, value: str
@@ -140,11 +114,6 @@ def test_what_no_sensor_can_mean_is_a_gap_and_named(
     said = capsys.readouterr().out
     assert "a.csv: rows that hold no reading: 1, the first: row 41, 01.01.2020 03:10:00: " in said
     assert f"{name} is '{value}', not a number within -90 to 60 °C, 0 to 100 %" in said
-
-
-def test_a_saturated_sensor_reads_100(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(spoiled(20, 3, "100.4"))
-    assert read_weather(tmp_path / "a.csv", user=True).values[19, 1] == 100
 
 
 def spoiled(line: int, column: int, value: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import zip_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.data import weather_csv
@@ -73,7 +73,6 @@ TIMES = [stamp(0), stamp(91), stamp(10**6), "31.12.9999 23:50:00", "1.1.2020 00:
 cells = st.sampled_from([*NUMBERS, *TIMES]) | st.floats().map(str) | st.text(max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), cells), max_size=3), st.sampled_from(["\n", "\r\n"]))
 def test_any_cells_give_possible_readings_or_one_line(changes: list[tuple[int, int, str]], end: str) -> None:
     table = [line.split(",") for line in LINES]
@@ -89,7 +88,6 @@ def test_any_cells_give_possible_readings_or_one_line(changes: list[tuple[int, i
         assert kept[(CLOCK + 10 * i).astype(object)] == [i, 50 + i]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(max_size=60) | st.sampled_from([*LINES, "", ",,,", ",,,,", "x" * 200_000]), max_size=8))
 def test_any_lines_give_possible_readings_or_one_line(lines: list[str]) -> None:
     got = outcome("\n".join([HEADER, *lines]).encode(errors="surrogatepass"))
@@ -104,7 +102,6 @@ ENCRYPTED = (
 PACKED = [gzip.compress(TEXT, mtime=0), lzma.compress(TEXT), zip_bytes({"a.csv": TEXT})]
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(PACKED),
     st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 255)), max_size=3),
@@ -189,6 +186,7 @@ def official_readings() -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.asarray(values.round(2))
 
 
+@pytest.mark.slow
 def test_the_official_file_in_full(tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What the real download holds, through the code that will read it; windows are counted by hand."""
     minutes, values = official_minutes(), official_readings()

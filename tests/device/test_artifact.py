@@ -5,17 +5,13 @@ import json
 import shutil
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import ROOT
-from hypothesis import given
-from hypothesis import strategies as st
 
 from underbudget.device import artifact
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
-from underbudget.device.runtime import Model
 
 PUBLISHED = ROOT / "models" / "report"
 
@@ -43,22 +39,10 @@ def test_a_card_of_another_file(folder: Path) -> None:
         artifact.load(folder, "kws_a")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda c: c.update(format=99), "format 99 is not 2"),
-        (lambda c: c.update(task="chess"), "task is 'chess'"),
-        (lambda c: c.pop("labels"), "lacks labels"),
-        (lambda c: c.update(front_end={"kind": "wavelet"}), "front_end.kind"),
-        (lambda c: c.update(file=[]), "not a model card"),
-    ],
-)
-def test_bad_cards(folder: Path, change: Any, message: str) -> None:
+def test_a_card_of_another_format(folder: Path) -> None:
     path = folder / "kws_a.json"
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=message):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(UserError, match="format 99 is not 2"):
         artifact.read_card(path)
 
 
@@ -95,15 +79,6 @@ def test_plain_and_compressed_files_are_one(tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_bytes(TFLITE)
     (tmp_path / "a.tflite.zlib").write_bytes(zlib.compress(TFLITE))
     assert artifact.read_model(tmp_path / "a.tflite") == artifact.read_model(tmp_path / "a.tflite.zlib") == TFLITE
-
-
-@given(cut=st.integers(8, len(TFLITE) - 1))
-def test_a_cut_tflite_file_is_refused_or_whole_enough(cut: int) -> None:
-    """The runtime's verifier speaks, in one line; nothing crashes."""
-    try:
-        Model(TFLITE[:cut], "cut")
-    except UserError as error:
-        assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("name", ["th_a", "th_b", "kws_a", "kws_b", "kws_c"])

@@ -51,6 +51,9 @@ run({main})
 """
 
 
+pytestmark = pytest.mark.slow
+
+
 def ended(main: str) -> subprocess.CompletedProcess[str]:
     """Run a script whose function `main` is named."""
     return subprocess.run(

@@ -13,7 +13,7 @@ import pytest
 from helpers import ROOT, wav_bytes
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cards import CARDS, changed, refused, run
+from test_cards import CARDS, run
 
 from underbudget.device import artifact
 from underbudget.device.audio import RATE, read_wav
@@ -115,14 +115,6 @@ def test_thresholds_that_are_none(field: Any, message: str, tmp_path: Path) -> N
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_labels_of_which_none_is_a_word(tmp_path: Path) -> None:
-    labels = [f"_{n}" for n in range(8)]
-    content = changed(CARDS["kws_a"], ("labels",), lambda card, key: card.__setitem__(key, labels))
-    (tmp_path / "x.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="none of them is a word"):
-        artifact.read_card(tmp_path / "x.json")
-
-
 FOUND = Detection(12.34, "yes", 0.876, 0.1)
 SOUND = np.random.default_rng(0).uniform(-1, 0.99, RATE).astype(np.float32)
 
@@ -174,17 +166,18 @@ def spoken(tmp_path: Path) -> tuple[Path, Path]:
     return folder / "kws_a.tflite.zlib", tmp_path / "sound.wav"
 
 
+@pytest.mark.slow
 def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
     spoken: tuple[Path, Path], tmp_path: Path
 ) -> None:
     listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]), "--json")
-    lines = {
-        option: run(*listen, *option).stdout.splitlines()
-        for option in [(), ("--sensitivity", "low"), ("--threshold", "1.1"), ("--keep", str(tmp_path / "kept"))]
-    }
+    options = [(), ("--sensitivity", "low"), ("--threshold", "1"), ("--keep", str(tmp_path / "kept"))]
+    done = {option: run(*listen, *option) for option in options}
+    assert {each.returncode for each in done.values()} == {0}
+    lines = {option: each.stdout.splitlines() for option, each in done.items()}
     counts = {option: len(found) for option, found in lines.items()}
     assert counts[()] > 0
-    assert counts["--sensitivity", "low"] == counts["--threshold", "1.1"] == 0
+    assert counts["--sensitivity", "low"] == counts["--threshold", "1"] == 0
     kept = sorted((tmp_path / "kept").iterdir())
     found = [json.loads(line) for line in lines["--keep", str(tmp_path / "kept")]]
     assert len(kept) == len(found) == counts[()]
@@ -197,6 +190,7 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
         np.testing.assert_allclose(second, np.pad(whole, (0, RATE))[end - RATE : end], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
     card = spoken[0].with_name("kws_a.json")
     content = json.loads(card.read_text())
@@ -205,9 +199,3 @@ def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
     listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]))
     assert "threshold 0.8 (its card names none);" in run(*listen, "--sensitivity", "low").stderr
     assert "threshold 0.9;" in run(*listen, "--threshold", "0.9").stderr
-
-
-def test_a_card_with_bad_thresholds_is_refused_by_the_listener(spoken: tuple[Path, Path]) -> None:
-    card = spoken[0].with_name("kws_a.json")
-    card.write_text(card.read_text().replace('"low": 1.0', '"low": NaN'))
-    assert "kws_a.json" in refused(run("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1])))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -47,7 +47,6 @@ EACH = pytest.mark.parametrize(
 
 
 @EACH
-@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), loudness=st.floats(1e-3, 1.0))
 def test_equals_tf_signal_on_random_sound(front_end: FrontEnd, reference: Any, seed: int, loudness: float) -> None:
     audio = (np.random.default_rng(seed).uniform(-1, 1, (2, 16_000)) * loudness).astype(np.float32)

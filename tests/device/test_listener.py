@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers import ROOT, clean_environment, wav_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -76,6 +76,7 @@ def expected(spoken: tuple[NDArray[np.float64], list[str]]) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sizes", [(0xFFFFFFFF, 0xFFFFFFFF), (0, 0), (36, 0), (None, 0), (None, 2 * RATE), (None, None)]
 )
@@ -90,6 +91,7 @@ def test_a_wav_stream_is_read_by_its_header_whatever_sizes_it_says(
     assert line.startswith("live/kws_a: listening for down, go,") and "threshold 0.66" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["--raw", "--wav -", "--wav /dev/stdin", "--wav FILE"])
 def test_another_rate_and_two_channels(
     way: str, spoken: tuple[NDArray[np.float64], list[str]], expected: list[str], tmp_path: Path
@@ -102,6 +104,7 @@ def test_another_rate_and_two_channels(
     assert words(listen(*arguments, "--json", stdin=stream)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--raw",), ("--wav", "/dev/stdin"), ("--wav", "-")])
 def test_a_live_stream_is_listened_to_while_it_comes(
     arguments: tuple[str, ...], spoken: tuple[NDArray[np.float64], list[str]], expected: list[str]
@@ -116,6 +119,7 @@ def test_a_live_stream_is_listened_to_while_it_comes(
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_single_clip_is_detected(spoken: tuple[NDArray[np.float64], list[str]], tmp_path: Path) -> None:
     """A word at the end of the sound, with nothing after it: it is detected in the second of silence that follows."""
     second = spoken[0][RATE // 2 : 2 * RATE]  # the first clip, and half a second before it
@@ -124,6 +128,7 @@ def test_a_single_clip_is_detected(spoken: tuple[NDArray[np.float64], list[str]]
     assert words(listen("--wav", str(tmp_path / "clip.wav"), "--json")) == spoken[1][:1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stdin", [b"", b"x", b"\0\0\1", header(0xFFFFFFFF, 0xFFFFFFFF), header(36, 0) + b"\1"])
 @pytest.mark.parametrize("way", [("--raw",), ("--wav", "-")])
 def test_no_sound_is_an_error(stdin: bytes, way: tuple[str, ...]) -> None:
@@ -133,12 +138,14 @@ def test_no_sound_is_an_error(stdin: bytes, way: tuple[str, ...]) -> None:
     assert line.startswith("error: no sound came in from standard input")
 
 
+@pytest.mark.slow
 def test_a_closed_standard_input_is_no_sound() -> None:
     done = subprocess.run(f"{' '.join(LISTEN)} --raw <&-", shell=True, capture_output=True, env=clean_environment())
     assert done.returncode == 1
     assert b"no sound came in" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_another_kind_of_file_is_not_taken_for_raw_sound() -> None:
     out = io.BytesIO()
     soundfile.write(out, np.zeros(RATE), RATE, format="FLAC")
@@ -148,6 +155,7 @@ def test_another_kind_of_file_is_not_taken_for_raw_sound() -> None:
     assert line.startswith("error: standard input: neither WAV nor raw sound")
 
 
+@pytest.mark.slow
 def test_zeros_are_said_once() -> None:
     noise = pcm(np.random.default_rng(0).normal(0, 1e-3, RATE))
     done = listen("--raw", stdin=noise + bytes(2 * 6 * RATE) + noise + bytes(2 * 6 * RATE))
@@ -194,6 +202,7 @@ def sounddevice(folder: Path, content: str) -> dict[str, str]:
     return {"PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [RATE, 48_000])
 def test_a_microphone_of_any_rate(
     rate: int, spoken: tuple[NDArray[np.float64], list[str]], expected: list[str], tmp_path: Path
@@ -210,6 +219,7 @@ def test_a_microphone_of_any_rate(
 NO_RATE = 'def InputStream(*_, **__): raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -232,7 +242,6 @@ def test_what_a_microphone_needs_is_said(content: str, message: str, tmp_path: P
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000, 96_000])
-@settings(max_examples=20, deadline=None)
 @given(lengths=st.lists(st.integers(0, 3000), max_size=12), seed=st.integers(0, 99))
 def test_resampling_block_by_block_is_resampling_the_whole(rate: int, lengths: list[int], seed: int) -> None:
     blocks = [np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32) for n in lengths]

@@ -76,6 +76,7 @@ def test_hears_nothing_in_silence_and_steady_noise(level: float) -> None:
     assert not [h for c in noise.reshape(-1, HOP) if (h := listener.process(c))]
 
 
+@pytest.mark.slow
 def test_wav_and_raw_are_heard_alike(tmp_path: Path, real_data: Sources) -> None:
     sound, words = recording(real_data, 6)
     (tmp_path / "long.wav").write_bytes(wav_bytes(np.clip(sound, -1, 0.999)))
@@ -88,6 +89,7 @@ def test_wav_and_raw_are_heard_alike(tmp_path: Path, real_data: Sources) -> None
     assert [(h["time"], h["word"]) for h in from_raw] == [(h["time"], h["word"]) for h in heard]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -114,6 +116,7 @@ def log(minutes: list[int], temperature: float = 5.0) -> str:
     return HEADER + "".join(f"{t},{temperature + i / 10},{80 - i}\n" for i, t in enumerate(times))
 
 
+@pytest.mark.slow
 def test_the_readme_shows_what_a_forecast_says(tmp_path: Path) -> None:
     _, commands, shown = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[:3]
     sensor_log = tmp_path / "sensor.csv"
@@ -159,6 +162,7 @@ def test_a_gap_is_said_and_starts_over() -> None:
     assert isinstance(said[7][1], Notice) and "1 of the 6" in said[7][1].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -176,6 +180,7 @@ def test_bad_readings_are_said(tmp_path: Path, line: str, message: str) -> None:
     assert "no forecast for its end" in done.stderr.decode().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_forecast_of_a_good_log(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(log([0, 10, 20, 30, 40, 50]))
     done = run("11_forecast.py", str(tmp_path / "log.csv"), "--json")
@@ -185,6 +190,7 @@ def test_forecast_of_a_good_log(tmp_path: Path) -> None:
     assert run("11_forecast.py", "-", "--json", stdin=log([0, 10, 20, 30, 40, 50]).encode()).stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_follows_a_growing_log(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     whole = log([0, 10, 20, 30, 40, 50, 60])

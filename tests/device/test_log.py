@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from helpers import ROOT
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from test_live import HEADER, log, run
 
@@ -25,7 +25,6 @@ cells = st.sampled_from([*NUMBERS, *TIMES, *BROKEN]) | st.floats().map(str) | st
 rows = st.lists(cells, max_size=5).map(",".join) | st.just("x" * 200_000) | st.just("5," * 100_000)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(rows, max_size=6))
 def test_every_row_is_a_possible_reading_or_a_notice(rows: list[str]) -> None:
     read = list(Log([HEADER, *(row + "\n" for row in rows), GOOD], "log"))
@@ -42,7 +41,6 @@ def test_every_row_is_a_possible_reading_or_a_notice(rows: list[str]) -> None:
             assert 1900 <= each.time.year < 2200
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(cells, max_size=5).map(",".join) | st.text())
 def test_any_header_is_taken_or_refused_in_one_line(header: str) -> None:
     try:
@@ -59,7 +57,6 @@ possible = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(possible, max_size=8, unique_by=lambda r: r.time).map(lambda r: sorted(r, key=lambda x: x.time)))
 def test_possible_readings_give_possible_forecasts(recent: list[Reading]) -> None:
     """The weather at both ends of every range is no weather, but its forecast stays within reach of it."""
@@ -71,6 +68,7 @@ def test_possible_readings_give_possible_forecasts(recent: list[Reading]) -> Non
                 assert all(abs(step.temperature) < 300 and abs(step.humidity) < 300 for step in said.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cells", "left_out"),
     [
@@ -99,6 +97,7 @@ def test_a_saturated_sensor_reads_100() -> None:
     assert read == Reading(datetime(2026, 1, 1, 1), 5.0, 100.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_logs_of_every_system(end: str, mark: bytes) -> None:
@@ -108,6 +107,7 @@ def test_logs_of_every_system(end: str, mark: bytes) -> None:
     assert run("11_forecast.py", "-", stdin=content).stdout == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"\n", b"\0" * 5000, log([0]).encode("utf-16-le"), b"\x80" * 300])
 def test_what_is_no_log_ends_in_one_line(content: bytes) -> None:
     done = run("11_forecast.py", "-", stdin=content)
@@ -117,6 +117,7 @@ def test_what_is_no_log_ends_in_one_line(content: bytes) -> None:
     assert empty == (not content) and (empty or " missing: the header, line " in line)
 
 
+@pytest.mark.slow
 def test_a_line_at_the_limit_is_read() -> None:
     line = GOOD.rstrip() + "," + "x" * (LONGEST_LINE - len(GOOD) - 1) + "\n"
     assert len(line) == LONGEST_LINE

@@ -99,6 +99,7 @@ def test_the_same_readings_in_every_form(form: str, tmp_path: Path) -> None:
     assert weather.time.tolist() == [when for when, _, _ in AFTERNOON]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
 def test_the_same_forecast_in_every_encoding(encoding: str, tmp_path: Path) -> None:
     content = written("Zeit;Temperatur °C;Feuchte", ";", comma).encode(encoding)
@@ -125,12 +126,14 @@ def test_a_clock_that_is_set_back_with_its_offset_goes_on() -> None:
     assert isinstance(read[2], Reading) and read[2].time == datetime(2026, 10, 25, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [HEADER, "Date Time,T (degC),rh (%),,\n", "Date Time,T (degC),rh (%),note\n"])
 def test_decimal_commas_between_commas_are_refused(header: str, tmp_path: Path) -> None:
     for line in refusal(written(header, number=comma).encode(), tmp_path):
         assert "12 of 12 rows hold what can't be right" in line and "'01.06.2026 12:00:00,18,94,49,50'" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", ["01.06.2026 14:00:00,21.2,4", "01.06.2026 14:0", "01.06.2026 14:00:00,21.2,46.4"])
 def test_a_line_without_its_end_is_left_out_and_said(
     rest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -144,6 +147,7 @@ def test_a_line_without_its_end_is_left_out_and_said(
     assert capsys.readouterr().out.endswith(f"log.csv: {said}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -165,6 +169,7 @@ def test_the_column_that_has_the_very_name_is_the_one() -> None:
     assert read == Reading(NOON, 20, 50)
 
 
+@pytest.mark.slow
 def test_times_that_can_be_misread_are_not_read(tmp_path: Path) -> None:
     for line in refusal(written(time="%m/%d/%Y %H:%M:%S").encode(), tmp_path):
         assert "no forecast for its end" in line or "no readings" in line
@@ -237,6 +242,7 @@ def test_a_dense_log_loses_nothing_by_a_bad_reading_in_between() -> None:
     assert made == [NOON + timedelta(minutes=50)] and holds
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_summed_up_in_a_line_a_kind() -> None:
     rows = [f"{NOON + timedelta(minutes=5 * i)},20,50\n" for i in range(40)]
     rows[3] = rows[13] = "broken\n"
@@ -251,6 +257,7 @@ def test_what_is_left_out_is_summed_up_in_a_line_a_kind() -> None:
     assert b"of the 6 readings" not in done.stderr and done.returncode == 0
 
 
+@pytest.mark.slow
 def test_too_few_readings_are_said_where_no_forecast_comes(tmp_path: Path) -> None:
     done = run("11_forecast.py", "-", stdin="".join(written().splitlines(True)[:5]).encode())
     (line,) = [line for line in done.stderr.decode().splitlines() if not line.startswith("INFO")]

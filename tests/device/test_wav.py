@@ -10,7 +10,7 @@ import pytest
 import scipy.io.wavfile
 import soundfile
 from helpers import wav_bytes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -160,7 +160,6 @@ def numbers(*usual: int, bits: int) -> st.SearchStrategy[int]:
     return st.sampled_from(usual) | st.integers(0, 2**bits - 1)
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     encoding=numbers(1, 3, 0xFFFE, bits=16),
     channels=numbers(1, 2, bits=16),
@@ -197,7 +196,6 @@ def test_any_header_gives_sound_or_one_line(
         assert len(samples) == len(sound) // frame
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     subtype=st.sampled_from(["PCM_U8", "PCM_16", "PCM_24", "FLOAT"]),
     kind=st.sampled_from(["WAV", "WAVEX"]),

@@ -45,6 +45,12 @@ def models() -> dict[Any, Any]:
     return made
 
 
+@pytest.fixture(scope="module")
+def files(models: dict[Any, Any]) -> dict[str, bytes]:
+    """Their files as converted."""
+    return {name: convert.convert(model) for name, model in models.items()}
+
+
 def inputs(model: Any, n: int = 50) -> NDArray[Any]:
     return np.random.default_rng(0).normal(size=(n, *model.input_shape[1:])).astype(np.float32)
 
@@ -55,10 +61,8 @@ def unpack(content: bytes) -> schema.ModelT:
 
 @EACH
 @pytest.mark.parametrize("quantised", [False, True])
-def test_slimming_is_bit_equal(models: dict[Any, Any], name: str, quantised: bool) -> None:
-    converted = convert.convert(models[name])
-    if quantised:
-        converted = quantise.quantise_weights(converted)
+def test_slimming_is_bit_equal(models: dict[Any, Any], files: dict[str, bytes], name: str, quantised: bool) -> None:
+    converted = quantise.quantise_weights(files[name]) if quantised else files[name]
     slimmed = slim.strip_metadata(converted)
     x = inputs(models[name])
     np.testing.assert_array_equal(Model(converted, name).predict(x), Model(slimmed, name).predict(x))
@@ -68,8 +72,8 @@ def test_slimming_is_bit_equal(models: dict[Any, Any], name: str, quantised: boo
 
 
 @EACH
-def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], name: str) -> None:
-    slimmed = slim.strip_metadata(convert.convert(models[name]))
+def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], files: dict[str, bytes], name: str) -> None:
+    slimmed = slim.strip_metadata(files[name])
     model = unpack(slimmed)
     assert not model.metadata and not model.signatureDefs and not model.description
     assert all(not tensor.name and tensor.shapeSignature is None for tensor in model.subgraphs[0].tensors)
@@ -82,10 +86,10 @@ def test_slimmed_files_hold_nothing_but_the_model(models: dict[Any, Any], name: 
 
 
 @EACH
-def test_conversion_is_keras(models: dict[Any, Any], name: str) -> None:
+def test_conversion_is_keras(models: dict[Any, Any], files: dict[str, bytes], name: str) -> None:
     x = inputs(models[name])
     expected = models[name].predict(x, verbose=0)
-    np.testing.assert_allclose(Model(convert.convert(models[name]), name).predict(x), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(Model(files[name], name).predict(x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_is_no_model_is_refused() -> None:
@@ -110,8 +114,9 @@ def test_a_file_without_the_weights_is_refused(
         convert.convert(models["th_a"])
 
 
+@pytest.mark.slow
 @EACH
-def test_int8_weights_equal_the_converters(models: dict[Any, Any], name: str) -> None:
+def test_int8_weights_equal_the_converters(models: dict[Any, Any], files: dict[str, bytes], name: str) -> None:
     """Integers and scales of convolutions and dense layers against the converter's per-tensor quantisation."""
     converter = tf.lite.TFLiteConverter.from_keras_model(models[name])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -125,7 +130,7 @@ def test_int8_weights_equal_the_converters(models: dict[Any, Any], name: str) ->
             if t.type == schema.TensorType.INT8
         }
 
-    theirs, ours = int8(converter.convert()), int8(quantise.quantise_weights(convert.convert(models[name])))
+    theirs, ours = int8(converter.convert()), int8(quantise.quantise_weights(files[name]))
     assert theirs.keys() == ours.keys()  # the same tensors are large enough
     assert len(ours) == {"th_a": 1, "th_b": 0, "kws_a": 1, "kws_c": 4}[name]
     for shape, (integers, scale) in theirs.items():
@@ -134,11 +139,11 @@ def test_int8_weights_equal_the_converters(models: dict[Any, Any], name: str) ->
 
 
 @EACH
-def test_quantised_outputs_stay_close(models: dict[Any, Any], name: str) -> None:
+def test_quantised_outputs_stay_close(models: dict[Any, Any], files: dict[str, bytes], name: str) -> None:
     """Also for depthwise weights above 1024 elements (kws_c), where one scale a tensor fails in the runtime."""
     x = inputs(models[name])
     expected = models[name].predict(x, verbose=0)
-    outputs = Model(quantise.quantise_weights(convert.convert(models[name])), name).predict(x)
+    outputs = Model(quantise.quantise_weights(files[name]), name).predict(x)
     assert np.abs(outputs - expected).mean() < 0.05 * expected.std()
 
 
@@ -184,6 +189,7 @@ ROUNDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROUNDED)
 def test_rounded_and_tight_files_put_out_what_keras_does(name: str) -> None:
     """int8 behind DEQUANTIZE, another layout, no reshapes: all of it changes no bit of the runtime's outputs."""

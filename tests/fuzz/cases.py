@@ -42,8 +42,8 @@ def make_case(rng: random.Random, folder: Path, good: Path) -> Case:
 
 def write_good(folder: Path) -> None:
     """Write good data, beside which one damaged file is read."""
-    (folder / "weather.csv").write_text(_log(random.Random(0), 600))
-    (folder / "sound.wav").write_bytes(_wav(random.Random(0)))
+    (folder / "weather.csv").write_text(good_log(random.Random(0), 600))
+    (folder / "sound.wav").write_bytes(good_wav(random.Random(0)))
     (folder / "words.zip").write_bytes(_zip(_words(random.Random(0))))
 
 
@@ -81,7 +81,7 @@ def _with_model(rng: random.Random, folder: Path, good: Path, card: bytes, model
 
 
 def _recording(rng: random.Random, folder: Path, good: Path) -> Case:
-    sound = damage(rng, _wav(rng))
+    sound = damage(rng, good_wav(rng))
     if rng.random() < 0.1:
         return Case("10_listen.py", ("--raw",), sound)
     (folder / "sound.wav").write_bytes(sound)
@@ -89,7 +89,7 @@ def _recording(rng: random.Random, folder: Path, good: Path) -> Case:
 
 
 def _sensor_log(rng: random.Random, folder: Path, good: Path) -> Case:
-    log = damage_text(rng, _log(rng, rng.choice((7, 30))))
+    log = damage_text(rng, good_log(rng, rng.choice((7, 30))))
     if rng.random() < 0.3:
         return Case("11_forecast.py", ("-", "--json"), log)
     (folder / "log.csv").write_bytes(log)
@@ -99,7 +99,7 @@ def _sensor_log(rng: random.Random, folder: Path, good: Path) -> Case:
 def _weather(rng: random.Random, folder: Path, good: Path) -> Case:
     """A CSV for training, damaged inside or as it is packed."""
     pack = rng.choice((_plain, _gzip, lzma.compress, lambda data: _zip({"w.csv": data})))
-    log = _log(rng, 200)
+    log = good_log(rng, 200)
     data = pack(damage_text(rng, log)) if rng.random() < 0.5 else damage(rng, pack(log.encode()))
     (folder / "weather.any").write_bytes(data)
     return Case("01_download.py", ("--jena", str(folder / "weather.any"), "--speech", str(good / "words.zip")))
@@ -129,19 +129,26 @@ KINDS: dict[Callable[[random.Random, Path, Path], Case], float] = {  # with how 
 }
 
 
-def _wav(rng: random.Random) -> bytes:
+def good_wav(rng: random.Random) -> bytes:
+    """A recording of noise, of any usual rate, width and number of channels."""
     rate, width, channels = rng.choice((8000, 16_000, 44_100)), rng.choice((1, 2, 3, 4)), rng.choice((1, 2))
     noise = np.random.default_rng(rng.randrange(2**32)).uniform(-0.3, 0.3, (2 * rate, channels))
     return wav_bytes(noise[: rng.choice((rate // 4, 2 * rate))], rate, width, channels)
 
 
-def _log(rng: random.Random, rows: int) -> str:
+def good_log(rng: random.Random, rows: int) -> str:
+    """A log of readings ten minutes apart."""
     start = datetime(2024, 2, 28, 20)
     lines = ["Date Time,T (degC),rh (%)"]
     for row in range(rows):
         time = start + row * timedelta(minutes=10)
         lines.append(f"{time:%d.%m.%Y %H:%M:%S},{rng.uniform(-20, 40):.2f},{rng.uniform(0, 100):.1f}")
     return "\n".join(lines) + "\n"
+
+
+def good_archives(rng: random.Random) -> list[bytes]:
+    """Spoken words, packed in each way."""
+    return [pack(_words(rng)) for pack in (_zip, _tar, _tar_xz, _tar_gz)]
 
 
 def _words(rng: random.Random) -> dict[str, bytes]:

@@ -12,6 +12,8 @@ from helpers import ROOT, clean_environment
 from fuzz.cases import make_case, write_good
 from fuzz.child import Outcome, finding, run_script
 
+pytestmark = pytest.mark.slow
+
 
 def test_twenty_inputs_without_a_finding(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fuzz", "--inputs", "20", "--minutes", "10", "--findings", str(tmp_path)]

@@ -19,6 +19,9 @@ pytest.importorskip("ray", reason="Ray is not installed: python3 scripts/00_setu
 LOOK = {"health_check_period_ms": 500, "health_check_timeout_ms": 500, "health_check_failure_threshold": 2}
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head without processors, and two machines with two each; RAY_ADDRESS names it."""

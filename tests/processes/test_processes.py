@@ -19,6 +19,9 @@ from underbudget.processes import Finished, Task, Workers, open_workers
 NO_RAY = "Ray is not installed: python3 scripts/00_setup.py --search"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module", params=["one by one", "Ray"])
 def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
     if request.param == "Ray":
@@ -97,7 +100,7 @@ def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signa
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
         "from pathlib import Path; from processes import tasks; from underbudget.processes import open_workers\n"
-        "from device.cli import run\n"
+        "from underbudget.device.command_line import run\n"
         f"waiting = iter([('a', tasks.note, Path({str(tmp_path / 'a')!r}), Path({str(tmp_path / 'never')!r}))])\n"
         "def main():\n"
         f"    with open_workers({jobs}) as workers:\n"

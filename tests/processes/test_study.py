@@ -25,6 +25,9 @@ from underbudget.versions.catalogue import VERSIONS
 STUDY = ("14_seeds.py", "improved", "--versions", "th_b", "--seeds", "3")
 
 
+pytestmark = pytest.mark.slow
+
+
 def start(root: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(root / "scripts" / STUDY[0]), *STUDY[1:], *options, *SYNTHETIC]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_environment(), start_new_session=True)

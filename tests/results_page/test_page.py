@@ -180,6 +180,7 @@ def look(address: str, width: int, profile: Path, *more: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in body[1].strip().split(" | "))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_browser_shows_all_charts_within_its_width(served: str, tmp_path: Path, width: int) -> None:
     seen = look(served, width, tmp_path / "profile")
@@ -189,6 +190,7 @@ def test_a_browser_shows_all_charts_within_its_width(served: str, tmp_path: Path
     assert {path for path in Quiet.asked if path != "/favicon.ico"} == {"/look.html", "/index.html"}
 
 
+@pytest.mark.slow
 def test_a_browser_in_dark_mode_shows_light_letters(served: str, tmp_path: Path) -> None:
     light = look(served, 800, tmp_path / "light")
     dark = look(served, 800, tmp_path / "dark", "--force-dark-mode", "--blink-settings=preferredColorScheme=0")

@@ -24,6 +24,9 @@ COMMANDS = {  # each with a file that is not the last to be written: one more ki
 }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def copied(project: Path, tmp_path: Path) -> Path:
     """The tiny project without anything that its scripts have made."""

@@ -4,26 +4,48 @@ import argparse
 import contextlib
 import math
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import ROOT, clean_environment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underbudget import cli
+from underbudget import cli, version_script
 from underbudget.data.sources import Sources
+from underbudget.device import command_line
 from underbudget.device.command_line import number_in
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 
 
-def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
+def run(name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / name), *arguments]
     environment = {**clean_environment(), **variables}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+Call = Callable[..., tuple[Any, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a script, which is to end while it reads its options, in this process; return status and outputs."""
+
+    def called(name: str, *arguments: str) -> tuple[Any, str, str]:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / "scripts" / name), run_name="__main__")
+        return ended.value.code, *capsys.readouterr()
+
+    for module in (command_line, version_script):
+        monkeypatch.setattr(module, "run", lambda main: main())
+    return called
 
 
 @given(text=st.floats().map(str) | st.integers().map(str) | st.text() | st.sampled_from(["nan", "inf", "1e999"]))
@@ -48,7 +70,7 @@ def test_no_option_takes_a_number_without_a_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "option", "values"),
+    ("name", "option", "values"),
     [
         ("10_listen.py", "--threshold", ("nan", "2", "-1", "x", "")),
         ("10_listen.py", "--smoothing", ("-1", "inf")),
@@ -60,15 +82,23 @@ def test_no_option_takes_a_number_without_a_range() -> None:
         ("12_evaluate.py", "--labels", ("", "yes,,no", "yes,no, ")),
         ("14_seeds.py", "--seeds", ("0", "1.5", "9" * 5000)),
         ("02_baselines.py", "--seeds", ("0",)),
-        ("04_th_b.py", "--seed", ("-1", "4294967296")),
+        ("04_th_b.py", "--seed", ("-1", "4294967296", "x")),
+        ("05_kws_a.py", "--data", ("fake",)),
+        ("05_kws_a.py", "--recipe", ("tiny",)),
     ],
 )
-def test_values_out_of_range(script: str, option: str, values: tuple[str, ...]) -> None:
+def test_values_out_of_range(name: str, option: str, values: tuple[str, ...], call: Call) -> None:
     for value in values:
-        done = run(script, option, value)
-        assert done.returncode == 2
-        assert f"error: argument {option}" in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
+        status, _, said = call(name, option, value)
+        assert status == 2
+        assert f"error: argument {option}" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", [path.name for path in SCRIPTS[1:]])
+def test_help_explains_with_examples(name: str, call: Call) -> None:
+    status, said, _ = call(name, "--help")
+    assert not status
+    assert f".venv/bin/python scripts/{name}" in said
 
 
 def test_the_home_of_a_path_is_found_where_the_shell_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,12 +120,14 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log.csv"
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_degree_sign(log: Path) -> None:
     done = run("11_forecast.py", str(log), PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert r"\xb0C" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_had_enough(log: Path) -> None:
     """As `| head -1`: no traceback for the rest."""
     command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(log), "--follow"]
@@ -109,6 +141,7 @@ def test_a_reader_that_has_had_enough(log: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_an_output_that_is_full(log: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(log)]
     with Path("/dev/full").open("w") as full:

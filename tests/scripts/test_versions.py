@@ -307,22 +307,6 @@ def test_errors_are_one_line(run: Run, script: str, arguments: tuple[str, ...], 
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [("--data", "fake"), ("--recipe", "tiny"), ("--seed", "x")])
-def test_unknown_choices_are_named(run: Run, arguments: tuple[str, ...]) -> None:
-    done = run("05_kws_a.py", *arguments)
-    assert done.returncode == 2
-    assert arguments[1] in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("script", [path.name for path in sorted((ROOT / "scripts").glob("*.py"))])
-def test_help_explains_with_examples(run: Run, script: str) -> None:
-    done = run(script, "--help")
-    assert done.returncode == 0
-    python = "python3" if script == "00_setup.py" else ".venv/bin/python"
-    assert f"{python} scripts/{script}" in done.stdout
-
-
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("earlier")
     with (

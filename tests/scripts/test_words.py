@@ -44,13 +44,9 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     (tmp_path / "x.wav").write_bytes(wav_bytes(sound))
     heard = run(Path(command[1]).name, "--model", str(project / command[3]), "--wav", str(tmp_path / "x.wav"), "--json")
     assert heard.returncode == 0, heard.stderr
-    assert {json.loads(line)["word"] for line in heard.stdout.splitlines()} <= {"hum", "whistle"}
+    assert {json.loads(line)["word"] for line in heard.stdout.splitlines()} == {"whistle"}
 
-
-def test_its_file_is_evaluated_on_the_same_words(recordings: Path, project: Path, run: Run) -> None:
     model = project / "models" / "own" / MODEL_NAME / f"{MODEL_NAME}.tflite.zlib"
-    if not model.exists():
-        pytest.skip("its model was not made")
     done = run("12_evaluate.py", str(model), "--speech", str(recordings), "--json")
     assert done.returncode == 0, done.stderr
     card = artifact.load_file(model)[0]

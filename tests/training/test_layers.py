@@ -17,6 +17,7 @@ from underbudget.training import loop
 from underbudget.training.forecasting import _mean_squared_error
 from underbudget.training.spotting import cross_entropy
 
+pytestmark = pytest.mark.slow  # XLA compiles each network
 FORECASTS = (6, 2)
 NETWORKS = {  # each with the shape of its inputs; forecasters put out that shape, spotters eight logits
     "ds_cnn, MFCC": (DsCnn(width=0.1, strides=(2, 1)), (49, 10, 1)),

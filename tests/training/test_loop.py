@@ -39,12 +39,14 @@ def trained(network: Network, fit: Fit, samples: int = 3205, seed: int = 22) -> 
     return loop.fit_network(network, fit, identity_problem(x), seed)
 
 
+@pytest.mark.slow
 def test_fewer_samples_than_a_batch() -> None:
     model = trained(SMALL, Fit("mse", learning_rate=1e-2, epochs=200, batch_size=64), samples=20)
     x = np.random.default_rng(0).normal(size=(20, 6, 2)).astype(np.float32)
     assert float(np.square(model.predict(x, verbose=0) - x).mean()) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparsity", [0.5, 0.78, 0.9])
 @pytest.mark.parametrize("network", [SMALL, Cnn1d(width=0.25)])
 def test_pruning_reaches_its_sparsity_in_every_kernel(network: Network, sparsity: float) -> None:

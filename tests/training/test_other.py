@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -38,7 +38,6 @@ def some_sounds() -> OtherSounds:
     return collect(found, "local", "noise", "as given")
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     lengths=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 50_000)), min_size=1, max_size=5),
     seed=st.integers(0, 1000),
@@ -53,7 +52,6 @@ def test_every_recording_gives_a_second(lengths: list[tuple[str, int]], seed: in
         assert np.isfinite(drawn).all()
 
 
-@settings(max_examples=50, deadline=None)
 @given(at=st.integers(0, 47_000), seed=st.integers(0, 1000))
 def test_a_second_of_a_word_holds_its_loudest_part(at: int, seed: int) -> None:
     audio = np.zeros(48_000, np.int16)

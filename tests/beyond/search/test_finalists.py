@@ -30,6 +30,9 @@ from underbudget.store import PUBLISHED
 OUTCOMES = ("better", "worse", "different")  # "not clearly"
 
 
+pytestmark = pytest.mark.slow
+
+
 def searched(search: Search, train: Any = fake_train) -> dict[str, Any]:
     """The result of a search without training, but for the model."""
     with trials.opened(search) as study:

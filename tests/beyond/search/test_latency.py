@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers import ROOT
-from measure.test_remote import Device
+from test_remote import Device
 
 from search.fakes import FakeWorkers, a_search, fake_train
 from underbudget import files
@@ -21,6 +21,9 @@ from underbudget.recipes import Recipe
 
 MODEL = ROOT / "models" / "improved" / "kws_a.tflite.zlib"
 LIMITS = (Limit("size_kb", 8), Limit("total_ms", 10_000))
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Limits: what is written is what is read, and what can't be kept is refused in one line."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.beyond.search.limits import format_limits, metrics_of, parse_limits
@@ -12,7 +12,6 @@ from underbudget.metrics import Limit, violation
 TASKS = st.sampled_from([FORECASTING, SPOTTING])
 
 
-@settings(deadline=None)
 @given(data=st.data(), task=TASKS)
 def test_limits_are_read_as_they_are_written(data: st.DataObject, task: str) -> None:
     names = data.draw(st.lists(st.sampled_from(metrics_of(task)), min_size=1, unique=True))
@@ -22,7 +21,6 @@ def test_limits_are_read_as_they_are_written(data: st.DataObject, task: str) -> 
     assert parse_limits(format_limits(limits).replace(" ", " , ").replace("<", " < "), task) == limits
 
 
-@settings(deadline=None)
 @given(text=st.text() | st.from_regex(r"[a-z_]+[<>][0-9.e-]+"), task=TASKS)
 def test_any_text_gives_limits_or_one_line(text: str, task: str) -> None:
     try:
@@ -65,7 +63,6 @@ def test_a_limit_of_the_other_task_is_told_as_such() -> None:
         parse_limits("accuracy_pct>94", FORECASTING)
 
 
-@settings(deadline=None)
 @given(limit=st.floats(0.1, 99), value=st.floats(0, 100))
 def test_a_limit_that_is_met_is_not_broken(limit: float, value: float) -> None:
     for metric in ("accuracy_pct", "size_kb"):

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from helpers import ROOT
 
 from search.fakes import a_search
@@ -41,6 +42,7 @@ def kept(results: Path) -> tuple[int, int]:
         return sum(len(trials.rungs_of(trial)) for trial in known), ended
 
 
+@pytest.mark.slow
 def test_a_killed_search_loses_nothing_and_ends(tmp_path: Path) -> None:
     started = time.monotonic()
     assert start(tmp_path / "whole").wait(timeout=600) == 0

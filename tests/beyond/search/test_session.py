@@ -1,23 +1,24 @@
 """A whole search, with trainings of a second: it ends with a model, its card, its recipe and how to use it."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import SYNTHETIC, script
 
 from search.fakes import FakeWorkers
 from underbudget import files, store
 from underbudget.beyond.search import session
 from underbudget.data import array_cache, synthetic
-from underbudget.data.sources import Sources
 from underbudget.device import artifact
-from underbudget.device.artifact import FORECASTING
 from underbudget.store import ResultStore
 
 
+@pytest.mark.slow
 def test_a_search_ends_with_a_model_and_says_so_again(
-    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     array_cache.save(
         synthetic.make_weather(3000), data_folder / "synthetic" / "weather.npz", {"path": None, "own": False}
@@ -28,12 +29,18 @@ def test_a_search_ends_with_a_model_and_says_so_again(
     workers = FakeWorkers()
     monkeypatch.setattr(session, "open_workers", lambda jobs: workers)
 
-    def searched() -> str:
-        return session.search(
-            FORECASTING, "size_kb<0.3 t_mae_c<9", 1, 22, "mine", Sources(data="synthetic"), jobs=1, host=None
-        )
+    asked = ("--task", "forecasting", "--limits", "size_kb<0.3 t_mae_c<9", "--trials", "1", "--name", "mine")
+    monkeypatch.setattr(sys, "argv", ["19_search.py", *asked, "--jobs", "1", *SYNTHETIC])
+    main = script("19_search.py").main
 
-    said = searched().splitlines()
+    def searched() -> list[str]:
+        """What the script says in the end."""
+        capsys.readouterr()
+        main()
+        said = capsys.readouterr().out
+        return said[said.rindex("finalists for ") :].splitlines()
+
+    said = searched()
     assert len(workers.trained) == 1 + 5 + 1  # a linear map is trained without epochs: once; five seeds; the model
     card, content = artifact.load(there.models / "search", "mine")
     result: dict[str, Any] = json.loads(there.search_path("mine").read_text())
@@ -44,5 +51,5 @@ def test_a_search_ends_with_a_model_and_says_so_again(
     assert said[1] == "  trial 0: meets 2 of 2 limits"
     assert "use it: .venv/bin/python scripts/11_forecast.py sensor.csv --model models/search/mine.tflite.zlib" in said
     assert any(line.startswith("Recipe(network=Linear()") for line in said)
-    assert searched().splitlines() == said
+    assert searched() == said
     assert len(workers.trained) == 7

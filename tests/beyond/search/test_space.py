@@ -4,7 +4,7 @@ import math
 
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from underbudget.beyond.search.plan import check_size, usual_name
@@ -28,7 +28,6 @@ def drawn(task: str, seed: int, given: Choices | None = None, most: float = 4096
     return choose(study.ask(), task, given or {}, most)
 
 
-@settings(deadline=None)
 @given(task=TASKS, seed=st.integers(0, 2**32 - 1), share=st.floats(1.001, 40))
 def test_every_proposal_fits(task: str, seed: int, share: float) -> None:
     most = share * least_bytes(task)
@@ -43,7 +42,6 @@ def test_every_proposal_fits(task: str, seed: int, share: float) -> None:
         assert max(blocks) - min(blocks) <= 1
 
 
-@settings(deadline=None)
 @given(task=TASKS, seed=st.integers(0, 2**32 - 1))
 def test_the_largest_share_leaves_little_of_the_limit(task: str, seed: int) -> None:
     widest, narrowest = (fitted({**drawn(task, seed), "share": s}, 4096) for s in (1.0, 0.0))
@@ -78,7 +76,6 @@ def test_a_size_below_the_least_is_refused_and_the_size_that_is_told_is_not(task
     check_size(task, ())
 
 
-@settings(deadline=None)
 @given(step=st.floats(0.02, 4))
 def test_the_entropy_of_a_rounded_gaussian(step: float) -> None:
     entropy = gaussian_entropy(step)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,6 +21,8 @@ from underbudget.device.errors import UserError
 from underbudget.metrics import Limit, score
 from underbudget.networks.dense import Linear
 from underbudget.recipes import Fit, Recipe
+
+pytestmark = pytest.mark.slow
 
 
 def run(search: Search, workers: FakeWorkers, train: Any = fake_train) -> list[FrozenTrial]:
@@ -78,7 +80,6 @@ def test_the_same_seed_gives_the_same_search_and_another_another(tmp_path: Path)
     assert [recipe_of(t) for t in other[2:]] != [recipe_of(t) for t in first[2:]]
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stops=st.lists(st.integers(1, 15), min_size=1, max_size=3), slots=st.integers(1, 3))
 def test_a_search_that_is_stopped_goes_on(
     tmp_path_factory: pytest.TempPathFactory, stops: list[int], slots: int
