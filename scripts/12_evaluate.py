@@ -62,7 +62,12 @@ def main() -> None:
         metavar="T,RH",
         help="of a forecaster's two inputs: -1e6 to 1e6 each (default: the train split's)",
     )
-    options.add_argument("--std", type=partial(_pair, low=1e-9), metavar="T,RH", help="likewise: 1e-9 to 1e6 each")
+    options.add_argument(
+        "--std",
+        type=partial(_pair, low=1e-9),
+        metavar="T,RH",
+        help="standard deviation of the two inputs, 1e-9 to 1e6 each",
+    )
     options.add_argument("--json", action="store_true", help="print the figures as JSON, all of them")
     cli.add_sources(options)
     arguments = options.parse_args()

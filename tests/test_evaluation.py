@@ -67,7 +67,7 @@ def test_own_words_that_happen_to_be_the_eight_are_split_as_own_words() -> None:
         ("speaker hash 80/10/10", False, True),
         ("by file, 60/20/20", True, False),
         ("by speaker, 80/10/10", True, False),
-        ("by speaker, 80/10/10; where not told, by file, 60/20/20", True, False),
+        ("by speaker, 80/10/10; where not named, by file, 60/20/20", True, False),
     ):
         found = sources_for(made_from(SPOTTER, split=split), Sources())
         assert (found.own_words, found.by_speaker) == (own, by_speaker), split

@@ -77,8 +77,8 @@ class Evaluation:
             lines.append("repeating the last reading, on the same windows:")
             lines += [f"  {name}: {figure}" for name, figure in self.last_reading.items()]
         if self.assumed:
-            told = "; ".join(f"{name} {value}" for name, value in self.assumed.items())
-            lines.append(f"note: assumed, as nothing says otherwise: {told}")
+            assumed = "; ".join(f"{name} {value}" for name, value in self.assumed.items())
+            lines.append(f"note: assumed, as nothing says otherwise: {assumed}")
         return "\n".join([*lines, *(f"note: {remark}" for remark in self.remarks)])
 
 

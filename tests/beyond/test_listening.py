@@ -16,7 +16,7 @@ from underbudget import files
 from underbudget.beyond.listening import measure, scores
 from underbudget.beyond.listening.long_recordings import FAINT, lay_out, level
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Condition, Scores, Sounds, figures
-from underbudget.beyond.listening.sensitivity import LEAST_HEARD_PCT, MOST_PER_HOUR, Point, choose
+from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST_PER_HOUR, Point, choose
 from underbudget.data.identity import Identity
 from underbudget.data.other_sounds import Recording, collect
 from underbudget.data.sources import Sources, load_speech
@@ -158,7 +158,7 @@ def test_thresholds_fall_from_low_to_high_and_keep_their_rule(
     for sensitivity in SENSITIVITIES:
         point = at[chosen[sensitivity]]
         quiet = point.per_hour is not None and point.per_hour <= MOST_PER_HOUR[sensitivity]
-        assert quiet or point.not_heard_pct <= max(100 - LEAST_HEARD_PCT[sensitivity], most)
+        assert quiet or point.not_heard_pct <= max(100 - LEAST_DETECTED_PCT[sensitivity], most)
 
 
 RNG = np.random.default_rng(5)

@@ -59,7 +59,7 @@ def test_speakers_are_split_where_names_tell_enough_of_them(tmp_path: Path) -> N
     speakers = [{name[-21:-12] for name in many.name[many.split == i]} for i in range(3)]
     assert not speakers[0] & speakers[1] and not speakers[0] & speakers[2] and not speakers[1] & speakers[2]
     both = read_own_words(archive(tmp_path / "both.zip", {**named(100), **clips("computer")})).speech
-    assert both.identity.split == f"{BY_SPEAKER}; where not told, {BY_FILE}"
+    assert both.identity.split == f"{BY_SPEAKER}; where not named, {BY_FILE}"
     assert (
         dict(zip(many.name, many.split, strict=True)).items() <= dict(zip(both.name, both.split, strict=True)).items()
     )

@@ -109,13 +109,13 @@ def _split(names: list[str], label: NDArray[np.int32]) -> tuple[NDArray[np.int8]
 
     If a word then lacks clips in a split, there are too few speakers, and all are split by file.
     """
-    told = np.array(["_nohash_" in name for name in names])
+    named = np.array(["_nohash_" in name for name in names])
     split = np.zeros(len(names), np.int8)
-    _by_file(split, names, label, ~told)
-    if told.any():
-        split[told] = split_clips([name for name in names if "_nohash_" in name], None)[0]
+    _by_file(split, names, label, ~named)
+    if named.any():
+        split[named] = split_clips([name for name in names if "_nohash_" in name], None)[0]
         if all(len(set(split[label == word])) == len(SPLITS) for word in set(label)):
-            return split, BY_SPEAKER if told.all() else f"{BY_SPEAKER}; where not told, {BY_FILE}"
+            return split, BY_SPEAKER if named.all() else f"{BY_SPEAKER}; where not named, {BY_FILE}"
         _by_file(split, names, label, np.ones(len(names), bool))
     return split, BY_FILE
 

@@ -12,7 +12,7 @@ from underbudget.device.errors import UserError
 from underbudget.device.listen import Detection
 
 
-def keep(folder: Path, heard: Detection, second: Audio) -> Path:
+def keep(folder: Path, found: Detection, second: Audio) -> Path:
     """Write a second of sound [16000] to a new file in `folder`; return its path.
 
     Its name says the time, the word and the confidence. Where there is such a file, a number is added: nothing is
@@ -21,8 +21,8 @@ def keep(folder: Path, heard: Detection, second: Audio) -> Path:
     Raises:
         UserError: it can't be written.
     """
-    word = re.sub(r"[^\w-]", "_", heard.word)  # a label may hold a slash
-    name = f"{heard.time:09.2f}s_{word}_{heard.confidence:.2f}"
+    word = re.sub(r"[^\w-]", "_", found.word)  # a label may hold a slash
+    name = f"{found.time:09.2f}s_{word}_{found.confidence:.2f}"
     content = _wav(second)
     path = folder
     try:

@@ -96,7 +96,7 @@ class Decider:
 
 
 class KeywordDetector:
-    """Hears words in chunks of HOP samples at 16 kHz.
+    """Detects words in chunks of HOP samples at 16 kHz.
 
     Raises:
         UserError: the model does not fit its card, or the front end does not go with HOP.

@@ -39,7 +39,7 @@ WAITING, UNLIKELY = "too few consecutive readings", "forecasts left out"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sensor's reading: the time that its clock showed, degC and %, and how far the clock is ahead of UTC if told."""
+    """A sensor's reading: the time that its clock showed, degC and %, and how far it is ahead of UTC if that is stated."""
 
     time: datetime
     temperature: float
@@ -57,7 +57,7 @@ class Notice:
 
     Attributes:
         kind: what notices are summed up by.
-        utc: the time of a row that can be told though it holds no reading.
+        utc: the time of a row that is known though it holds no reading.
         ends: no forecast that was made before holds any more.
     """
 

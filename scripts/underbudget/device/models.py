@@ -9,7 +9,7 @@ from underbudget.device.runtime import Model
 def load_model(file: File, card: CardChoice = None) -> Forecaster | KeywordSpotter | Model:
     """Load a .tflite or .tflite.zlib file with its card: what it is then is a forecaster or a spotter.
 
-    A damaged file may crash the TFLite runtime: do not load one from a stranger in a process that must go on.
+    A damaged file may crash the TFLite runtime: do not load one that you do not trust in a process that must go on.
 
     Args:
         file: its path, or its bytes, which have no card beside them.

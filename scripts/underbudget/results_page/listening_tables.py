@@ -107,8 +107,8 @@ def det_charts(results: Results) -> list[Chart]:
             words.append(f"{name}: {lost:.1f} % of words missed, {per_hour:,.0f} triggers per hour")
         title = "Words missed against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
         fill = partial(_curves, entries=entries, condition=condition)
-        told = "At the middle sensitivity: " + join_sentence(words)
-        charts.append(chart(title, told, (WIDTH, 4.4), fill))
+        caption = "At the middle sensitivity: " + join_sentence(words)
+        charts.append(chart(title, caption, (WIDTH, 4.4), fill))
     return charts
 
 

@@ -64,7 +64,9 @@ def _confusion_charts(results: Results) -> list[Chart]:
     for title, card in _cards(results, SPOTTERS).items():
         matrix = np.array(card.content["test"]["confusion"])
         wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
-        most = [f"{said} taken for {heard} {count} times" for count, said, heard in sorted(wrong, reverse=True)[:3]]
+        most = [
+            f"{said} taken for {predicted} {count} times" for count, said, predicted in sorted(wrong, reverse=True)[:3]
+        ]
         words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
         fill = partial(_confusion, matrix=matrix, labels=card.labels)
         charts.append(chart(f"{title}: word said and word detected", words, (3.8, 3.6), fill))
@@ -74,9 +76,9 @@ def _confusion_charts(results: Results) -> list[Chart]:
 def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64]], labels: tuple[str, ...]) -> None:
     share = matrix / matrix.sum(axis=1, keepdims=True)
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for said, heard in zip(*np.nonzero(matrix), strict=True):
-        colour = "white" if share[said, heard] > 0.5 else "black"
-        axis.text(heard, said, str(matrix[said, heard]), ha="center", va="center", fontsize=8, color=colour)
+    for said, predicted in zip(*np.nonzero(matrix), strict=True):
+        colour = "white" if share[said, predicted] > 0.5 else "black"
+        axis.text(predicted, said, str(matrix[said, predicted]), ha="center", va="center", fontsize=8, color=colour)
     axis.set_xticks(range(len(labels)), labels, fontsize=8)
     axis.set_yticks(range(len(labels)), labels, fontsize=8)
     axis.set_xlabel("detected")

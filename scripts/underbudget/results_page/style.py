@@ -50,8 +50,8 @@ class Chart:
 
     def to_file(self) -> str:
         """Return the drawing as a file that tells its title and words to whoever reads it aloud."""
-        told = f"<title>{html.escape(self.title)}</title><desc>{html.escape(self.words)}</desc>"
-        return self.svg.replace(">", f">{told}", 1)
+        described = f"<title>{html.escape(self.title)}</title><desc>{html.escape(self.words)}</desc>"
+        return self.svg.replace(">", f">{described}", 1)
 
     @classmethod
     def from_file(cls, text: str) -> "Chart":

@@ -169,10 +169,10 @@ class Spotting:
                 f"the model puts out {outputs.shape[1:]}, the labels are {count} ({','.join(self._labels)}): name what"
                 " each output stands for, words or not, in its order"
             )
-        heard = scores.argmax(axis=1)
+        predicted = scores.argmax(axis=1)
         confusion = np.zeros((count, count), int)
-        np.add.at(confusion, (truth, heard), 1)
-        correct = int((truth == heard).sum())
+        np.add.at(confusion, (truth, predicted), 1)
+        correct = int((truth == predicted).sum())
         return {
             "clips": len(truth),
             "correct": correct,

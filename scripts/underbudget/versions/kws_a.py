@@ -10,7 +10,7 @@ from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import QAT, Augmentation, Export, Fit, Recipe, Version
 
 IMPROVED = Recipe(
-    # a stem looks along frequency as well: a stranger's word lies some bands higher or lower
+    # a stem looks along frequency as well: another speaker's word lies some bands higher or lower
     DsTcResnet(filters=40, stem=(8, 12), blocks=(2, 2, 2)),
     LogMel(mel_bins=24),  # up to 7.6 kHz: "stop" and "yes" live above 4 kHz
     Fit(
@@ -36,7 +36,7 @@ SMALLEST = replace(  # what fits in 2,000 bytes
     # a block costs 60 bytes of structure, whatever its width: wide is cheaper than deep
     network=DsTcResnet(filters=20, stem=(4, 8), blocks=(1, 1)),
 )
-LIVE = replace(  # a further class: a listener hears other things most of the time
+LIVE = replace(  # a further class: most of what a microphone picks up is none of the words
     IMPROVED.refitted(
         epochs=300,  # ahead of 150 on validation data, just within the noise of five seeds
         augmentation=Augmentation(mixup=0.1, shift_s=0.2),  # a word slides through the listener's second
@@ -44,7 +44,7 @@ LIVE = replace(  # a further class: a listener hears other things most of the ti
         qat=QAT(relative_scale=0.6, epochs=40),
     ),
     network=DsTcResnet(filters=48, stem=(8, 12), blocks=(2, 2, 2)),  # nine classes want some more filters
-    by_speaker=True,  # strangers will talk to it
+    by_speaker=True,  # unknown speakers will talk to it
 )
 VERSION = Version(
     name="kws_a",

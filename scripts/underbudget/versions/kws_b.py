@@ -20,7 +20,7 @@ VERSION = Version(
             Fit("cross_entropy", learning_rate=0.03, epochs=20, checkpoint="best_validation"),
         ),
         "improved": Recipe(
-            # a stem looks along frequency as well: a stranger's word lies some bands higher or lower; after it, a
+            # a stem looks along frequency as well: another speaker's word lies some bands higher or lower; after it, a
             # stride leaves half the frames: half the time
             DsTcResnet(filters=40, stem=(4, 8), stride=2, blocks=(3, 3)),
             LogMel(mel_bins=24),  # up to 7.6 kHz: "stop" and "yes" live above 4 kHz

@@ -19,8 +19,8 @@ VERSION = Version(
             Export(int8_weights=True),
         ),
         "improved": Recipe(
-            # accuracy is what counts: many filters, and a stem that looks along frequency as well: a stranger's word
-            # lies some bands higher or lower
+            # accuracy is what counts: many filters, and a stem that looks along frequency as well, since another
+            # speaker's word lies some bands higher or lower
             DsTcResnet(filters=72, stem=(16, 24), blocks=(2, 2, 2), dropout=0.1),
             LogMel(mel_bins=24),  # up to 7.6 kHz: "stop" and "yes" live above 4 kHz
             Fit(

@@ -45,7 +45,7 @@ def lay_out(
     gaps = (rng.uniform(*gap, len(items)) * RATE).astype(int)
     lengths = np.array([len(item) for item in items], int)
     starts = LEAD + np.cumsum(lengths + gaps) - (lengths + gaps)
-    total = LEAD + int((lengths + gaps).sum()) + 2 * RATE  # so that the last item is heard to its end
+    total = LEAD + int((lengths + gaps).sum()) + 2 * RATE  # so that the last item is played to its end
     sound = rng.normal(0, FAINT, total).astype(np.float32)
     for item, start in zip(items, starts, strict=True):
         sound[start : start + len(item)] += item

@@ -8,9 +8,9 @@ from underbudget.device.artifact import SENSITIVITIES
 # Triggers per hour of speech that each sensitivity allows: two are what people bear all day long, ten what they bear
 # while they use the listener, sixty what a program bears that asks back.
 MOST_PER_HOUR = {"low": 2.0, "middle": 10.0, "high": 60.0}
-# The share of words that must still be heard, in %: a model that can keep to the above only by hearing next to nothing
+# The share of words that must still be detected, in %: a model that meets the above only by detecting next to nothing
 # is of more use to those who bear its triggers.
-LEAST_HEARD_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
+LEAST_DETECTED_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Point:
 def choose(points: Sequence[Point]) -> dict[str, float]:
     """Choose a threshold for each of SENSITIVITIES from the DET curve on validation sounds.
 
-    It is the lowest from which on all keep to MOST_PER_HOUR. But if fewer than LEAST_HEARD_PCT of the words are heard
-    at it, or none keeps to it, it is the highest at which so many are heard; and if none is, the one at which most are.
+    It is the lowest from which on all meet MOST_PER_HOUR. But if fewer than LEAST_DETECTED_PCT of the words are detected
+    at it, or none meets it, it is the highest that detects so many; and if none does, the one that detects most.
 
     Args:
         points: one or more, by rising threshold.
     """
-    return {s: _threshold(points, MOST_PER_HOUR[s], 100 - LEAST_HEARD_PCT[s]) for s in SENSITIVITIES}
+    return {s: _threshold(points, MOST_PER_HOUR[s], 100 - LEAST_DETECTED_PCT[s]) for s in SENSITIVITIES}
 
 
 def _threshold(points: Sequence[Point], most_per_hour: float, most_lost: float) -> float:
