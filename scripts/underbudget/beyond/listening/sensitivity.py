@@ -25,7 +25,7 @@ class Point:
 def choose(points: Sequence[Point]) -> dict[str, float]:
     """Choose a threshold for each of SENSITIVITIES from the DET curve on validation sounds.
 
-    It is the lowest from which on all meet MOST_PER_HOUR. But if fewer than LEAST_DETECTED_PCT of the words are detected
+    It is the lowest from which on all meet MOST_PER_HOUR. If fewer than LEAST_DETECTED_PCT of the words are detected
     at it, or none meets it, it is the highest that detects so many; and if none does, the one that detects most.
 
     Args:
