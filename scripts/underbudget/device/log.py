@@ -39,7 +39,7 @@ WAITING, UNLIKELY = "too few consecutive readings", "forecasts left out"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sensor's reading: the time by its clock, degC and %, and how far the clock is ahead of UTC if that is stated."""
+    """A sensor's reading: the time by its clock, degC and %, and how far it is ahead of UTC if that is stated."""
 
     time: datetime
     temperature: float
