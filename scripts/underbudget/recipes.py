@@ -180,7 +180,7 @@ def _with_kind(part: Network | Readings | Fit | RateDistortion) -> dict[str, Any
 
 @dataclass(frozen=True)
 class Version:
-    """One exercise version: its task (device.artifact), its limits, its recipes by name."""
+    """One exercise version: its task (underbudget.device.artifact), its limits, its recipes by name."""
 
     name: str
     task: str

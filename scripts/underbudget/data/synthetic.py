@@ -38,7 +38,7 @@ def make_weather(rows: int = 100_000) -> Weather:
     values = np.stack([temperature, np.clip(humidity, 15, 100)], axis=1).astype(np.float32)
     split = np.repeat(np.arange(3, dtype=np.int8), np.diff([0, int(0.7 * rows), int(0.9 * rows), rows]))
     identity = Identity(
-        SYNTHETIC_SOURCE, f"SYNTHETIC_SOURCE weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row"
+        SYNTHETIC_SOURCE, f"SYNTHETIC weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row"
     )
     return Weather(time, values, split, identity)
 
@@ -62,7 +62,7 @@ def make_speech(clips_per_word: int = 250) -> Speech:
     label = np.array([LABELS.index(name.split("/")[0]) for name in names], np.int32)
     split, rule = split_clips(names, None)
     identity = Identity(
-        SYNTHETIC_SOURCE, f"SYNTHETIC_SOURCE speech (espeak-ng), {len(names):,} clips", digest_arrays(audio), rule
+        SYNTHETIC_SOURCE, f"SYNTHETIC speech (espeak-ng), {len(names):,} clips", digest_arrays(audio), rule
     )
     return Speech(audio, label, split, np.array(names), identity)
 
@@ -80,7 +80,7 @@ def speak(words: Sequence[str], clips_per_word: int) -> dict[str, NDArray[np.int
     speakers = [(voice, pitch) for voice in voices for pitch in (35, 50, 65)]
     clips: dict[str, NDArray[np.int16]] = {}
     with _Synthesiser() as say:
-        for word in progress_bar(words, "speaking SYNTHETIC_SOURCE words", "words"):
+        for word in progress_bar(words, "speaking SYNTHETIC words", "words"):
             for number in range(clips_per_word):
                 voice, pitch = speakers[int(rng.integers(len(speakers)))]
                 speaker = hashlib.sha1(f"{voice} {pitch}".encode()).hexdigest()[:8]

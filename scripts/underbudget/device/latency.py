@@ -1,4 +1,4 @@
-"""Time a model here, from sound to word; run as `python -m device.latency NAME.tflite.zlib`.
+"""Time a model here, from sound to word; run as `python -m underbudget.device.latency NAME.tflite.zlib`.
 
 Prints one JSON object.
 """

@@ -1,4 +1,4 @@
-"""Time single passes of a model, from sound to word; run as `python -m device.passes FILE FRONT_END`.
+"""Time single passes of a model, from sound to word; run as `python -m underbudget.device.passes FILE FRONT_END`.
 
 FILE needs no card; FRONT_END is a card's field of that name, as JSON, or null (forecasters). Prints one JSON object:
 milliseconds of each pass by the course's protocol, of inference and in total.

@@ -61,7 +61,7 @@ def measure_here(paths: Sequence[Path]) -> Path:
 
 
 def run_here(module: str, path: Path, *arguments: str) -> dict[str, Any]:
-    """Run a module of scripts/device on a model's file, in a process of its own; return what it prints.
+    """Run a module of underbudget/device on a model's file, in a process of its own; return what it prints.
 
     Raises:
         UserError: the module says so, or the runtime crashes on the model.
