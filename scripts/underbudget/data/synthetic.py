@@ -37,9 +37,7 @@ def make_weather(rows: int = 100_000) -> Weather:
     humidity = 76 - 5 * season - 10 * sun - 1.2 * front + 4 * cloud + 6 * _autoregressive(rng, rows, 0.99)
     values = np.stack([temperature, np.clip(humidity, 15, 100)], axis=1).astype(np.float32)
     split = np.repeat(np.arange(3, dtype=np.int8), np.diff([0, int(0.7 * rows), int(0.9 * rows), rows]))
-    identity = Identity(
-        SYNTHETIC_SOURCE, f"SYNTHETIC weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row"
-    )
+    identity = Identity(SYNTHETIC_SOURCE, f"SYNTHETIC weather, {rows:,} rows", digest_arrays(values), "70/20/10 by row")
     return Weather(time, values, split, identity)
 
 

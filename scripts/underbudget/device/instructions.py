@@ -1,4 +1,6 @@
-"""Count the instructions of a model, from sound to word; run as `python -m underbudget.device.instructions NAME.tflite.zlib`.
+"""Count a model's instructions, from sound to word.
+
+Run as `python -m underbudget.device.instructions NAME.tflite.zlib`.
 
 Only for an emulated machine whose clock advances by 1 ns an instruction (QEMU's -icount shift=0): there the stages'
 nanoseconds are instructions, and repeat. They rank models and front ends; they are no times. Prints one JSON object.

@@ -1,4 +1,6 @@
-"""Compute what a model puts out here for given inputs; run as `python -m underbudget.device.verify NAME.tflite.zlib INPUTS.npy`.
+"""Compute what a model puts out here for given inputs.
+
+Run as `python -m underbudget.device.verify NAME.tflite.zlib INPUTS.npy`.
 
 Inputs: audio [n, 16000] int16 for a spotter, readings [n, 6, 2] in °C and % for a forecaster. Prints the outputs as
 JSON, for another machine to compare with its own.
