@@ -205,8 +205,12 @@ def _checked(tools: dict[str, str], function: Callable[..., Any], *arguments: An
         return None, f"{socket.gethostname()} has no AVX2, so it would make other models: leave it out"
     if tools != _tools():
         return None, f"{socket.gethostname()} has other packages: start its Ray from the .venv of the same make setup"
-    with tempfile.TemporaryDirectory(prefix="task-") as tempfile.tempdir:  # TensorFlow leaves some for each training
-        return _call(function, *arguments)
+    with tempfile.TemporaryDirectory(prefix="task-") as folder:  # TensorFlow leaves some files for each training
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            return _call(function, *arguments)
+        finally:
+            tempfile.tempdir = before
 
 
 def _tools() -> dict[str, str]:

@@ -159,7 +159,7 @@ def test_a_gap_is_said_and_starts_over() -> None:
     made = [any(isinstance(s, Forecast) for s in each) for each in said]
     assert made == [False] * 5 + [True] * 2 + [False] * 5 + [True]
     assert isinstance(said[7][0], Notice) and "0:30:00 after the last reading" in said[7][0].text
-    assert isinstance(said[7][1], Notice) and "1 of the 6" in said[7][1].text
+    assert isinstance(said[7][1], Notice) and "1 of 6" in said[7][1].text
 
 
 @pytest.mark.slow

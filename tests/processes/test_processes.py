@@ -96,8 +96,9 @@ def test_a_task_leaves_no_temporary_files(workers: Workers, tmp_path: Path) -> N
 def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signal.Signals, tmp_path: Path) -> None:
     if jobs > 1:
         pytest.importorskip("ray", reason=NO_RAY)
-    code = (  # which does not ignore SIGINT, as a job in the background does
+    code = (  # which ignores no signal, whatever the shell of the tests does
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
         f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
         "from pathlib import Path; from processes import tasks; from underbudget.processes import open_workers\n"
         "from underbudget.device.command_line import run\n"
@@ -112,11 +113,14 @@ def test_a_driver_that_is_stopped_takes_its_tasks_with_it(jobs: int, sent: signa
         while not (tmp_path / "a").exists() or not (text := (tmp_path / "a").read_text()).endswith("\n"):
             assert driver.poll() is None
             time.sleep(0.05)
-        if sent == signal.SIGINT:
-            os.killpg(driver.pid, sent)
-        else:
-            driver.send_signal(sent)
-        _, said = driver.communicate(timeout=60)
+        try:
+            if sent == signal.SIGINT:
+                os.killpg(driver.pid, sent)
+            else:
+                driver.send_signal(sent)
+            _, said = driver.communicate(timeout=60)
+        finally:
+            driver.kill()  # or the tests would wait for it for ever
     task = Path("/proc", text.strip())
     end = time.monotonic() + 30
     while task.exists() and time.monotonic() < end:

@@ -163,7 +163,11 @@ def test_an_environment_of_another_python_or_without_pip_is_made_again(
 
 def interrupted_after(line: str, checkout: Path) -> str:
     """Press Ctrl-C once the set-up has said a line; return what it says last."""
-    command = [sys.executable, str(checkout / "scripts" / "00_setup.py")]
+    code = (
+        "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
+    )
+    code += "runpy.run_path(sys.argv[1], run_name='__main__')"
+    command = [sys.executable, "-c", code, str(checkout / "scripts" / "00_setup.py")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
         assert process.stdout is not None

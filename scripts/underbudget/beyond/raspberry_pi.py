@@ -170,7 +170,7 @@ def run_there(
         with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
             archive.add(packages, "packages")
             for path in [DEVICE.parent / "__init__.py", *sorted(DEVICE.glob("*.py"))]:
-                archive.add(path, path.relative_to(files.ROOT))
+                archive.add(path, path.relative_to(DEVICE.parents[2]))
             for task in tasks:
                 path = task.path.relative_to(files.ROOT)
                 for needed in {task.path, artifact.card_path(task.path)}:

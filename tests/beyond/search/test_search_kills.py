@@ -29,7 +29,7 @@ with trials.opened(search) as study, OneByOne() as workers:
 
 
 def start(results: Path) -> subprocess.Popen[bytes]:
-    path = f"{ROOT / 'scripts'}:{ROOT / 'tests'}"
+    path = f"{ROOT / 'scripts'}:{ROOT / 'tests' / 'beyond'}"
     return subprocess.Popen([sys.executable, "-c", CODE, str(results), str(TRIALS)], env={"PYTHONPATH": path})
 
 
