@@ -16,7 +16,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     share, z2 = successes / trials, Z95**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return centre - half, centre + half
+    return max(0.0, centre - half), min(1.0, centre + half)  # a rounding may lie beyond
 
 
 def poisson_rate(events: int, exposure: float) -> tuple[float, float]:

@@ -6,21 +6,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import Run, wav_bytes
+from numpy.typing import NDArray
 
 from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MODEL_NAME, MOST_COPIES, MOST_EPOCHS, words_version
 from underbudget.device import artifact
 from underbudget.recipes import Fit
 
 
+PITCH = {"hum": 300, "whistle": 3000, "_background_noise_": 0}  # Hz
+
+
+def tone(word: str) -> NDArray[np.float64]:
+    tones: NDArray[np.float64] = 0.3 * np.sin(2 * np.pi * PITCH[word] * np.arange(6000) / 16_000)
+    return tones
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two "words" that no model can mistake: a low and a high tone, in one and a half seconds of noise."""
     root, rng = tmp_path_factory.mktemp("own") / "my_words", np.random.default_rng(0)
-    for word, pitch in (("hum", 300), ("whistle", 3000), ("_background_noise_", 0)):
+    for word in PITCH:
         (root / word).mkdir(parents=True)
         for number in range(20):
             sound = rng.normal(0, 0.01, 24_000)
-            sound[9000:15_000] += 0.3 * np.sin(2 * np.pi * pitch * np.arange(6000) / 16_000)
+            sound[9000:15_000] += tone(word)
             (root / word / f"{number}.wav").write_bytes(wav_bytes(sound))
     return root
 
@@ -39,12 +48,13 @@ def test_from_recordings_to_a_listening_program(recordings: Path, project: Path,
     assert card.content["conversion_check"]["difference"] <= card.content["conversion_check"]["tolerance"]
     assert (project / "results" / "own" / "words.json").exists()
     command = done.stdout.split("listen with: ")[1].split()
-    sound = np.random.default_rng(1).normal(0, 0.001, 64_000)
-    sound[30_000:36_000] += 0.3 * np.sin(2 * np.pi * 3000 * np.arange(6000) / 16_000)
+    sound, said = np.random.default_rng(1).normal(0, 0.01, 96_000), ["whistle", "hum", "whistle"]
+    for word, start in zip(said, (20_000, 44_000, 68_000), strict=True):
+        sound[start : start + 6000] += tone(word)
     (tmp_path / "x.wav").write_bytes(wav_bytes(sound))
     heard = run(Path(command[1]).name, "--model", str(project / command[3]), "--wav", str(tmp_path / "x.wav"), "--json")
     assert heard.returncode == 0, heard.stderr
-    assert {json.loads(line)["word"] for line in heard.stdout.splitlines()} == {"whistle"}
+    assert [json.loads(line)["word"] for line in heard.stdout.splitlines()] == said
 
     model = project / "models" / "own" / MODEL_NAME / f"{MODEL_NAME}.tflite.zlib"
     done = run("12_evaluate.py", str(model), "--speech", str(recordings), "--json")
