@@ -12,7 +12,6 @@ from underbudget.beyond.words import LEAST_COPIES, LEAST_EPOCHS, MODEL_NAME, MOS
 from underbudget.device import artifact
 from underbudget.recipes import Fit
 
-
 PITCH = {"hum": 300, "whistle": 3000, "_background_noise_": 0}  # Hz
 
 
