@@ -33,7 +33,7 @@ RETRIES = 2  # of a task whose process or machine is lost, by Ray
 CONNECT_S = 10  # to connect to a cluster
 NO_ANSWER = "no Ray cluster answers that takes your token: correct RAY_ADDRESS (host:port, or auto): docs/cluster.md"
 
-os.environ |= {  # read as Ray is imported
+RAY_SETTINGS = {  # read as Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",  # matches, and so hides, whatever it would print here of other processes
@@ -83,6 +83,7 @@ def open_workers(jobs: int, address: str | None = None) -> Workers:
     address = address or os.environ.get("RAY_ADDRESS")
     if jobs == 1 and not address:
         return OneByOne()
+    os.environ |= RAY_SETTINGS
     try:
         import ray  # noqa: F401
     except ImportError:
