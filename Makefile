@@ -110,9 +110,9 @@ published: setup ## for maintainers: make everything that is published, in the b
 
 TESTS =
 check: TESTS = -m "not slow"
-check: test ## check style and types, run the fast tests: in a minute
+check: test ## check style and types, run the fast tests (some minutes)
 
-test: ## check style and types, run all tests: in some minutes
+test: ## check style and types, run all tests (about 20 minutes on two cores)
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .

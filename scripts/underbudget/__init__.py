@@ -1,6 +1,6 @@
-"""Small models under hard budgets: data, training, shrinking, evaluation, measuring.
+"""Small models under hard limits: data, training, shrinking, evaluation, measuring.
 
-What other programs may use of it is named here, and imported as it is used: see docs/library.md.
+The functions and classes for other programs are named here, and imported when they are first used: docs/library.md.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -53,11 +53,11 @@ class Evaluation:
     part: str = "test"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but what was assumed as JSON takes it, the metrics among the rest."""
+        """Return the evaluation as JSON takes it, with the metrics as its own keys; what was assumed is left out."""
         fields = asdict(self)
-        assumed, part, metrics, remarks = (fields.pop(name) for name in ("assumed", "part", "metrics", "remarks"))
-        del assumed, part
-        last = {"last_reading": last} if (last := fields.pop("last_reading")) else {}
+        del fields["assumed"], fields["part"]
+        metrics, remarks, last = (fields.pop(name) for name in ("metrics", "remarks", "last_reading"))
+        last = {"last_reading": last} if last else {}
         return {**fields, **metrics, **last, "remarks": list(remarks)}
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Evaluation:
         ]
         for key, value in self.metrics.items():
             if key == "confusion":
-                lines.append("confusion (a row a true word, in the model's order of labels):")
+                lines.append("confusion (one row per true word, in the model's order of labels):")
                 lines += ["  " + " ".join(f"{n:4d}" for n in row) for row in value]
             else:
                 lines.append(f"{key}: {value}")

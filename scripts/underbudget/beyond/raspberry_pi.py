@@ -63,7 +63,7 @@ DEVICE = files.SCRIPTS / "underbudget" / "device"  # what runs there
 
 @dataclass(frozen=True)
 class RemoteTask:
-    """A module of scripts/device to run on a model's file; it prints a JSON value in a line."""
+    """A module of underbudget/device to run on a model's file; it prints one line of JSON."""
 
     module: str
     path: Path

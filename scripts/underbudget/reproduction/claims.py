@@ -22,7 +22,7 @@ from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY,
 
 VERDICTS = REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
 ALPHA = 0.05  # significance level
-OVER_BUDGET_FACTOR = 10  # times a budget
+OVER_LIMIT_FACTOR = 10  # times a limit
 SLOWDOWN_FACTOR = 1.5  # times as many instructions
 NETWORKS = {"mlp": "th_a", "cnn": "th_b"}  # the version that the report makes of each network
 
@@ -56,7 +56,7 @@ def judge_claims(results: Results) -> list[Claim]:
 
 
 def unoptimised_sizes(runs: Sequence[Run]) -> Claim:
-    """Judge whether both unoptimised networks exceed their size limit by OVER_BUDGET_FACTOR."""
+    """Judge whether both unoptimised networks exceed their size limit by OVER_LIMIT_FACTOR."""
     text = "Without optimisation, the MLP and the CNN are far over their size limits"
     parts, factors = [], []
     for network, version in NETWORKS.items():
@@ -69,7 +69,7 @@ def unoptimised_sizes(runs: Sequence[Run]) -> Claim:
         factors.append(size / limit)
         theirs = load_reference()["report"]["baselines"][f"th_{network}"]["size_kb"]
         parts.append(f"{network.upper()} {size:.1f} kB (report {theirs}), {size / limit:.0f} times {limit:g} kB")
-    return Claim(text, "; ".join(parts), REPRODUCED if min(factors) > OVER_BUDGET_FACTOR else PARTLY)
+    return Claim(text, "; ".join(parts), REPRODUCED if min(factors) > OVER_LIMIT_FACTOR else PARTLY)
 
 
 def unoptimised_errors(runs: Sequence[Run]) -> Claim:

@@ -21,7 +21,7 @@ IMPROVED = Recipe(
         schedule="cosine",
         label_smoothing=0.1,
         augmentation=Augmentation(mixup=0.2),
-        qat=QAT(relative_scale=0.5, epochs=30),  # some 3 bits a weight
+        qat=QAT(relative_scale=0.5, epochs=30),  # about 3 bits per weight
     ),
     Export(int8_weights=True, order_for_compression=True),
 )
