@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from underbudget.device.errors import UserError
+from underbudget.device.start import ROOT as ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 DATA = ROOT / "data"
 MODELS = ROOT / "models"

@@ -81,7 +81,7 @@ def opened(search: Search) -> Iterator[optuna.Study]:
     """
     search.folder.mkdir(parents=True, exist_ok=True)
     path = search.folder / JOURNAL
-    where = search.folder.relative_to(files.ROOT) if search.folder.is_relative_to(files.ROOT) else search.folder
+    where = Path(files.shown(search.folder))
     with (search.folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
