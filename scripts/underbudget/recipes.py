@@ -13,7 +13,7 @@ from underbudget.networks import Network
 
 # The arithmetic of each task. A change that is meant to change the bytes of its models raises the number: cards and
 # runs of a lower one are stale. tests/proof tells whether a change does.
-ARITHMETIC = {FORECASTING: 1, SPOTTING: 1}
+ARITHMETIC = {FORECASTING: 2, SPOTTING: 2}
 Loss = Literal["cross_entropy", "mse", "mae"]
 
 
@@ -38,6 +38,7 @@ class Augmentation:
         noise_db: range of signal-to-noise ratios of coloured noise.
         gain_db: louder or softer at most.
         time_mask: at most this many frames of the features are set to zero, drawn again for each sample.
+        band_mask: the same, of the bands (SpecAugment: Park et al., arXiv:1904.08779).
         mixup: at most this share of another clip is mixed into features and label.
     """
 
@@ -47,6 +48,7 @@ class Augmentation:
     noise_db: tuple[float, float] = (5.0, 40.0)
     gain_db: float = 6.0
     time_mask: int = 10
+    band_mask: int = 0
     mixup: float = 0.0
 
 
@@ -77,6 +79,10 @@ class Fit:
         schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
             along a cosine.
         checkpoint: the epoch whose weights are taken: the "last", or that of "best_validation" accuracy (spotters).
+        weight_decay: times the learning rate, each kernel loses this share of itself in each step (decoupled from the
+            gradient: Loshchilov and Hutter, arXiv:1711.05101); not in quantisation-aware training.
+        average: the network that is kept is a moving average over all steps, of weights and moments, in which the past
+            has this share (Polyak and Juditsky, 1992); 0: it is the last one.
         label_smoothing: for spotters: this share of each label is spread over all words.
         unknown_share: for spotters: the share of each epoch that other sounds get, as a further class; they need
             augmentation.
@@ -89,6 +95,8 @@ class Fit:
     schedule: Literal["constant", "cosine"] = "constant"
     checkpoint: Literal["last", "best_validation"] = "last"
     pruning: Pruning | None = None
+    weight_decay: float = 0.0
+    average: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     unknown_share: float = 0.0
@@ -97,6 +105,8 @@ class Fit:
     def __post_init__(self) -> None:
         if not 0 <= self.unknown_share < 1 or (self.unknown_share and not self.augmentation):
             raise ValueError("other sounds are a share below 1, and need augmentation")
+        if self.average and (self.pruning or self.checkpoint != "last"):
+            raise ValueError("an average is of the last epochs, and of weights that are not pruned")
 
 
 @dataclass(frozen=True)

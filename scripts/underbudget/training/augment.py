@@ -59,7 +59,7 @@ def _features(
     augmentation: Augmentation,
 ) -> HalfFeatures:
     """Return the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
-    on_clips = replace(augmentation, time_mask=0, mixup=0.0)  # these two are drawn again in each epoch
+    on_clips = replace(augmentation, time_mask=0, band_mask=0, mixup=0.0)  # these are drawn again in each epoch
     made_from = [
         to_dict(front_end),
         asdict(on_clips),

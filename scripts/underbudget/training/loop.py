@@ -22,7 +22,7 @@ from underbudget.recipes import QAT, Fit, Pruning
 Batch = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
-Orders = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+Order = tuple[tf.Tensor, tf.Tensor]
 TrainEpoch = Callable[..., tf.Tensor]
 
 
@@ -66,11 +66,11 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
     Returns:
         The trained model, without pruning wrappers.
     """
-    trained, epoch = training(model, fit, problem)
+    trained, epoch, averages = training(model, fit, problem)
     best, best_weights = -np.inf, None
     with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
-        for shuffled in shuffled_orders(epochs, problem.samples, fit.batch_size, seed):
-            shown = {"loss": f"{float(epoch(*shuffled)):.4g}"}
+        for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed):
+            shown = {"loss": f"{float(epoch(*order)):.4g}"}
             if fit.checkpoint == "best_validation":
                 now = problem.score(trained)
                 shown["validation"] = f"{now:.4g}"
@@ -79,31 +79,43 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
             epochs.set_postfix(shown, refresh=False)
     if best_weights is not None:
         trained.set_weights(best_weights)
+    for variable, average in zip(trained.variables, averages, strict=False):
+        variable.assign(average)
     return _stripped(trained) if fit.pruning else trained
 
 
-def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch]:
-    """Prepare a training: return the model, in pruning wrappers if the fit prunes, and a function for one epoch."""
+def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch, list[tf.Variable]]:
+    """Prepare a training.
+
+    Returns:
+        The model, in pruning wrappers if the fit prunes; a function for one epoch; and the moving averages of the
+        model's variables, which are none if the fit has none.
+    """
     steps = problem.steps(fit.batch_size)
     trained = _prunable(model, fit.pruning, steps) if fit.pruning else model
     variables = trained.trainable_variables
     rate = fit.learning_rate
     cosine = fit.schedule == "cosine"
-    optimizer = keras.optimizers.Adam(_cosine_schedule(rate, fit.epochs * steps, warm_up=0.05) if cosine else rate)
+    schedule = _cosine_schedule(rate, fit.epochs * steps, warm_up=0.05) if cosine else rate
+    optimizer = keras.optimizers.Adam(schedule, weight_decay=fit.weight_decay or None)
+    optimizer.exclude_from_weight_decay([v for v in variables if v.shape.rank < 2])
     optimizer.build(variables)
+    averages = [tf.Variable(v) for v in trained.variables] if fit.average else []
 
     def update(gradients: list[tf.Tensor]) -> None:
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        for average, now in zip(averages, trained.variables, strict=False):
+            average.assign(now + fit.average * (average - now))
 
-    return trained, _compiled(trained, problem, update)
+    return trained, _compiled(trained, problem, update), averages
 
 
 def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> None:
     """Continue training with every trainable weight on a grid, in place (quantisation-aware training)."""
     epoch = qat_training(model, qat, batch_size, problem)
     with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
-        for shuffled in shuffled_orders(epochs, problem.samples, batch_size, seed):
-            epochs.set_postfix({"loss": f"{float(epoch(*shuffled)):.4g}"}, refresh=False)
+        for order in shuffled_orders(epochs, problem.samples, batch_size, seed):
+            epochs.set_postfix({"loss": f"{float(epoch(*order)):.4g}"}, refresh=False)
 
 
 def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> TrainEpoch:
@@ -146,30 +158,28 @@ def _compiled(model: keras.Model, problem: Problem, update: Update) -> TrainEpoc
         update(tape.gradient(value, model.trainable_variables))
         return value
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-    def epoch(full: tf.Tensor, rest: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)
-        if full.shape[0]:  # XLA takes no slice of nothing
-            for i in tf.range(tf.shape(full)[0]):
-                total += step(full[i], seeds[i])
-        if rest.shape[0]:
-            total += step(rest, seeds[-1])
-        return total / seeds.shape[0]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
+    def epoch(batches: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        steps = batches.shape[0]
+
+        def body(i: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return i + 1, total + step(batches[i], seeds[i])
+
+        return tf.while_loop(lambda i, _: i < steps, body, (0, 0.0))[1] / steps
 
     return epoch
 
 
-def shuffled_orders(epochs: Iterable[int], samples: int, batch_size: int, seed: int) -> Iterator[Orders]:
-    """Yield a new random order of all samples for each epoch.
+def shuffled_orders(epochs: Iterable[int], samples: int, batch_size: int, seed: int) -> Iterator[Order]:
+    """Yield a new random order of all samples for each epoch: batches of indices [steps, b] and seeds [steps, 2].
 
-    It comes as full batches of indices [steps, b], the shorter last one, perhaps empty, and a seed per step [steps, 2].
+    The last batch is filled up with the first samples of the order: XLA compiles a step once per size of batch.
     """
     order, draws = np.random.default_rng(seed), np.random.default_rng([seed, 1])
-    steps, full = -(-samples // batch_size), samples // batch_size * batch_size
+    steps = -(-samples // batch_size)
     for _ in epochs:
-        shuffled = order.permutation(samples).astype(np.int32)
-        seeds = draws.integers(2**31, size=(steps, 2), dtype=np.int32)
-        yield tf.constant(shuffled[:full].reshape(-1, batch_size)), tf.constant(shuffled[full:]), tf.constant(seeds)
+        shuffled = np.resize(order.permutation(samples).astype(np.int32), (steps, batch_size))
+        yield tf.constant(shuffled), tf.constant(draws.integers(2**31, size=(steps, 2), dtype=np.int32))
 
 
 def _cosine_schedule(learning_rate: float, steps: int, warm_up: float) -> Any:

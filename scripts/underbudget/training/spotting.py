@@ -116,19 +116,18 @@ class Spotting:
         return np.concatenate([clips, other_features(self._other, self._front_end, augmentation, count)], axis=1)
 
     def _augmented(self, fit: Fit, augmentation: Augmentation) -> loop.Batch:
-        """Return a batch function that picks a random augmented copy of each sample, masks frames and mixes clips."""
+        """Return a batch function that picks a random augmented copy of each sample, masks it and mixes clips."""
         targets = tf.constant(self._targets(fit))
         inputs = tf.constant(self._copies(augmentation, len(targets)))
-        frames = tf.range(self._front_end.shape[0], dtype=tf.float32)
+        masks = {1: augmentation.time_mask, 2: augmentation.band_mask}  # by axis: frames, bands
 
         def batch(indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            drawn = tf.random.stateless_uniform([4, indices.shape[0], 1], seed)
-            copy = tf.cast(drawn[0, :, 0] * augmentation.copies, tf.int32)
+            drawn = tf.random.stateless_uniform([6, indices.shape[0]], seed)
+            copy = tf.cast(drawn[0] * augmentation.copies, tf.int32)
             x, y = tf.cast(tf.gather_nd(inputs, tf.stack([copy, indices], 1)), tf.float32), tf.gather(targets, indices)
-            start, length = drawn[1] * len(frames), drawn[2] * augmentation.time_mask
-            masked = (frames >= start) & (frames < start + length)
-            x *= 1 - tf.cast(masked, tf.float32)[:, :, None, None]
-            other = drawn[3] * augmentation.mixup
+            for axis, longest in masks.items():
+                x = _masked(x, axis, longest, drawn[2 * axis - 1 : 2 * axis + 1])
+            other = drawn[5, :, None] * augmentation.mixup
             x += other[:, :, None, None] * (tf.reverse(x, [0]) - x)
             return x, y + other * (tf.reverse(y, [0]) - y)
 
@@ -210,6 +209,17 @@ class Spotting:
         words = self._speech.words
         place = np.array([self._labels.index(word) if word in self._labels else -1 for word in words], np.int32)
         return place[self._speech.labels(split)]
+
+
+def _masked(x: tf.Tensor, axis: int, longest: int, drawn: tf.Tensor) -> tf.Tensor:
+    """Set up to `longest` frames (axis 1) or bands (2) of each sample to zero: where, how many [2, b], from 0 to 1."""
+    if not longest:
+        return x
+    size = x.shape[axis]
+    at = tf.range(size, dtype=tf.float32)
+    start, length = drawn[0, :, None] * size, drawn[1, :, None] * longest
+    kept = 1 - tf.cast((at >= start) & (at < start + length), tf.float32)
+    return x * tf.reshape(kept, [-1, *(size if a == axis else 1 for a in (1, 2)), 1])
 
 
 def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
