@@ -14,7 +14,7 @@ LAYERS = (
     "recipes",
     "cli store versions",
     "export",
-    "training",
+    "training tasks",
     "evaluation",
     "build",
     "processes",

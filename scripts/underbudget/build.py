@@ -21,7 +21,7 @@ from underbudget.recipes import ARITHMETIC, Recipe, Version
 from underbudget.store import store_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to date must not wait for it
-    from underbudget.training.task import Task
+    from underbudget.tasks import Task
 
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
 
@@ -144,7 +144,7 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[st
     from underbudget.export.compress import zlib_compress
     from underbudget.export.costs import costs
     from underbudget.export.slim import bytes_by_part
-    from underbudget.training.task import prepare
+    from underbudget.tasks import prepare
 
     version = ordered.version
     data = prepare(ordered.recipe, load())

@@ -21,7 +21,7 @@ from underbudget.metrics import KB
 from underbudget.progress import progress_bar
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: errors that need none must not wait for it
-    from underbudget.training.task import Task
+    from underbudget.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def evaluate(
     for name in (name for name, value in given.items() if value is not None and name not in used):
         raise UserError(f"{name}: {'the card says it' if model.card else 'such a model has none'}: leave it out")
     import_tensorflow()
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.spotting import Spotting
+    from underbudget.tasks.forecasting import Forecasting
+    from underbudget.tasks.spotting import Spotting
 
     remarks, assumed = [], {}
     task: Task
@@ -183,8 +183,8 @@ def prepare_for(card: Card, data: Weather | Speech) -> "Task":
         UserError: data of another kind; a spotter was made from other clips, or a model from the same data in another
             split: it would be tested on what it was trained on.
     """
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.spotting import Spotting
+    from underbudget.tasks.forecasting import Forecasting
+    from underbudget.tasks.spotting import Spotting
 
     if isinstance(data, Weather) != (card.front_end is None):
         raise UserError(f"{card.name}: its card says {card.task}, so it can't be tested on {data.identity.description}")

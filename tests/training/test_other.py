@@ -18,9 +18,9 @@ from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import Augmentation, Fit, Recipe
+from underbudget.tasks.spotting import Spotting
 from underbudget.training import loop, unknown
 from underbudget.training.augment import other_features
-from underbudget.training.spotting import Spotting
 from underbudget.training.unknown import OtherSeconds, loudest_place
 
 FRONT_END = Mfcc(coefficients=4)

@@ -12,8 +12,8 @@ from underbudget.data.identity import Identity
 from underbudget.data.speech import LABELS, Speech
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc, extractor
+from underbudget.tasks.spotting import Spotting
 from underbudget.training import loop
-from underbudget.training.spotting import Spotting
 from underbudget.versions.catalogue import VERSIONS
 
 

@@ -94,10 +94,10 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
         UserError: the peer fails; bad data, or none.
     """
     from underbudget.networks.folding import fold_batch_norm
+    from underbudget.tasks import prepare
+    from underbudget.tasks.forecasting import Forecasting
     from underbudget.training import loop
     from underbudget.training.augment import augmented_features
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.task import prepare
 
     version = VERSIONS[name]
     recipe = version.recipes[recipe_name]

@@ -31,7 +31,7 @@ def write_naive_forecasts(sources: Sources) -> ResultStore:
     Raises:
         UserError: bad data, or none.
     """
-    from underbudget.training.forecasting import NO_SCALING, Forecasting  # imports TensorFlow
+    from underbudget.tasks.forecasting import NO_SCALING, Forecasting  # imports TensorFlow
 
     weather = load_weather(sources)
     task = Forecasting(weather, NO_SCALING)

@@ -1,1 +1,1 @@
-"""The training loop, its parts, and the two tasks."""
+"""The training loop and its parts."""

@@ -55,7 +55,7 @@ def train(recipe: Recipe, seed: int, data: DataSets) -> tuple[Result, bytes]:
     """
     started = time.monotonic()
     import_tensorflow()
-    from underbudget.training.task import prepare
+    from underbudget.tasks import prepare
 
     with held_stderr():  # the search has a line of progress of its own
         task = prepare(recipe, data)

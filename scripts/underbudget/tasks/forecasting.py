@@ -25,7 +25,7 @@ NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C an
 
 
 class Forecasting:
-    """Weather data with the z-score of a model's inputs; see underbudget.training.task.Task.
+    """Weather data with the z-score of a model's inputs; see underbudget.tasks.Task.
 
     Args:
         normalisation: mean and std of each input column; by default those of the train split.

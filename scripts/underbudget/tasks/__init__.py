@@ -10,8 +10,8 @@ from underbudget.data.identity import Identity
 from underbudget.data.sources import DataSets
 from underbudget.data.weather import Weather
 from underbudget.recipes import Readings, Recipe
-from underbudget.training.forecasting import NO_SCALING, Forecasting
-from underbudget.training.spotting import Spotting
+from underbudget.tasks.forecasting import NO_SCALING, Forecasting
+from underbudget.tasks.spotting import Spotting
 
 Array = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ SCORED = 32  # clips at once, when a model is scored on validation data
 
 
 class Spotting:
-    """Spoken words as features of one front end; see underbudget.training.task.Task.
+    """Spoken words as features of one front end; see underbudget.tasks.Task.
 
     Args:
         labels: in the order of the model's outputs; None: the words of `speech`, and OTHER if there are other sounds.
