@@ -13,9 +13,9 @@ from underbudget.networks.dense import Mlp, ResidualMlp
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import Fit, Pruning
-from underbudget.tasks.forecasting import _mean_squared_error
-from underbudget.tasks.spotting import cross_entropy
 from underbudget.training import loop
+from underbudget.training.forecasting import _mean_squared_error
+from underbudget.training.spotting import cross_entropy
 
 pytestmark = pytest.mark.slow  # XLA compiles each network
 FORECASTS = (6, 2)

@@ -1,56 +1,15 @@
-"""The interface that the pipeline uses for both tasks."""
+"""The two tasks: data prepared for one model, what its outputs are worth, and what its card says of them.
 
-from typing import Any, Protocol
+Splits are "train", "validation" and "test". Nothing here needs TensorFlow; underbudget.training does.
+"""
 
-import numpy as np
-import tf_keras as keras
-from numpy.typing import NDArray
-
-from underbudget.data.identity import Identity
 from underbudget.data.sources import DataSets
 from underbudget.data.weather import Weather
 from underbudget.recipes import Readings, Recipe
 from underbudget.tasks.forecasting import NO_SCALING, Forecasting
 from underbudget.tasks.spotting import Spotting
 
-Array = NDArray[np.float32]
-
-
-class Task(Protocol):
-    """Data prepared for one model. Splits are "train", "validation" and "test"."""
-
-    kind: str
-
-    @property
-    def identity(self) -> Identity: ...
-
-    def card(self) -> dict[str, Any]:
-        """Return what a card says of the model's inputs and outputs."""
-        ...
-
-    def train(self, recipe: Recipe, seed: int) -> keras.Model: ...
-
-    def inputs(self, split: str) -> Array: ...
-
-    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Compute figures of the outputs for `inputs(split)`.
-
-        Raises:
-            UserError: outputs of another shape than the task's.
-        """
-        ...
-
-    def remarks(self, outputs: Array, split: str) -> list[str]:
-        """Say, a line each, what makes the figures of such outputs doubtful.
-
-        Raises:
-            UserError: as `metrics`.
-        """
-        ...
-
-    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
-        """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
-        ...
+Task = Forecasting | Spotting
 
 
 def prepare(recipe: Recipe, data: DataSets) -> Task:

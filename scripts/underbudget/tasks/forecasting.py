@@ -1,10 +1,8 @@
-"""The weather task: six readings in, six out."""
+"""The weather task: six readings in, six out; what a model is given of it, and how it is judged."""
 
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-import tf_keras as keras
 from numpy.typing import NDArray
 
 from underbudget.data.identity import SPLITS, Identity
@@ -14,9 +12,6 @@ from underbudget.device.errors import UserError
 from underbudget.device.runtime import lay_out
 from underbudget.intervals import block_bootstrap
 from underbudget.metrics import TASK_METRICS
-from underbudget.recipes import RateDistortion, Recipe
-from underbudget.training import loop
-from underbudget.training.rate_distortion import fit_rate_distortion
 
 Array = NDArray[np.float32]
 INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
@@ -25,7 +20,7 @@ NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C an
 
 
 class Forecasting:
-    """Weather data with the z-score of a model's inputs; see underbudget.tasks.Task.
+    """Weather data with the z-score of a model's inputs; see underbudget.tasks.
 
     Args:
         normalisation: mean and std of each input column; by default those of the train split.
@@ -34,58 +29,35 @@ class Forecasting:
     kind = FORECASTING
 
     def __init__(self, weather: Weather, normalisation: tuple[Array, Array] | None = None) -> None:
-        self._weather = weather
+        self.weather = weather
         if normalisation is None:
             train = weather.values[weather.split == SPLITS.index("train")].astype(np.float64)
             normalisation = train.mean(axis=0).astype(np.float32), (train.std(axis=0) + 1e-6).astype(np.float32)
-        self._mean, self._std = normalisation
-        self._inputs = z_score(weather.values, self._mean, self._std)
+        self.mean, self.std = normalisation
 
     @property
     def identity(self) -> Identity:
-        return self._weather.identity
+        return self.weather.identity
 
     def card(self) -> dict[str, Any]:
-        return {"normalisation": {"mean": self._mean.tolist(), "std": self._std.tolist()}}
-
-    def train(self, recipe: Recipe, seed: int) -> keras.Model:
-        if not isinstance(recipe.fit, RateDistortion):
-            return loop.fit_network(recipe.network, recipe.fit, self.problem(recipe.fit.loss), seed)
-        model = recipe.network.create(INPUT_SHAPE, OUTPUT_SHAPE)
-        readings, targets = self._weather.inputs("train"), self._weather.targets("train")
-        model.set_weights([fit_rate_distortion(readings, targets, recipe.fit, seed)])
-        return model
-
-    def problem(self, loss: str) -> loop.Problem:
-        """Return the training data, with one of the losses "mse" and "mae"."""
-        starts = tf.constant(self._weather.windows("train"))
-        inputs, targets = tf.constant(self._inputs), tf.constant(self._weather.values)
-        steps = tf.range(INPUT_STEPS)
-
-        def batch(indices: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows = tf.gather(starts, indices)[:, None] + steps
-            return tf.gather(inputs, rows), tf.gather(targets, rows + INPUT_STEPS)
-
-        losses = {"mse": lambda: _mean_squared_error, "mae": self._relative_absolute_error}
-        return loop.Problem(INPUT_SHAPE, OUTPUT_SHAPE, len(starts), batch, losses[loss](), self._negative_mae)
-
-    def _relative_absolute_error(self) -> loop.Loss:
-        """Return the MAE of each column divided by the MAE of the persistence forecast."""
-        last = self._weather.inputs("train")[:, -1:]
-        usual = tf.constant(np.abs(self._weather.targets("train") - last).mean(axis=(0, 1)))
-        return lambda truth, forecast: tf.reduce_mean(tf.abs(truth - forecast) / usual)
-
-    def _negative_mae(self, model: keras.Model) -> float:
-        outputs = model(self.inputs("validation"), training=False).numpy()
-        return -float(np.abs(outputs - self._weather.targets("validation")).mean())
+        """Return what a card says of the model's inputs."""
+        return {"normalisation": {"mean": self.mean.tolist(), "std": self.std.tolist()}}
 
     def inputs(self, split: str) -> Array:
         """Return inputs [windows, 6, 2], z-scored."""
-        return z_score(self._weather.inputs(split), self._mean, self._std)
+        return self.scaled(self.weather.inputs(split))
+
+    def scaled(self, readings: Array) -> Array:
+        """Return readings [..., 2] in °C and % as z-scores."""
+        return z_score(readings, self.mean, self.std)
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step."""
-        truth = self._weather.targets(split)
+        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step.
+
+        Raises:
+            UserError: outputs of another shape than a forecaster's.
+        """
+        truth = self.weather.targets(split)
         errors = np.abs(_forecasts(outputs) - truth).astype(np.float64)
         result: dict[str, Any] = {"windows": len(truth)}
         for column, metric in enumerate(TASK_METRICS[FORECASTING]):
@@ -97,11 +69,15 @@ class Forecasting:
 
     def last_reading_errors(self, split: str) -> dict[str, Any]:
         """Compute the figures of the forecast that repeats the last reading, as `metrics` does."""
-        return self.metrics(self._weather.last_readings(split), split)
+        return self.metrics(self.weather.last_readings(split), split)
 
     def remarks(self, outputs: Array, split: str) -> list[str]:
-        """Say that forecasts are worse than the last reading said again; if far worse, what they look like instead."""
-        figures, truth = self.last_reading_errors(split), self._weather.targets(split)
+        """Say that forecasts are worse than the last reading said again; if far worse, what they look like instead.
+
+        Raises:
+            UserError: as `metrics`.
+        """
+        figures, truth = self.last_reading_errors(split), self.weather.targets(split)
         last = np.array([figures[metric] for metric in TASK_METRICS[FORECASTING]])
         most = FAR * last
 
@@ -117,7 +93,7 @@ class Forecasting:
             return ["this is worse than repeating the last reading"] if worse else []
         result = ["this is far worse than repeating the last reading"]
         mean, deviation = forecasts.mean(axis=(0, 1)), forecasts.std(axis=(0, 1))
-        scaled = forecasts * self._std + self._mean
+        scaled = forecasts * self.std + self.mean
         if (errors(scaled) <= most).all() or (np.abs([mean, deviation - 1]) < 0.9).all():
             result.append(
                 f"its outputs look standardised (mean {mean[0]:.2f} and {mean[1]:.2f}, deviation {deviation[0]:.2f} and"
@@ -133,6 +109,7 @@ class Forecasting:
         return result
 
     def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
@@ -147,7 +124,3 @@ def _forecasts(outputs: Array) -> Array:
             f" {outputs.shape[1:]}: is it one?"
         )
     return forecasts
-
-
-def _mean_squared_error(truth: tf.Tensor, forecast: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.square(truth - forecast))

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from underbudget.device.errors import UserError
 from underbudget.networks import layers
 from underbudget.recipes import QAT
-from underbudget.tasks.spotting import cross_entropy
 from underbudget.training import loop
+from underbudget.training.spotting import cross_entropy
 
 SUPPORTED = (
     "Dense, Flatten, Reshape, Add, Dropout; and of layers over images: Conv2D without padding or an activation of its"
