@@ -14,7 +14,7 @@ models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.json
 For the five versions themselves with several seeds, see 14_seeds.py.
 """
 
-from underbudget.determinism import deterministic, import_tensorflow
+from underbudget.determinism import deterministic
 
 deterministic()
 # isort: split
@@ -58,7 +58,6 @@ def main() -> None:
         options.error("no study has such versions and seeds")
     failures = []
     if any(name == "forecasters" for name, _, _ in chosen):
-        import_tensorflow()
         store = write_naive_forecasts(cli.sources(arguments))
         print(f"forecasts that need no network: {store.naive_path.relative_to(files.ROOT)}")
     for name, members, seeds in chosen:

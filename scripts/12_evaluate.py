@@ -84,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace) -> Evaluation:
         name = artifact.card_path(path).name
         raise UserError(f"{path}: no card {name} beside it: say what it is with --task (see --help)")
     _refuse_unused(arguments, model.card)
-    try_out(model.content, path.name)  # before TensorFlow has threads
+    try_out(model.content, path.name)  # while this process has no threads
     sources = cli.sources(arguments)
     if model.card:
         return evaluate(path, load_for(model.card, sources))

@@ -1,11 +1,13 @@
 """A model of a card is tested on the data that it was made from, in their split; anything else is refused, or plain."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT
+from helpers import ROOT, clean_environment
 
 from underbudget.data import synthetic
 from underbudget.data.sources import Sources
@@ -16,6 +18,21 @@ from underbudget.device.errors import UserError
 from underbudget.evaluation import is_made_from, prepare_for, sources_for
 
 SPOTTER, FORECASTER = (artifact.load(ROOT / "models" / "report", name)[0] for name in ("kws_a", "th_a"))
+WITHOUT_TENSORFLOW = """
+import sys
+sys.path.insert(0, "scripts")
+import numpy as np
+import underbudget
+import underbudget.build, underbudget.library, underbudget.processes
+from underbudget.data.synthetic import make_weather
+from underbudget.data.speech import Speech, LABELS
+weather = make_weather(2000)
+clips = Speech(np.zeros((8, 16000), np.int16), np.arange(8), np.full(8, 2), np.array(LABELS), weather.identity)
+assert underbudget.evaluate("models/report/th_a.tflite.zlib", weather).metrics["windows"]
+assert underbudget.evaluate("models/report/kws_a.tflite.zlib", clips, card=False).metrics["clips"] == 8
+found = {"tensorflow", "tf_keras", "scipy.stats", "pandas"} & set(sys.modules)
+assert not found, found
+"""
 
 
 def made_from(card: Card, **fields: str) -> Card:
@@ -71,3 +88,9 @@ def test_own_words_that_happen_to_be_the_eight_are_split_as_own_words() -> None:
     ):
         found = sources_for(made_from(SPOTTER, split=split), Sources())
         assert (found.own_words, found.by_speaker) == (own, by_speaker), split
+
+
+def test_it_waits_for_no_package_that_takes_seconds_to_import() -> None:
+    command = [sys.executable, "-I", "-c", WITHOUT_TENSORFLOW]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=clean_environment(), timeout=300)
+    assert done.returncode == 0, done.stderr

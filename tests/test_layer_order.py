@@ -12,6 +12,7 @@ LAYERS = (
     "metrics",
     "data networks",
     "recipes",
+    "tasks",
     "cli store versions",
     "export",
     "training",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from underbudget import files
 from underbudget.data.identity import Identity
@@ -19,9 +19,8 @@ from underbudget.evaluation import outputs_for
 from underbudget.metrics import KB
 from underbudget.recipes import ARITHMETIC, Recipe, Version
 from underbudget.store import store_of
-
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: a model that is up to date must not wait for it
-    from underbudget.training.task import Task
+from underbudget.tasks import Task, prepare
+from underbudget.tasks.forecasting import Forecasting
 
 TOOLS = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "zopfli")
 
@@ -144,17 +143,16 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[st
     from underbudget.export.compress import zlib_compress
     from underbudget.export.costs import costs
     from underbudget.export.slim import bytes_by_part
-    from underbudget.training.task import prepare
 
     version = ordered.version
-    data = prepare(ordered.recipe, load())
-    made = make(ordered.recipe, data, ordered.seed, version.name)
-    metrics = data.metrics(outputs_for(version.name, made.slimmed, data, "test"), "test")
+    task = prepare(ordered.recipe, load())
+    made = make(ordered.recipe, task, ordered.seed, version.name)
+    metrics = task.metrics(outputs_for(version.name, made.slimmed, task, "test"), "test")
     return made.compressed, {
         "format": artifact.CARD_FORMAT,
         "name": version.name,
         "task": version.task,
-        **data.card(),
+        **task.card(),
         "file": {
             "sha256": hashlib.sha256(made.compressed).hexdigest(),
             "compressed_bytes": len(made.compressed),
@@ -167,7 +165,7 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[st
         "costs": asdict(costs(made.slimmed)),
         "sparsity": made.sparsity,
         "test": metrics,
-        "results": judge(version, metrics, len(made.compressed), data.identity),
+        "results": judge(version, metrics, len(made.compressed), task.identity),
         **made.checks,
         "made_from": ordered.made_from,
         "made_with": ordered.made_with,
@@ -204,7 +202,7 @@ def _commit() -> str | None:
         return None
 
 
-def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
+def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
     """Train a model, export it and check it on validation data; the test split is not looked at.
 
     Args:
@@ -214,18 +212,21 @@ def make(recipe: Recipe, data: "Task", seed: int, name: str) -> Made:
         UserError: the TFLite file does not do what the Keras model does.
     """
     from underbudget.export.shrink import shrink
-    from underbudget.training import loop
+    from underbudget.training import forecasting, loop, spotting
 
     loop.seed_everything(seed)
-    model = data.train(recipe, seed)
+    if isinstance(task, Forecasting):
+        model = forecasting.train(task, recipe, seed)
+    else:
+        model = spotting.train(task, recipe, seed)
     on_grid = recipe.qat is not None
     int8, smallest = recipe.export.int8_weights, recipe.export.order_for_compression
-    small = shrink(model, int8, data.inputs("validation"), on_grid=on_grid, smallest=smallest)
-    what, distance, allowed = data.conversion_check(small.reference, small.outputs, int8 and not on_grid)
+    small = shrink(model, int8, task.inputs("validation"), on_grid=on_grid, smallest=smallest)
+    what, distance, allowed = task.conversion_check(small.reference, small.outputs, int8 and not on_grid)
     if not distance <= allowed:
         raise UserError(f"{name}: the conversion to TFLite failed: {what} is {distance:.4g}, allowed {allowed:g}")
     checks = {
-        "validation": data.metrics(small.outputs, "validation"),
+        "validation": task.metrics(small.outputs, "validation"),
         "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
     }
     sparsity = round(loop.sparsity_of(model.get_weights()), 4)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,16 +12,15 @@ from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.sources import Sources, load_speech, load_weather
 from underbudget.data.speech import BY_SPEAKER, LABELS, Speech
 from underbudget.data.weather import Weather
-from underbudget.determinism import import_tensorflow
 from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_file
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Mfcc
 from underbudget.device.runtime import Model
 from underbudget.metrics import KB
 from underbudget.progress import progress_bar
-
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: errors that need none must not wait for it
-    from underbudget.training.task import Task
+from underbudget.tasks import Task
+from underbudget.tasks.forecasting import Forecasting
+from underbudget.tasks.spotting import Spotting
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,6 @@ def evaluate(
     used = () if model.card else ("front_end", "labels") if isinstance(data, Speech) else ("normalisation",)
     for name in (name for name, value in given.items() if value is not None and name not in used):
         raise UserError(f"{name}: {'the card says it' if model.card else 'such a model has none'}: leave it out")
-    import_tensorflow()
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.spotting import Spotting
-
     remarks, assumed = [], {}
     task: Task
     if model.card is not None:
@@ -154,7 +149,7 @@ def evaluate(
     )
 
 
-def outputs_for(name: str, content: bytes, task: "Task", split: str) -> NDArray[np.float32]:
+def outputs_for(name: str, content: bytes, task: Task, split: str) -> NDArray[np.float32]:
     """Compute the outputs [n, *output_shape] of a TFLite file for a split of the task.
 
     Raises:
@@ -174,7 +169,7 @@ def load_for(card: Card, sources: Sources) -> Weather | Speech:
     return load_weather(sources) if card.task != SPOTTING else load_speech(sources_for(card, sources))
 
 
-def prepare_for(card: Card, data: Weather | Speech) -> "Task":
+def prepare_for(card: Card, data: Weather | Speech) -> Task:
     """Prepare the task as the model of a card was trained for it.
 
     A forecaster may be tested on other readings than it was made from, a station's own; see is_made_from.
@@ -183,9 +178,6 @@ def prepare_for(card: Card, data: Weather | Speech) -> "Task":
         UserError: data of another kind; a spotter was made from other clips, or a model from the same data in another
             split: it would be tested on what it was trained on.
     """
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.spotting import Spotting
-
     if isinstance(data, Weather) != (card.front_end is None):
         raise UserError(f"{card.name}: its card says {card.task}, so it can't be tested on {data.identity.description}")
     split = card.content["made_from"]["data"]["split"]

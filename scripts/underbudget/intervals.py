@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which imports its parts as they are used: scipy.stats takes a second, and few need it
 from numpy.typing import NDArray
-from scipy import stats
 
 Z95 = 1.959963984540054  # the normal quantile for 95 %
 
@@ -29,8 +29,8 @@ def poisson_rate(events: int, exposure: float) -> tuple[float, float]:
         exposure: the time, or whatever they were counted in.
     """
     if events == 0:
-        return 0.0, float(stats.chi2.ppf(0.95, 2)) / 2 / exposure
-    low, high = stats.chi2.ppf(0.025, 2 * events), stats.chi2.ppf(0.975, 2 * events + 2)
+        return 0.0, float(scipy.stats.chi2.ppf(0.95, 2)) / 2 / exposure
+    low, high = scipy.stats.chi2.ppf(0.025, 2 * events), scipy.stats.chi2.ppf(0.975, 2 * events + 2)
     return float(low) / 2 / exposure, float(high) / 2 / exposure
 
 
@@ -56,7 +56,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, mean, mean
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
@@ -74,7 +74,7 @@ def prediction_p_value(values: Sequence[float], figure: float) -> float:
         raise ValueError("a spread takes two values")
     deviation = float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / n)
     distance = abs(figure - float(np.mean(values)))
-    return float(2 * stats.t.sf(distance / deviation, n - 1)) if deviation else float(distance == 0)
+    return float(2 * scipy.stats.t.sf(distance / deviation, n - 1)) if deviation else float(distance == 0)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,6 @@ def difference(left: Sequence[float], right: Sequence[float]) -> Difference:
     """
     if min(len(left), len(right)) < 2:
         raise ValueError("a spread takes two values")
-    test = stats.ttest_ind(left, right, equal_var=False)
+    test = scipy.stats.ttest_ind(left, right, equal_var=False)
     low, high = test.confidence_interval()
     return Difference(float(np.mean(left) - np.mean(right)), float(low), float(high), float(test.pvalue))

@@ -18,7 +18,7 @@ from underbudget.data.sources import Sources
 from underbudget.data.weather import Weather
 from underbudget.data.weather_csv import read_weather
 from underbudget.device.errors import UserError
-from underbudget.training.forecasting import Forecasting
+from underbudget.tasks.forecasting import Forecasting
 
 IDENTITY = Identity("local", "made up", "", "")
 

@@ -91,7 +91,7 @@ def model(recipe: Recipe, other: bool = False) -> str:
     """Train a model by a recipe, shrink it as the recipe says, and return the sum of the file."""
     from underbudget import build
     from underbudget.data.sources import DataSets
-    from underbudget.training.task import prepare
+    from underbudget.tasks import prepare
 
     kinds = ("speech", "noise")
     sounds = {f"{kind}/{i}.wav": sound for kind in kinds for i, sound in enumerate(noise(10, len(kind)))}

@@ -8,7 +8,7 @@ from underbudget.data.sources import Sources, load_weather
 from underbudget.data.weather import Weather
 from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES, least_squares
 from underbudget.store import PUBLISHED
-from underbudget.training.forecasting import NO_SCALING, Forecasting
+from underbudget.tasks.forecasting import NO_SCALING, Forecasting
 
 
 def weather(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Weather:

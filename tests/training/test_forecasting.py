@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from underbudget.data import synthetic
 from underbudget.device.errors import UserError
-from underbudget.training.forecasting import Forecasting
+from underbudget.tasks.forecasting import Forecasting
 
 WEATHER = synthetic.make_weather(3000)
 TASK = Forecasting(WEATHER)

@@ -18,9 +18,9 @@ from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import Augmentation, Fit, Recipe
-from underbudget.training import loop, unknown
+from underbudget.tasks.spotting import Spotting
+from underbudget.training import loop, spotting, unknown
 from underbudget.training.augment import other_features
-from underbudget.training.spotting import Spotting
 from underbudget.training.unknown import OtherSeconds, loudest_place
 
 FRONT_END = Mfcc(coefficients=4)
@@ -110,7 +110,7 @@ def speech() -> Speech:
 
 def test_other_sounds_have_their_share_of_an_epoch(speech: Speech, data_folder: Path) -> None:
     task = Spotting(speech, FRONT_END, other=some_sounds())
-    problem = task.problem(FIT)
+    problem = spotting.problem(task, FIT)
     clips = len(speech.labels("train"))
     assert problem.samples == round(clips / 0.75)
     assert problem.output_shape == (9,)
@@ -148,7 +148,7 @@ def test_a_spotter_with_the_further_class_is_judged_on_the_words(speech: Speech,
     task = Spotting(speech, FRONT_END, other=some_sounds())
     assert task.card()["labels"] == [*LABELS, OTHER]
     loop.seed_everything(1)
-    model = task.train(Recipe(DsTcResnet(filters=6, blocks=(1,)), FRONT_END, FIT), 1)
+    model = spotting.train(task, Recipe(DsTcResnet(filters=6, blocks=(1,)), FRONT_END, FIT), 1)
     assert model.predict(task.inputs("validation"), verbose=0).shape[1] == 9
     truth = speech.labels("test")
     sure = np.eye(9, dtype=np.float32)[truth]
@@ -181,7 +181,7 @@ def test_the_order_of_the_labels_is_the_models(speech: Speech) -> None:
 @pytest.mark.parametrize(("fit", "sounds"), [(FIT, None), (replace(FIT, unknown_share=0.0), some_sounds())])
 def test_a_recipe_and_its_data_go_together(speech: Speech, fit: Fit, sounds: Any) -> None:
     with pytest.raises(ValueError, match="other sounds is trained with them"):
-        Spotting(speech, FRONT_END, other=sounds).problem(fit)
+        spotting.problem(Spotting(speech, FRONT_END, other=sounds), fit)
 
 
 @pytest.mark.parametrize("wrong", [{"unknown_share": 1.0}, {"unknown_share": -0.1}, {"augmentation": None}])

@@ -12,8 +12,9 @@ from underbudget.data.identity import Identity
 from underbudget.data.speech import LABELS, Speech
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc, extractor
+from underbudget.tasks.spotting import Spotting
 from underbudget.training import loop
-from underbudget.training.spotting import Spotting
+from underbudget.training.spotting import train
 from underbudget.versions.catalogue import VERSIONS
 
 
@@ -31,7 +32,7 @@ def test_samples_are_not_held_during_training(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(loop, "fit_network", fit)
     recipe = VERSIONS["kws_a"].recipes["report"]
     for _ in range(2):
-        task.train(recipe, 1)
+        train(task, recipe, 1)
     for split, features in expected.items():
         assert np.array_equal(task.inputs(split), features)
 

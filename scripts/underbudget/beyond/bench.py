@@ -21,6 +21,8 @@ from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Stft, extractor
 from underbudget.recipes import Fit
 from underbudget.reproduction.reference import PUBLISHED_SEED
+from underbudget.tasks import prepare
+from underbudget.tasks.forecasting import Forecasting
 from underbudget.versions.catalogue import VERSIONS
 
 ROUNDS = 5  # both sides in turn
@@ -94,21 +96,18 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
         UserError: the peer fails; bad data, or none.
     """
     from underbudget.networks.folding import fold_batch_norm
-    from underbudget.training import loop
+    from underbudget.training import forecasting, loop, spotting
     from underbudget.training.augment import augmented_features
-    from underbudget.training.forecasting import Forecasting
-    from underbudget.training.task import prepare
 
     version = VERSIONS[name]
     recipe = version.recipes[recipe_name]
     fit = recipe.fit
     assert isinstance(fit, Fit)  # the callers ask for recipes that take steps
     data = load_data(sources, *version.data_of(recipe_name))
-    task: Any = prepare(recipe, data)
+    task = prepare(recipe, data)
 
     def problem_of(fit: Fit) -> loop.Problem:
-        found: loop.Problem = task.problem(fit.loss if isinstance(task, Forecasting) else fit)
-        return found
+        return forecasting.problem(task, fit) if isinstance(task, Forecasting) else spotting.problem(task, fit)
 
     plain = problem_of(replace(fit, augmentation=None))
     inputs, targets = plain.batch(np.arange(plain.samples), np.zeros(2, np.int32))

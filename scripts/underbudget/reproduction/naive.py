@@ -10,6 +10,7 @@ from underbudget import files
 from underbudget.data.sources import Sources, load_weather
 from underbudget.data.weather import Weather
 from underbudget.store import ResultStore, store_of
+from underbudget.tasks.forecasting import NO_SCALING, Forecasting
 
 LAST_READING, LEAST_SQUARES = "last reading repeated", "least squares, 12 inputs and a constant"
 
@@ -31,8 +32,6 @@ def write_naive_forecasts(sources: Sources) -> ResultStore:
     Raises:
         UserError: bad data, or none.
     """
-    from underbudget.training.forecasting import NO_SCALING, Forecasting  # imports TensorFlow
-
     weather = load_weather(sources)
     task = Forecasting(weather, NO_SCALING)
     forecasts = {

@@ -1,1 +1,1 @@
-"""The training loop, its parts, and the two tasks."""
+"""The training loop, its parts, and what it is given of each task."""

@@ -33,6 +33,7 @@ from underbudget.device.quiet import held_stderr
 from underbudget.metrics import TASK_METRICS, score
 from underbudget.processes import Task, Workers
 from underbudget.recipes import RateDistortion, Recipe
+from underbudget.tasks import prepare
 
 REDUCTION_FACTOR = 3  # one in so many goes on
 RUNGS = (1, 3, 9)  # ninths of the epochs
@@ -55,8 +56,6 @@ def train(recipe: Recipe, seed: int, data: DataSets) -> tuple[Result, bytes]:
     """
     started = time.monotonic()
     import_tensorflow()
-    from underbudget.training.task import prepare
-
     with held_stderr():  # the search has a line of progress of its own
         task = prepare(recipe, data)
         try:

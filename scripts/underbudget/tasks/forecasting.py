@@ -1,0 +1,126 @@
+"""The weather task: six readings in, six out; what a model is given of it, and how it is judged."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underbudget.data.identity import SPLITS, Identity
+from underbudget.data.weather import DAY, INPUT_STEPS, OUTPUT_STEPS, Weather
+from underbudget.device.artifact import FORECASTING, z_score
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import lay_out
+from underbudget.intervals import block_bootstrap
+from underbudget.metrics import TASK_METRICS
+
+Array = NDArray[np.float32]
+INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
+FAR = 2  # times the error of the last reading said again: so bad is a failed training, or a mistake in reading outputs
+NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
+
+
+class Forecasting:
+    """Weather data with the z-score of a model's inputs; see underbudget.tasks.
+
+    Args:
+        normalisation: mean and std of each input column; by default those of the train split.
+    """
+
+    kind = FORECASTING
+
+    def __init__(self, weather: Weather, normalisation: tuple[Array, Array] | None = None) -> None:
+        self.weather = weather
+        if normalisation is None:
+            train = weather.values[weather.split == SPLITS.index("train")].astype(np.float64)
+            normalisation = train.mean(axis=0).astype(np.float32), (train.std(axis=0) + 1e-6).astype(np.float32)
+        self.mean, self.std = normalisation
+
+    @property
+    def identity(self) -> Identity:
+        return self.weather.identity
+
+    def card(self) -> dict[str, Any]:
+        """Return what a card says of the model's inputs."""
+        return {"normalisation": {"mean": self.mean.tolist(), "std": self.std.tolist()}}
+
+    def inputs(self, split: str) -> Array:
+        """Return inputs [windows, 6, 2], z-scored."""
+        return self.scaled(self.weather.inputs(split))
+
+    def scaled(self, readings: Array) -> Array:
+        """Return readings [..., 2] in °C and % as z-scores."""
+        return z_score(readings, self.mean, self.std)
+
+    def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
+        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step.
+
+        Raises:
+            UserError: outputs of another shape than a forecaster's.
+        """
+        truth = self.weather.targets(split)
+        errors = np.abs(_forecasts(outputs) - truth).astype(np.float64)
+        result: dict[str, Any] = {"windows": len(truth)}
+        for column, metric in enumerate(TASK_METRICS[FORECASTING]):
+            error = errors[:, :, column]
+            result[metric] = round(float(error.mean()), 5)
+            result[metric + "_95"] = [round(v, 5) for v in block_bootstrap(error.mean(axis=1), DAY)]
+            result[metric + "_by_step"] = [round(float(v), 5) for v in error.mean(axis=0)]
+        return result
+
+    def last_reading_errors(self, split: str) -> dict[str, Any]:
+        """Compute the figures of the forecast that repeats the last reading, as `metrics` does."""
+        return self.metrics(self.weather.last_readings(split), split)
+
+    def remarks(self, outputs: Array, split: str) -> list[str]:
+        """Say that forecasts are worse than the last reading said again; if far worse, what they look like instead.
+
+        Raises:
+            UserError: as `metrics`.
+        """
+        figures, truth = self.last_reading_errors(split), self.weather.targets(split)
+        last = np.array([figures[metric] for metric in TASK_METRICS[FORECASTING]])
+        most = FAR * last
+
+        def errors(forecasts: Array) -> Array:
+            return np.abs(forecasts - truth).mean(axis=(0, 1))
+
+        def in_words(forecasts: Array) -> str:
+            return "{:.3f} °C and {:.3f} %".format(*errors(forecasts))
+
+        forecasts = _forecasts(outputs)
+        if (errors(forecasts) <= most).all():
+            worse = (errors(forecasts) > last + 1e-4).all()
+            return ["this is worse than repeating the last reading"] if worse else []
+        result = ["this is far worse than repeating the last reading"]
+        mean, deviation = forecasts.mean(axis=(0, 1)), forecasts.std(axis=(0, 1))
+        scaled = forecasts * self.std + self.mean
+        if (errors(scaled) <= most).all() or (np.abs([mean, deviation - 1]) < 0.9).all():
+            result.append(
+                f"its outputs look standardised (mean {mean[0]:.2f} and {mean[1]:.2f}, deviation {deviation[0]:.2f} and"
+                f" {deviation[1]:.2f}), but are read as °C and %; scaled back by the mean and the deviation of its"
+                f" inputs, they have errors of {in_words(scaled)}"
+            )
+        by_column = outputs.reshape(len(outputs), *OUTPUT_SHAPE[::-1]).swapaxes(1, 2)
+        if (errors(by_column) <= most).all():
+            result.append(
+                f"read as six temperatures, then six humidities, its outputs have errors of {in_words(by_column)}: give"
+                " it outputs of shape (2, 6) if it means that"
+            )
+        return result
+
+    def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
+        """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
+        distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
+        # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
+        return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
+
+
+def _forecasts(outputs: Array) -> Array:
+    """Return outputs as forecasts [n, 6, 2] in °C and %, or raise UserError."""
+    forecasts = lay_out(outputs, OUTPUT_SHAPE)
+    if forecasts is None:
+        raise UserError(
+            f"a forecaster puts out {OUTPUT_SHAPE}, °C and % for each of {OUTPUT_STEPS} steps, this model"
+            f" {outputs.shape[1:]}: is it one?"
+        )
+    return forecasts
