@@ -125,13 +125,13 @@ def test_the_average_is_over_all_steps_and_holds_moments_too() -> None:
 
     start, first, second = (weights(epochs, 0.0) for epochs in range(3))
     for averaged, *steps in zip(weights(2, 0.75), start, first, second, strict=True):
-        np.testing.assert_allclose(averaged, np.dot(np.moveaxis(steps, 0, -1), [0.5625, 0.1875, 0.25]), atol=1e-5)
+        np.testing.assert_allclose(averaged, np.tensordot([0.5625, 0.1875, 0.25], np.array(steps), 1), atol=1e-5)
 
 
 def test_an_average_is_not_of_pruned_weights_nor_of_the_best_epoch() -> None:
     for other in {"pruning": Pruning(0.5)}, {"checkpoint": "best_validation"}:
         with pytest.raises(ValueError, match="average"):
-            Fit("mse", learning_rate=1e-3, epochs=4, average=0.9, **other)  # type: ignore[arg-type]
+            Fit("mse", learning_rate=1e-3, epochs=4, average=0.9, **other)
 
 
 def test_an_epoch_takes_every_sample_and_fills_up_the_last_batch() -> None:

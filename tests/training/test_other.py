@@ -128,7 +128,7 @@ def test_masks_are_of_neighbours_and_no_longer_than_asked_for(speech: Speech, da
 
     def batch(augmentation: Augmentation) -> Any:
         fit = replace(FIT, unknown_share=0.0, augmentation=augmentation)
-        return np.asarray(Spotting(speech, FRONT_END).problem(fit).batch(indices, seed)[0])[..., 0]
+        return np.asarray(spotting.problem(Spotting(speech, FRONT_END), fit).batch(indices, seed)[0])[..., 0]
 
     whole = batch(changes)
     assert (whole != 0).all()
