@@ -6,7 +6,8 @@ $(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(
   $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
-$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MINUTES ONLY,$(eval $(name) =))
+$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MINUTES ONLY SIDE_BY_SIDE,\
+  $(eval $(name) =))
 unexport PYTHONPATH PYTHONHOME
 
 # an option of a script, if the variable is not empty
@@ -16,29 +17,38 @@ MODEL = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
 STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
-# those that a numbered script builds, in its order
-VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
+# those that a numbered script builds; the last ones first, since they take longest
+VERSIONS := $(shell grep -l version_main scripts/*.py | sort -r | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
+CORES = $(or $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null),1)
+# all of them, set up before, side by side
+BESIDE = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(CORES))) $(VERSIONS) SIDE_BY_SIDE=yes
+# several models at once need Ray, but for those that make starts itself
+RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
 .DEFAULT_GOAL := help
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 .PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
   bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
-all: data $(VERSIONS) ## set up, get the data, build the five versions, time them, print the table
+all improved: RAY =
+all: data ## set up, get the data, build the five versions, time them, print the table
+	@$(MAKE) $(BESIDE)
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
 setup: ## install the pinned packages into .venv
-	@$(PYTHON) scripts/00_setup.py $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
+	@$(PYTHON) scripts/00_setup.py $(RAY)
 
 data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py $(SOURCES)
 
-$(VERSIONS): setup ## build one version: train, prune, quantise, compress, evaluate
-	@$(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
+$(VERSIONS): $(if $(SIDE_BY_SIDE),,setup) ## build one version: train, prune, quantise, compress, evaluate
+	@$(if $(SIDE_BY_SIDE),SIDE_BY_SIDE=$@) $(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
 
-improved: setup ## build all five by our own recipes: smaller and more accurate
-	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=improved
+improved: data ## build all five by our own recipes: smaller and more accurate
+	@$(MAKE) $(BESIDE) RECIPE=improved
 
 smallest: setup ## build our most accurate spotter in less than 2,000 bytes
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
@@ -151,7 +161,7 @@ clean: ## remove what runs on this machine made; own words, searches, downloads,
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/naive.json \
 	    runs/listening.json versions.csv page/index.html page/*.svg published.log*); \
 	done; \
-	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*.npy)); \
+	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*)); \
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
 	  models/own results/own; do \
 	  test -d $$folder && find $$folder -type d -empty -delete && test -d $$folder && ls -d $$folder/*; done | \
@@ -163,7 +173,7 @@ help: ## this list
 	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 26
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (other sounds: none of the words)"
-	@echo "           JOBS=2 (trainings at once, of search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
+	@echo "           JOBS=2 (trainings at once, of all, improved, search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
 	@echo "           MINUTES=3 (of make fuzz)"

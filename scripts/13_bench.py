@@ -1,13 +1,15 @@
 """Time our front ends and training steps side by side with those of other libraries, in one run, and print the ratios.
 
 Front ends: the features of one clip, beside eager tf.signal. Training: an optimiser step of each version's recipe
-beside Keras' fit; where PyTorch is installed, the spotters' steps beside it, too.
+beside Keras' fit; where PyTorch is installed, the spotters' steps beside it, too. Every side has one thread, as each
+version has that make all builds.
 """
 
 from underbudget.determinism import deterministic, import_tensorflow
 
 deterministic()
 # isort: split
+import os
 from importlib.util import find_spec
 
 from underbudget import cli, files
@@ -19,6 +21,7 @@ from underbudget.device.probe import probe
 from underbudget.store import store_of
 from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 
+ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
 TORCH = "torch==2.13.0"
 EXAMPLES = """\
   .venv/bin/python scripts/13_bench.py
@@ -29,6 +32,7 @@ def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     cli.add_sources(options)
     sources = cli.sources(options.parse_args())
+    os.environ.update(ONE_THREAD)
     import_tensorflow()
     path = store_of(load_weather(sources).identity).bench_path
     rows = [front_end_row(front_end) for front_end in (Mfcc(), Stft())]

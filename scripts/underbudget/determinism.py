@@ -31,6 +31,8 @@ SETTINGS = {
         ",xla_llvm_ir_gemm_tile_size=6:8:2*vectwidth"
     ),
 }
+# for a process that others run beside, which the variable SIDE_BY_SIDE names: a small network uses one core best
+ONE_THREAD = {f"{name}_THREADS": "1" for name in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM")}
 
 
 def deterministic() -> None:
@@ -46,6 +48,8 @@ def deterministic() -> None:
     if late and any(os.environ.get(name) != value for name, value in SETTINGS.items()):
         raise UserError(f"{late[0]} is imported already: call deterministic() before, in a process of its own")
     os.environ.update(SETTINGS)
+    if os.environ.get("SIDE_BY_SIDE"):
+        os.environ.update(ONE_THREAD)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

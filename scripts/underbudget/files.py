@@ -1,6 +1,7 @@
 """Where files are, and how they are written: whole or not at all."""
 
 import errno
+import fcntl
 import glob
 import json
 import os
@@ -48,6 +49,27 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path, does: str) -> Iterator[None]:
+    """Hold a lock on the file `path`, which is created; wait and say so while another process does the same.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise UserError(f"{path}: can't be written ({error.strerror}): correct that and run again") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{shown(path)}: another run {does} it: waiting for that", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

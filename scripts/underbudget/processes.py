@@ -26,7 +26,6 @@ from underbudget.build import TOOLS
 from underbudget.device.errors import UserError
 from underbudget.device.quiet import held_stderr
 
-ONE_THREAD = {f"{name}_THREADS": "1" for name in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM")}
 COMPUTING = (*determinism.SETTINGS, "TF_CPP_MIN_LOG_LEVEL")
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 RETRIES = 2  # of a task whose process or machine is lost, by Ray
@@ -109,7 +108,7 @@ class OneByOne(Workers):
                 environment = {
                     **os.environ,
                     **determinism.SETTINGS,
-                    **ONE_THREAD,
+                    **determinism.ONE_THREAD,
                     "PYTHONPATH": _path(),
                     "TMPDIR": folder,
                 }
@@ -139,7 +138,7 @@ class RayWorkers(Workers):
         import ray
 
         self._ray = ray
-        settings = {name: value for name, value in os.environ.items() if name in COMPUTING} | ONE_THREAD
+        settings = {name: value for name, value in os.environ.items() if name in COMPUTING} | determinism.ONE_THREAD
         if address:
             _check_answers(address)
             left = [f"/{path.name}" for path in files.ROOT.iterdir() if path != files.SCRIPTS]

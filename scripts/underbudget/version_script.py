@@ -44,7 +44,7 @@ def version_main(version: Version, doc: str | None) -> None:
         given = sources(arguments)
         made_with = f"make {version.name} RECIPE={recipe} SEED={seed}{given.variables(version.task)}"
         path = build(version, recipe, seed, given, made_with)
-        print("\n".join(card_lines(path)))
+        print("".join(line + "\n" for line in card_lines(path)), end="")  # at once: others may print beside it
 
     run(main)
 

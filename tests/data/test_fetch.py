@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import zip_bytes
 
+from underbudget import files
 from underbudget.data import download
 from underbudget.data.download import DownloadableFile, UnreachableError
 from underbudget.device.errors import UserError
@@ -203,7 +204,7 @@ def test_two_runs_at_once_share_one_download(tmp_path: Path, capsys: pytest.Capt
         got.append(download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path).read_bytes())
 
     with scripted(WHOLE) as (url, asked):
-        with download._alone(tmp_path / "file.zip.part"):  # as another run does
+        with files.alone(tmp_path / "file.zip.part", "downloads"):  # as another run does
             runs = [threading.Thread(target=get, args=(url,)) for _ in range(3)]
             for run in runs:
                 run.start()

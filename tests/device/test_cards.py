@@ -270,7 +270,7 @@ def test_a_model_that_crashes_the_runtime(folder: Path) -> None:
     assert "the TFLite runtime" in refused(run("10_listen.py", "--model", path, "--wav", sound))
     assert "the TFLite runtime" in refused(run("12_evaluate.py", path))
     with pytest.raises(UserError, match="the TFLite runtime"):
-        host.run_here("underbudget.device.latency", Path(path))
+        host.run_here("underbudget.device.latency", [Path(path)])
 
 
 def test_a_model_that_is_tried_out_gives_the_error_of_its_own() -> None:

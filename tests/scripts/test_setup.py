@@ -241,6 +241,60 @@ def test_variables_of_the_command_line_become_options() -> None:
     assert planned("study", "JOBS=3").count("--jobs '3'") == 3
 
 
+def test_all_sets_up_and_gets_data_first_builds_the_longest_first_and_times_last() -> None:
+    scripts = re.findall(r"^.*scripts/(\S+\.py)", planned("all"), re.M)
+    versions = [f"[0-9][0-9]_{name}.py" for name in ("kws_c", "kws_b", "kws_a", "th_b", "th_a")]
+    assert scripts == ["00_setup.py", "01_download.py", *versions, "08_measure.py", "09_results.py"]
+    assert planned("all", "JOBS=4").count("--search") == 0  # make needs no Ray
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at_once"), [((), f"-j{os.cpu_count()} "), (("JOBS=1",), "-j1 "), (("-j3",), " ")]
+)
+def test_versions_are_built_side_by_side(arguments: tuple[str, ...], at_once: str) -> None:
+    said = planned("all", *arguments)
+    assert f" --no-print-directory {at_once}kws_c " in said
+    assert said.count("00_setup.py") == 1
+
+
+STUB = """
+import os, sys
+with open("log", "a") as log:
+    print(sys.argv[0], file=log)
+if os.path.exists("broken") and "th_b" in sys.argv[0]:
+    sys.exit("error: why")
+"""
+
+
+def test_a_version_that_fails_ends_all_and_is_named(tmp_path: Path) -> None:
+    """Of a project whose scripts write down their names."""
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    names = ["00_setup", "01_download", "03_th_a", "04_th_b", "07_kws_c", "08_measure", "09_results"]
+    for name in names:
+        (tmp_path / "scripts" / f"{name}.py").write_text(STUB + ("# version_main" if re.search("th|kws", name) else ""))
+
+    def make_all(*arguments: str) -> tuple[list[str], subprocess.CompletedProcess[str]]:
+        (tmp_path / "log").unlink(missing_ok=True)
+        done = subprocess.run(
+            ["make", f"PYTHON={sys.executable}", "all", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, env=clean_environment(),
+        )  # fmt: skip
+        return [Path(line).stem for line in (tmp_path / "log").read_text().splitlines()], done
+
+    for arguments in ((), ("JOBS=1",), ("-j4",)):
+        ran, done = make_all(*arguments)
+        assert (ran[:2], set(ran[2:5]), ran[5:]) == (names[:2], set(names[2:5]), names[5:])
+        assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "broken").touch()
+    ran, done = make_all()
+    assert done.returncode == 2
+    assert "error: why" in done.stderr and re.search(r"\*\*\* .*: th_b\] Error 1", done.stderr)
+    assert not {"08_measure", "09_results"} & set(ran)
+
+
 def test_pythons_path_is_not_the_shells(tmp_path: Path) -> None:
     command = ["make", "--eval=show:; @echo [$${PYTHONPATH}$${PYTHONHOME}]", "show"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**clean_environment(), **SHELL})

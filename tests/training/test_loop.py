@@ -1,5 +1,6 @@
 """The training loop, against Keras and by its own promises; the networks' sizes by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.networks.folding import L, fold_batch_norm
 from underbudget.recipes import QAT, Fit, Pruning
 from underbudget.training import loop
+from underbudget.training.spotting import cross_entropy
 
 SMALL = Mlp(width=0.25)
 MFCC, STFT = (49, 10, 1), (32, 32, 1)
@@ -33,7 +35,7 @@ def identity_problem(x: Any, score: Any = None) -> loop.Problem:
 
 
 def trained(network: Network, fit: Fit, samples: int = 3205, seed: int = 22) -> Any:
-    """A model of y = x on random windows; 3205 samples leave a last batch of 5."""
+    """A model of y = x on random windows; 3205 samples fill the last batch with 5."""
     loop.seed_everything(seed)
     x = tf.constant(np.random.default_rng(0).normal(size=(samples, 6, 2)).astype(np.float32))
     return loop.fit_network(network, fit, identity_problem(x), seed)
@@ -94,6 +96,51 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
     model = loop.fit_network(SMALL, fit, identity_problem(x, score), 1)
     for kept, best in zip(model.get_weights(), seen[1], strict=True):
         np.testing.assert_array_equal(kept, best)
+
+
+def test_decay_takes_its_share_of_the_rate_from_kernels_alone() -> None:
+    x = tf.constant(np.random.default_rng(0).normal(size=(40, 6, 2)).astype(np.float32))
+    model = SMALL.create((6, 2), (6, 2))
+    model.set_weights([w + 1 for w in model.get_weights()])
+    before = model.get_weights()
+    fit = Fit("mse", learning_rate=0.01, epochs=3, batch_size=10, weight_decay=0.4)
+    nothing_to_learn = replace(identity_problem(x), loss=lambda _, output: tf.reduce_sum(output * 0))
+    after = loop.train(model, fit, nothing_to_learn, 1).get_weights()
+    for w, v in zip(before, after, strict=True):
+        np.testing.assert_allclose(v, w * (1 - 0.01 * 0.4) ** 12 if w.ndim > 1 else w, rtol=1e-5)
+
+
+def test_the_average_is_over_all_steps_and_holds_moments_too() -> None:
+    x = tf.constant(np.random.default_rng(0).normal(size=(20, *MFCC)).astype(np.float32))
+    y = tf.one_hot(np.arange(20) % 8, 8)
+    network = DsCnn(width=0.05, strides=(2, 1))
+
+    def weights(epochs: int, average: float) -> list[Any]:
+        """One step per epoch."""
+        loop.seed_everything(1)
+        fit = Fit("cross_entropy", learning_rate=1e-2, epochs=epochs, batch_size=20, average=average)
+        problem = loop.Problem(MFCC, (8,), 20, lambda i, _: (tf.gather(x, i), tf.gather(y, i)), cross_entropy, len)
+        model = network.create(MFCC, (8,))
+        return list((loop.train(model, fit, problem, 1) if epochs else model).get_weights())
+
+    start, first, second = (weights(epochs, 0.0) for epochs in range(3))
+    for averaged, *steps in zip(weights(2, 0.75), start, first, second, strict=True):
+        np.testing.assert_allclose(averaged, np.tensordot([0.5625, 0.1875, 0.25], np.array(steps), 1), atol=1e-5)
+
+
+def test_an_average_is_not_of_pruned_weights_nor_of_the_best_epoch() -> None:
+    for other in {"pruning": Pruning(0.5)}, {"checkpoint": "best_validation"}:
+        with pytest.raises(ValueError, match="average"):
+            Fit("mse", learning_rate=1e-3, epochs=4, average=0.9, **other)
+
+
+def test_an_epoch_takes_every_sample_and_fills_up_the_last_batch() -> None:
+    (batches, seeds), (again, _) = loop.shuffled_orders(range(2), 23, 5, 1)
+    assert batches.shape == (5, 5) and seeds.shape == (5, 2)
+    flat = batches.numpy().ravel()
+    assert sorted(flat[:23]) == list(range(23))
+    np.testing.assert_array_equal(flat[23:], flat[:2])
+    assert (batches.numpy() != again.numpy()).any()
 
 
 @pytest.mark.parametrize(

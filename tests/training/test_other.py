@@ -121,6 +121,29 @@ def test_other_sounds_have_their_share_of_an_epoch(speech: Speech, data_folder: 
     assert not np.asarray(y)[:, 8].any()
 
 
+def test_masks_are_of_neighbours_and_no_longer_than_asked_for(speech: Speech, data_folder: Path) -> None:
+    changes = replace(FEW, copies=1, time_mask=0, mixup=0.0)
+    bands, frames = replace(changes, band_mask=3), replace(changes, time_mask=10)
+    indices, seed = np.zeros(200, np.int32), np.array([1, 2], np.int32)
+
+    def batch(augmentation: Augmentation) -> Any:
+        fit = replace(FIT, unknown_share=0.0, augmentation=augmentation)
+        return np.asarray(spotting.problem(Spotting(speech, FRONT_END), fit).batch(indices, seed)[0])[..., 0]
+
+    whole = batch(changes)
+    assert (whole != 0).all()
+    for masked, axis, longest in (batch(bands), 2, 3), (batch(frames), 1, 10):
+        zero = masked == 0
+        np.testing.assert_array_equal(masked[~zero], whole[~zero])
+        assert (zero.any(axis=3 - axis) == zero.all(axis=3 - axis)).all()  # all frames of a band, or none
+        line = zero.all(axis=3 - axis)
+        lengths = line.sum(axis=1)
+        assert set(lengths) <= set(range(longest + 1)) and lengths.max() >= longest - 1
+        edges = np.abs(np.diff(np.pad(line, ((0, 0), (1, 1))).astype(int), axis=1)).sum(axis=1)
+        assert set(edges) <= {0, 2}  # one run each
+        assert len(np.unique(line.argmax(axis=1))) > 2
+
+
 def test_a_spotter_with_the_further_class_is_judged_on_the_words(speech: Speech, data_folder: Path) -> None:
     task = Spotting(speech, FRONT_END, other=some_sounds())
     assert task.card()["labels"] == [*LABELS, OTHER]

@@ -1,12 +1,9 @@
 """Files from a mirror folder or from the network: resumed, retried, and given up on in good time."""
 
-import fcntl
 import os
 import re
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3 import Retry
 
+from underbudget import files
 from underbudget.device.errors import UserError
 
 ANSWER_TIMEOUT_S = 25.0  # seconds for a host to answer at all, DNS and every one of its addresses included
@@ -49,7 +47,7 @@ def fetch(remote: DownloadableFile, mirror: Path | None, downloads: Path) -> Pat
     target = downloads / remote.name
     if not target.exists():
         partial = target.with_name(target.name + ".part")
-        with _alone(partial):
+        with files.alone(partial, "downloads"):
             if not target.exists():  # another run may have fetched it meanwhile
                 _download(remote, target, partial)
     return target
@@ -66,27 +64,6 @@ def in_mirror(remote: DownloadableFile, mirror: Path | None) -> Path | None:
     if not mirror.is_dir():
         raise UserError(f"{mirror}: DATA_MIRROR is not a folder: correct or unset it")
     return next((mirror / name for name in remote.mirror_names if (mirror / name).is_file()), None)
-
-
-@contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Hold a lock on a partial file: two runs that append to it would spoil it.
-
-    Raises:
-        UserError: it can't be written.
-    """
-    try:
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        file = partial.open("ab")
-    except OSError as error:
-        raise UserError(f"{partial}: can't be written ({error.strerror}): correct that and run again") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{partial}: another run downloads it: waiting for that", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _download(remote: DownloadableFile, target: Path, partial: Path) -> None:

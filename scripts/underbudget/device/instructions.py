@@ -17,7 +17,7 @@ import numpy as np
 from underbudget.device import artifact
 from underbudget.device.command_line import run
 from underbudget.device.frontend import extractor
-from underbudget.device.passes import TimingProtocol, passes, random_window
+from underbudget.device.passes import TimingProtocol, passes
 from underbudget.device.runtime import open_model
 
 COUNTED = TimingProtocol(passes=30, warm_up_passes=10, pause_s=0.0)
@@ -35,7 +35,7 @@ def count(path: Path) -> dict[str, Any]:
     card, content = artifact.load_file(path)
     model = open_model(card, content)
     extract = extractor(card.front_end) if card.front_end else None
-    stages = passes(model, extract, random_window(model), COUNTED)
+    (stages,) = passes([(model, extract)], COUNTED)
     median = {name: round(float(np.median(values)) * PER_MS) for name, values in stages.items()}
     return {
         "name": card.name,

@@ -1,10 +1,11 @@
-"""Time a model here, from sound to word; run as `python -m underbudget.device.latency NAME.tflite.zlib`.
+"""Time models here, from sound to word; run as `python -m underbudget.device.latency NAME.tflite.zlib ...`.
 
-Prints one JSON object.
+Prints one JSON object a line for each.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from underbudget.device import artifact
 from underbudget.device.command_line import run
 from underbudget.device.frontend import extractor
-from underbudget.device.passes import COURSE, Milliseconds, TimingProtocol, latencies, passes, random_window
+from underbudget.device.passes import COURSE, Milliseconds, Opened, TimingProtocol, latencies, passes
 from underbudget.device.runtime import open_model
 
 STEADY = TimingProtocol(200, 20, 0.0)
@@ -22,21 +23,27 @@ STEADY = TimingProtocol(200, 20, 0.0)
 PROTOCOL = {"number": 1, "course": asdict(COURSE), "steady": asdict(STEADY)}
 
 
-def measure(path: Path) -> dict[str, Any]:
-    """Time the model in `path`, one second of random 48 kHz audio (spotters) or a random window a pass.
+def measure(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Time the models in `paths`, one second of random 48 kHz audio (spotters) or a random window a pass.
 
     Returns:
-        Whether XNNPACK's kernels ran; milliseconds by the course's protocol: of each stage, of inference (invoke and
-        get) and in total (all stages); the same in the steady state, without pauses. All on one thread.
+        For each, whether XNNPACK's kernels ran; milliseconds by the course's protocol, in turn: of each stage, of
+        inference (invoke and get) and in total (all stages); the same in the steady state, without pauses, one model
+        after another. All on one thread.
 
     Raises:
         UserError: a bad model or card.
     """
-    card, content = artifact.load_file(path)
-    model = open_model(card, content)
-    extract = extractor(card.front_end) if card.front_end else None
-    course, steady = (_summaries(passes(model, extract, random_window(model), how)) for how in (COURSE, STEADY))
-    return {"name": card.name, "sha256": card.sha256, "xnnpack": model.xnnpack, **course, "steady": steady}
+    loaded = [artifact.load_file(path) for path in paths]
+    opened: list[Opened] = [
+        (open_model(card, content), extractor(card.front_end) if card.front_end else None) for card, content in loaded
+    ]
+    course = passes(opened, COURSE)
+    steady = [passes([one], STEADY)[0] for one in opened]
+    return [
+        {"name": card.name, "sha256": card.sha256, "xnnpack": model.xnnpack, **_summaries(c), "steady": _summaries(s)}
+        for (card, _), (model, _), c, s in zip(loaded, opened, course, steady, strict=True)
+    ]
 
 
 def _summaries(stages: dict[str, Milliseconds]) -> dict[str, Any]:
@@ -52,4 +59,4 @@ def _summary(milliseconds: Milliseconds) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    run(lambda: print(json.dumps(measure(Path(sys.argv[1])))))
+    run(lambda: print("\n".join(map(json.dumps, measure([Path(name) for name in sys.argv[1:]])))))

@@ -7,9 +7,9 @@ milliseconds of each pass by the course's protocol, of inference and in total.
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ MICROPHONE_RATE = 48_000  # Hz
 STAGES = ("resample", "features", "set", "invoke", "get")
 
 Milliseconds = NDArray[np.float64]
+Opened = tuple[Model, Callable[[Any], Any] | None]  # a model, and its front end if it has one
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,22 @@ class TimingProtocol:
 COURSE = TimingProtocol(100, 10, 0.1)
 
 
-def passes(
-    model: Model,
-    extract: Callable[[Any], Any] | None,
-    window: NDArray[np.float32],
-    protocol: TimingProtocol,
-) -> dict[str, Milliseconds]:
-    """Time passes over one second of random 48 kHz audio (spotters) or a window.
+def passes(opened: Sequence[Opened], protocol: TimingProtocol) -> list[dict[str, Milliseconds]]:
+    """Time passes of models over one second of random 48 kHz audio (spotters) or a random window.
+
+    One pass of each model in turn: the pause between two passes of a model is shared by the passes of the others.
 
     Returns:
-        Milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get.
+        For each model, milliseconds [passes] of each stage: resample and features (spotters), set, invoke, get.
     """
+    pause_s = protocol.pause_s / len(opened)  # a model's own passes are never less than protocol.pause_s apart
+    windows = [random_window(model) for model, _ in opened]
     sound = np.random.default_rng(1).uniform(-1, 1, MICROPHONE_RATE).astype(np.float32)
     resample = resampler(MICROPHONE_RATE, len(sound))
-    times = np.empty((protocol.warm_up_passes + protocol.passes, len(STAGES)))
-    for row in times:
+    times = np.empty((protocol.warm_up_passes + protocol.passes, len(opened), len(STAGES)))
+    turns = range(len(opened))
+    for number, turn in product(range(len(times)), turns):
+        (model, extract), window = opened[turn], windows[turn]
         ticks = [time.perf_counter()]
         audio = resample(sound) if extract else sound
         ticks.append(time.perf_counter())
@@ -65,10 +67,11 @@ def passes(
         ticks.append(time.perf_counter())
         model.get()
         ticks.append(time.perf_counter())
-        row[:] = [1000 * (b - a) for a, b in pairwise(ticks)]
-        time.sleep(protocol.pause_s)
-    first = 0 if extract else STAGES.index("set")
-    return {name: times[protocol.warm_up_passes :, i] for i, name in enumerate(STAGES) if i >= first}
+        times[number, turn] = [1000 * (b - a) for a, b in pairwise(ticks)]
+        time.sleep(pause_s)
+    first = [0 if extract else STAGES.index("set") for _, extract in opened]
+    counted = times[protocol.warm_up_passes :]
+    return [{name: counted[:, turn, i] for i, name in enumerate(STAGES) if i >= first[turn]} for turn in turns]
 
 
 def latencies(stages: dict[str, Milliseconds]) -> dict[str, Milliseconds]:
@@ -96,7 +99,7 @@ def time_file(path: Path, fields: Any) -> dict[str, list[float]]:
     """
     model = Model(artifact.read_model(path), path.name)
     extract = frontend.extractor(frontend.from_dict(fields)) if fields else None
-    found = latencies(passes(model, extract, random_window(model), COURSE))
+    found = latencies(*passes([(model, extract)], COURSE))
     return {name: np.round(values, 4).tolist() for name, values in found.items()}
 
 

@@ -1,13 +1,13 @@
 """The networks' layers in training: the mathematics of Keras' layers, in a form that is fast and portable.
 
-A batch of clips becomes an array [rows, channels, columns, clips]. Clips come last, so that vector instructions are full
-whatever the number of channels is; each row is a matrix [channels, columns x clips], so that a 1x1 convolution is one
-small matrix product per row. Sums over a channel are products with a vector of ones, which XLA computes fastest.
+A batch of clips becomes an array [rows, channels, columns, clips]. Clips come last, so that vector instructions are
+full whatever the number of channels is; each row is a matrix [channels, columns x clips], so that a 1x1 convolution is
+one small matrix product per row. Sums over a channel are products with a vector of ones, which XLA computes fastest.
 
-XLA compiles this for AVX2 and adds up in an order that no processor changes. Only products of two matrices that lie side
-by side, the gradients of kernels, are library calls; the library cuts a long inner dimension into parts by the processor,
-which changes the order of its sums: no inner dimension here is long enough to be cut (WIDEST). So a training step gives
-the same bits on every x86-64 processor with AVX2, with any number of threads (`make portable` tests it).
+XLA compiles this for AVX2 and adds up in an order that no processor changes. Only products of two matrices that lie
+side by side, the gradients of kernels, are library calls. The library cuts a long inner dimension into parts by the
+processor, which changes the order of its sums: no inner dimension here is long enough to be cut (WIDEST). So a training
+step gives the same bits on every x86-64 processor with AVX2, with any number of threads (`make portable` tests it).
 """
 
 from collections.abc import Callable

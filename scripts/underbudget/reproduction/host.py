@@ -20,6 +20,7 @@ from underbudget.versions.catalogue import QUANTISATION_STUDY, RECIPES
 HOST_RESULT = LOCAL.latency / "host.json"
 PI, EMULATED = "Raspberry Pi", "emulated"
 EMULATED_RESULT = "emulated-cortex-a72.json"
+IN_TURN = 5  # models whose passes take turns: 20 ms of rest come before each pass, 100 ms or more between a model's own
 
 
 def model_files() -> list[Path]:
@@ -48,32 +49,32 @@ def measure_here(paths: Sequence[Path]) -> Path:
     result = MeasuredModels(HOST_RESULT, made_with="make measure", device=device, protocol=PROTOCOL)
     present = {artifact.load_file(path)[0].sha256 for path in model_files()}
     result.models = {sha256: entry for sha256, entry in result.models.items() if sha256 in present}
-    missing = [path for path in paths if artifact.load_file(path)[0].sha256 not in result.models]
+    models = {artifact.load_file(path)[0].sha256: path for path in paths}  # two paths may hold the same model
+    missing = [path for sha256, path in models.items() if sha256 not in result.models]
     if not missing:
         return HOST_RESULT
-    with progress_bar(missing, "timing", "models") as progress:
-        for path in progress:
-            card, _ = artifact.load_file(path)
-            progress.set_postfix_str(f"{path.parent.name}/{card.name}")
-            if card.sha256 not in result.models:  # two paths may hold the same model
-                result.keep(card.sha256, run_here("underbudget.device.latency", path))
+    with progress_bar(None, "timing", "models", len(missing)) as progress:
+        for first in range(0, len(missing), IN_TURN):
+            for entry in run_here("underbudget.device.latency", missing[first : first + IN_TURN]):
+                result.keep(entry["sha256"], entry)
+                progress.update()
     return HOST_RESULT
 
 
-def run_here(module: str, path: Path, *arguments: str) -> dict[str, Any]:
-    """Run a module of underbudget/device on a model's file, in a process of its own; return what it prints.
+def run_here(module: str, paths: Sequence[Path], *arguments: str) -> list[dict[str, Any]]:
+    """Run a module of underbudget/device on models' files, in a process of its own; return what it prints of each.
 
     Raises:
         UserError: the module says so, or the runtime crashes on the model.
     """
-    command = [sys.executable, "-m", module, str(path), *arguments]
+    command = [sys.executable, "-m", module, *map(str, paths), *arguments]
     done = subprocess.run(command, cwd=files.ROOT / "scripts", capture_output=True, text=True, check=False)
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
+        names = ", ".join(map(str, paths))
         said = next(
-            reversed(done.stderr.strip().splitlines()), f"{path}: the TFLite runtime crashes on it: make it again"
+            reversed(done.stderr.strip().splitlines()), f"{names}: the TFLite runtime crashes on it: make it again"
         )
         raise UserError(said.removeprefix("error: "))
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return [json.loads(line) for line in done.stdout.splitlines()]

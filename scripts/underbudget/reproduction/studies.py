@@ -41,6 +41,30 @@ SPOTTERS = {
 }
 
 
+def regularised(recipe: Recipe, decay: float, bands: int, average: float) -> Recipe:
+    """Return a recipe of our own with these means against overfitting alone, to be judged on unknown speakers."""
+    assert isinstance(recipe.fit, Fit) and recipe.fit.augmentation  # as those of our own spotters
+    changes = replace(recipe.fit.augmentation, band_mask=bands)
+    return replace(recipe.refitted(weight_decay=decay, average=average, augmentation=changes), by_speaker=True)
+
+
+REGULARISED = {
+    f"{name}_{means}": regularised(recipe, *settings)
+    for name, recipe, decay in (
+        ("kws_a", VERSIONS["kws_a"].recipes["improved"], 0.4),
+        ("smallest", VERSIONS["kws_a"].recipes["smallest"], 0.2),
+        ("kws_c", VERSIONS["kws_c"].recipes["improved"], 0.4),
+    )
+    for means, settings in {
+        "plain": (0.0, 0, 0.0),
+        "decay": (decay, 0, 0.0),
+        "decay_bands": (decay, 4, 0.0),
+        "decay_average": (decay, 0, 0.999),
+        "decay_bands_average": (decay, 4, 0.999),
+    }.items()
+}
+
+
 def _study(name: str, task: str, recipes: Mapping[str, Recipe]) -> tuple[Version, ...]:
     return tuple(Version(key, task, (), {name: recipe}) for key, recipe in recipes.items())
 
@@ -71,6 +95,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         _study("features", SPOTTING, {"kws_a_stft": replace(KWS_A, network=DsCnn(width=0.31), inputs=Stft())}),
         range(1, 11),
     ),
+    "regularisation": (_study("regularisation", SPOTTING, REGULARISED), range(1, 11)),
     QUANTISATION_STUDY: (
         _study(
             QUANTISATION_STUDY,

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,20 +73,34 @@ def _features(
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
+    lock = path.with_suffix(".lock")
     if not path.exists():
-        extract = extractor(front_end)
-        features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
-        with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
-            for number, copy in enumerate(features):
-                rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
-                noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
-                for row, clip in zip(copy, clips(rng), strict=True):
-                    row[...] = extract(augment_clip(clip, augmentation, noises, rng))
-                    progress.update()
-        with files.atomic_write(path) as partial, partial.open("wb") as out:
-            np.save(out, features)
+        with files.alone(lock, "computes"):
+            if not path.exists():  # another run may have made it meanwhile
+                _make_features(path, clips, count, front_end, augmentation)
+            lock.unlink(missing_ok=True)  # who waits for it, or comes now, finds the features
     # mapped for one copy at a time: what is read of a mapped file counts as this process's memory
     return (np.array(np.load(path, mmap_mode="r")[number]) for number in range(augmentation.copies))
+
+
+def _make_features(
+    path: Path,
+    clips: Callable[[np.random.Generator], Iterator[Audio]],
+    count: int,
+    front_end: FrontEnd,
+    augmentation: Augmentation,
+) -> None:
+    extract = extractor(front_end)
+    features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
+    with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
+        for number, copy in enumerate(features):
+            rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
+            noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
+            for row, clip in zip(copy, clips(rng), strict=True):
+                row[...] = extract(augment_clip(clip, augmentation, noises, rng))
+                progress.update()
+    with files.atomic_write(path) as partial, partial.open("wb") as out:
+        np.save(out, features)
 
 
 def augment_clip(

@@ -57,6 +57,6 @@ def time_candidates(search: Search, study: optuna.Study) -> None:
         tasks = [RemoteTask(MODULE, path, (fields,)) for path, fields in waiting.values()]
         found = run_there(search.host, "ssh", device_facts(search.host), tasks)
     else:
-        found = (run_here(MODULE, path, fields) for path, fields in waiting.values())
+        found = (run_here(MODULE, [path], fields)[0] for path, fields in waiting.values())
     for key, latency in zip(waiting, found, strict=True):
         study.set_user_attr(key, latency)
