@@ -114,7 +114,7 @@ def step_row(peer: str, name: str, recipe_name: str, sources: Sources, qat: bool
     copies: Any = inputs[None]
     if fit.augmentation:
         fit = replace(fit, augmentation=replace(fit.augmentation, copies=COPIES))
-        copies = augmented_features(data.main, recipe.inputs, fit.augmentation)  # type: ignore[arg-type]
+        copies = np.stack(list(augmented_features(data.main, recipe.inputs, fit.augmentation)))  # type: ignore[arg-type]
     problem = problem_of(fit)
     steps = problem.steps(fit.batch_size)
     loop.seed_everything(PUBLISHED_SEED)

@@ -74,6 +74,8 @@ class Spotting:
         for split in ("validation", "test"):
             self.inputs(split)
         self.speech = replace(self.speech, audio=self.speech.audio[:0].copy())
+        if self.other:
+            self.other = replace(self.other, samples=self.other.samples[:0].copy())
 
     def truth(self, split: str) -> NDArray[np.int32]:
         """Return the true labels [clips], as places among the model's outputs."""

@@ -26,8 +26,8 @@ NOISES = 64  # coloured noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
 
-def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> HalfFeatures:
-    """Compute features [copies, clips, *front_end.shape] of changed training clips.
+def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Iterator[HalfFeatures]:
+    """Compute features of changed training clips; yield those [clips, *front_end.shape] of each copy.
 
     They are kept in data/, and made again when the clips, the front end, the changes or the arithmetic are others. Half
     precision holds them to 1e-3, far below what the changes themselves do.
@@ -39,8 +39,10 @@ def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmen
     return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation)
 
 
-def other_features(other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int) -> HalfFeatures:
-    """Compute features [copies, count, *front_end.shape] of random seconds of other sounds, changed as clips are.
+def other_features(
+    other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int
+) -> Iterator[HalfFeatures]:
+    """Compute features of random seconds of other sounds, changed as clips are; yield [count, …] of each copy.
 
     They are kept as those of the clips are; each copy has other seconds.
     """
@@ -58,8 +60,8 @@ def _features(
     identity: Identity,
     front_end: FrontEnd,
     augmentation: Augmentation,
-) -> HalfFeatures:
-    """Return the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
+) -> Iterator[HalfFeatures]:
+    """Yield the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
     on_clips = replace(augmentation, time_mask=0, band_mask=0, mixup=0.0)  # these are drawn again in each epoch
     made_from = [
         to_dict(front_end),
@@ -77,8 +79,8 @@ def _features(
             if not path.exists():  # another run may have made it meanwhile
                 _make_features(path, clips, count, front_end, augmentation)
             lock.unlink(missing_ok=True)  # who waits for it, or comes now, finds the features
-    kept: HalfFeatures = np.load(path, mmap_mode="r")  # whoever trains on them copies them once
-    return kept
+    # mapped for one copy at a time: what is read of a mapped file counts as this process's memory
+    return (np.array(np.load(path, mmap_mode="r")[number]) for number in range(augmentation.copies))
 
 
 def _make_features(

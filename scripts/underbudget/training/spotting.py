@@ -12,7 +12,7 @@ from underbudget.networks import layers
 from underbudget.recipes import Augmentation, Fit, Recipe
 from underbudget.tasks.spotting import Spotting
 from underbudget.training import loop
-from underbudget.training.augment import HalfFeatures, augmented_features, other_features
+from underbudget.training.augment import augmented_features, other_features
 
 Array = NDArray[np.float32]
 SCORED = 32  # clips at once, when a model is scored on validation data
@@ -56,19 +56,22 @@ def _plain(task: Spotting, fit: Fit) -> loop.Batch:
     return lambda indices, _: (tf.gather(inputs, indices), tf.gather(targets, indices))
 
 
-def _copies(task: Spotting, augmentation: Augmentation, samples: int) -> HalfFeatures:
+def _copies(task: Spotting, augmentation: Augmentation, samples: int) -> tf.Tensor:
     """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
-    clips = augmented_features(task.speech, task.front_end, augmentation)
-    if task.other is None:
-        return clips
-    count = samples - clips.shape[1]
-    return np.concatenate([clips, other_features(task.other, task.front_end, augmentation, count)], axis=1)
+    parts = [augmented_features(task.speech, task.front_end, augmentation)]
+    if task.other is not None:
+        count = samples - len(task.truth("train"))
+        parts.append(other_features(task.other, task.front_end, augmentation, count))
+    features = tf.zeros((augmentation.copies, samples, *task.front_end.shape), tf.float16)
+    for number, copy in enumerate(zip(*parts, strict=True)):  # tf.constant of all would hold them three times meanwhile
+        features = tf.raw_ops.InplaceUpdate(x=features, i=[number], v=np.concatenate(copy)[None])
+    return features
 
 
 def _augmented(task: Spotting, fit: Fit, augmentation: Augmentation) -> loop.Batch:
     """Return a batch function that picks a random augmented copy of each sample, masks it and mixes clips."""
     targets = tf.constant(_targets(task, fit))
-    inputs = tf.constant(_copies(task, augmentation, len(targets)))
+    inputs = _copies(task, augmentation, len(targets))
     masks = {1: augmentation.time_mask, 2: augmentation.band_mask}  # by axis: frames, bands
 
     def batch(indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
