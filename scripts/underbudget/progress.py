@@ -16,6 +16,8 @@ LINES_APART_S = 10.0
 class _Lines(tqdm):
     """Progress as whole lines; what takes less time than lies between two has none."""
 
+    _last = ""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         # the file takes what is written around a bar
         super().__init__(*arguments, **options, file=io.StringIO(), mininterval=LINES_APART_S, delay=LINES_APART_S)
@@ -26,7 +28,9 @@ class _Lines(tqdm):
         line = f"{name}: " if name else ""
         line += f"{self.desc}:{self.unit} {self.n:,}" + (f" of {self.total:,}" if self.total else "")
         line += ", " + self.postfix.replace("=", " ") if self.postfix else ""
-        print(line, file=sys.stderr, flush=True)
+        if line != self._last:  # the end of a bar is shown whatever was shown before
+            print(line, file=sys.stderr, flush=True)
+        self._last = line
         return True
 
 

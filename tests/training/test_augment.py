@@ -1,7 +1,11 @@
 """Augmentation: what it does to clips, and that its features are kept."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from underbudget.data.noise import coloured_noise
 from underbudget.device.frontend import Mfcc, extractor
 from underbudget.recipes import Augmentation
 from underbudget.training import augment
-from underbudget.training.augment import augment_clip, augmented_features
+from underbudget.training.augment import _make_features, augment_clip, augmented_features
 
 NOTHING = Augmentation(speed=(1, 1), shift_s=0, noise_db=(200, 200), gain_db=0)
 NOISES = np.random.default_rng(0).normal(size=(3, 32_000)).astype(np.float32)
@@ -67,6 +71,28 @@ def test_copies_are_made_once(data_folder: Path) -> None:
     assert path.stat().st_mtime_ns == stamp  # mixing is done in training
     augmented_features(speech, front_end, Augmentation(copies=2, gain_db=1))
     assert len(list(data_folder.rglob("augmented-*.npy"))) == 2
+
+
+def test_runs_at_once_share_the_copies_of_one(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech, few, front_end, waiting = synthetic.make_speech(3), Augmentation(copies=1), Mfcc(coefficients=4), Event()
+    made: list[Path] = []
+
+    def make(path: Path, *arguments: Any) -> None:
+        made.append(path)
+        assert waiting.wait(30)
+        _make_features(path, *arguments)
+
+    monkeypatch.setattr(augment, "_make_features", make)
+    with ThreadPoolExecutor(2) as runs:
+        futures = [runs.submit(augmented_features, speech, front_end, few) for _ in range(2)]
+        while "another run computes it: waiting for that" not in capsys.readouterr().out:
+            time.sleep(0.05)
+        waiting.set()
+        first, second = (future.result() for future in futures)
+    np.testing.assert_array_equal(first, second)
+    assert made == list(data_folder.rglob("augmented-*"))  # no lock is left
 
 
 def test_copies_do_not_depend_on_the_progress_bar(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
