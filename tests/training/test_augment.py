@@ -90,7 +90,7 @@ def test_runs_at_once_share_the_copies_of_one(
         while "another run computes it: waiting for that" not in capsys.readouterr().out:
             time.sleep(0.05)
         waiting.set()
-        first, second = (future.result() for future in futures)
+        first, second = (list(future.result()) for future in futures)
     np.testing.assert_array_equal(first, second)
     assert made == list(data_folder.rglob("augmented-*"))  # no lock is left
 
