@@ -166,7 +166,7 @@ def test_a_device_that_runs_no_commands(
 def test_counts_are_medians_of_nanoseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Off an emulated machine the counts are nanoseconds; that they repeat is shown by two runs of make emulated."""
     stages = {"set": [0.003, 0.001, 0.002], "invoke": [0.5, 0.01, 0.02], "get": [0.004] * 3}  # milliseconds
-    monkeypatch.setattr(instructions, "passes", lambda *_: stages)
+    monkeypatch.setattr(instructions, "passes", lambda *_: [stages])
     assert instructions.count(TH_B)["instructions"] == {
         "stages": {"set": 2000, "invoke": 20_000, "get": 4000}, "inference": 24_000, "total": 26_000,
     }  # fmt: skip
