@@ -17,11 +17,12 @@ MODEL = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
 STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
-# those that a numbered script builds; the last ones first, since they take longest
-VERSIONS := $(shell grep -l version_main scripts/*.py | sort -r | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
+# those that a numbered script builds, in its order
+VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
 CORES = $(or $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null),1)
-# all of them, set up before, side by side
-BESIDE = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(CORES))) $(VERSIONS) SIDE_BY_SIDE=yes
+# all of them, set up before, side by side: the last ones first, since they take longest
+BESIDE = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(CORES))) \
+  $(shell printf '%s\n' $(VERSIONS) | sed -n '1!G;h;$$p') SIDE_BY_SIDE=yes
 # several models at once need Ray, but for those that make starts itself
 RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
