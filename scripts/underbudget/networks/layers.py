@@ -64,6 +64,11 @@ def _without_pruning(layer: Any, training: bool) -> Any:
 
 
 def _convolution(layer: Any, _: Any, x: tf.Tensor) -> tf.Tensor:
+    """Convolve by products over patches of the input.
+
+    Patches of a kernel's rows and columns copy the input as often as the kernel has elements. Where many channels come
+    in, patches are of its columns alone: a product gives what each row adds to the outputs that it is part of.
+    """
     assert layer.padding == "valid"  # no spotter's network pads here
     (height, width), (down, right) = layer.kernel_size, layer.strides
     rows, columns = layer.output_shape[1:3]
@@ -114,7 +119,7 @@ def _pointwise(kernel: tf.Tensor, x: tf.Tensor) -> Any:
         dy = tf.reshape(dy, [rows, -1, columns * clips])
         return tf.reduce_sum(_outer(flat, dy), 0), per_row(kernel, dy)
 
-    return per_row(tf.transpose(kernel), flat), gradient  # once: the library transposes per row
+    return per_row(tf.transpose(kernel), flat), gradient
 
 
 def _outer(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
