@@ -239,12 +239,13 @@ def test_layers_that_the_training_would_compute_otherwise_are_refused() -> None:
     def network(*layers: Any) -> Any:
         return keras.Sequential([image, *layers, L.GlobalAveragePooling2D(), L.Dense(4)])
 
-    quantise_aware_train(network(L.Conv2D(4, 3), L.ReLU()), (images, word), 0.5, 1)
+    for activation in L.ReLU(), L.PReLU():  # the second has no rule: it does what Keras does
+        quantise_aware_train(network(L.Conv2D(4, 3), activation), (images, word), 0.5, 1)
     for layers, said in (
         ((L.Conv2D(4, 3, activation="tanh"),), r"does not know its layers \(Conv2D, Global"),
         ((L.Conv2D(4, 3, padding="same"),), "does not know"),
         ((L.Conv2D(4, 3), L.BatchNormalization()), "fold it into the layer before"),
-        ((L.Conv2D(4, 3), L.PReLU()), "does not know"),
+        ((L.Conv2D(4, 3), L.MaxPooling2D(2)), "does not know"),
     ):
         with pytest.raises(UserError, match=said):
             quantise_aware_train(network(*layers), (images, word), 0.5, 1)
