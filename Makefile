@@ -19,6 +19,7 @@ STUDY = $(call option,jobs,JOBS) $(SOURCES)
 RUN := .venv/bin/python
 # those that a numbered script builds, in its order
 VERSIONS := $(shell grep -l version_main scripts/*.py | sed 's/.*\/[0-9]*_\(.*\)\.py/\1/')
+# nproc would count OMP_NUM_THREADS
 CORES = $(or $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null),1)
 # all of them, set up before, side by side: the last ones first, since they take longest
 BESIDE = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(CORES))) \

@@ -1,11 +1,11 @@
 """Train what the versions are compared with: studies of several networks over several seeds.
 
-  forecasters   the MLP and the CNN, without optimisation and with each technique alone and combined, as in the report
-  spotters      MLP, CNN and DS-CNN, without optimisation, on STFT and on MFCC
-  rates         kws_b with other learning rates
-  features      kws_a on STFT
+  forecasters     the MLP and the CNN, without optimisation and with each technique alone and combined, as in the report
+  spotters        MLP, CNN and DS-CNN, without optimisation, on STFT and on MFCC
+  rates           kws_b with other learning rates
+  features        kws_a on STFT
   regularisation  our own spotters with weight decay, masks of bands, averages, judged on unknown speakers
-  quantisation  kws_a and kws_c without the quantisation of weights, kws_b with it
+  quantisation    kws_a and kws_c without the quantisation of weights, kws_b with it
 
 Beside the forecasters it measures two forecasts that need no network: the last reading repeated, and least squares.
 

@@ -5,7 +5,7 @@ beside Keras' fit; where PyTorch is installed, the spotters' steps beside it, to
 version has that make all builds.
 """
 
-from underbudget.determinism import deterministic, import_tensorflow
+from underbudget.determinism import ONE_THREAD, deterministic, import_tensorflow
 
 deterministic()
 # isort: split
@@ -21,7 +21,6 @@ from underbudget.device.probe import probe
 from underbudget.store import store_of
 from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 
-ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
 TORCH = "torch==2.13.0"
 EXAMPLES = """\
   .venv/bin/python scripts/13_bench.py

@@ -24,8 +24,8 @@ SETTINGS = {
     "XLA_FLAGS": (
         "--xla_cpu_max_isa=AVX2 --xla_cpu_multi_thread_eigen=false"
         " --xla_cpu_enable_platform_dependent_math=false"  # its matrix products, too, are the same everywhere
-        " --xla_cpu_experimental_ynn_fusion_type="  # sums by kernels that are chosen by the processor
-        " --xla_disable_hlo_passes=tree_reduction_rewriter"  # sums in stages, which take four times as long
+        " --xla_cpu_experimental_ynn_fusion_type="  # no kernels for sums that are chosen by the processor
+        " --xla_disable_hlo_passes=tree_reduction_rewriter"  # no sums in stages, which take four times as long
         # products in the order that XLA writes, not by a library that cuts them by the processor's cache
         " --xla_backend_extra_options=xla_force_enable_experimental_llvm_ir_gemm=true"
         ",xla_llvm_ir_gemm_tile_size=6:8:2*vectwidth"

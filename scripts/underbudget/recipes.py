@@ -79,7 +79,7 @@ class Fit:
         schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
             along a cosine.
         checkpoint: the epoch whose weights are taken: the "last", or that of "best_validation" accuracy (spotters).
-        weight_decay: times the learning rate, each kernel loses this share of itself in each step (decoupled from the
+        weight_decay: each step takes this share of each kernel, times the learning rate, from it (decoupled from the
             gradient: Loshchilov and Hutter, arXiv:1711.05101); not in quantisation-aware training.
         average: the network that is kept is a moving average over all steps, of weights and moments, in which the past
             has this share (Polyak and Juditsky, 1992); 0: it is the last one.

@@ -271,6 +271,9 @@ def test_a_model_that_crashes_the_runtime(folder: Path) -> None:
     assert "the TFLite runtime" in refused(run("12_evaluate.py", path))
     with pytest.raises(UserError, match="the TFLite runtime"):
         host.run_here("underbudget.device.latency", [Path(path)])
+    with pytest.raises(UserError) as error:
+        host.run_here("underbudget.device.latency", [ROOT / "models" / "report" / "th_b.tflite.zlib", Path(path)])
+    assert path in str(error.value) and "th_b" not in str(error.value)
 
 
 def test_a_model_that_is_tried_out_gives_the_error_of_its_own() -> None:

@@ -249,7 +249,7 @@ def test_all_sets_up_and_gets_data_first_builds_the_longest_first_and_times_last
 
 
 @pytest.mark.parametrize(
-    ("arguments", "at_once"), [((), f"-j{os.cpu_count()} "), (("JOBS=1",), "-j1 "), (("-j3",), " ")]
+    ("arguments", "at_once"), [((), f"-j{len(os.sched_getaffinity(0))} "), (("JOBS=1",), "-j1 "), (("-j3",), " ")]
 )
 def test_versions_are_built_side_by_side(arguments: tuple[str, ...], at_once: str) -> None:
     said = planned("all", *arguments)

@@ -27,7 +27,7 @@ NETWORKS = {  # each with the shape of its inputs; forecasters put out that shap
     "ds_tc_resnet, stem": (DsTcResnet(filters=6, blocks=(1,), stem=(4, 6)), (49, 20, 1)),
     "cnn": (Cnn2d(width=0.25, strides=(2, 1)), (49, 10, 1)),
     "mlp": (Mlp(width=0.5, hidden_layers=3), (49, 10, 1)),
-    "wide cnn": (Cnn2d(width=0.3), (32, 32, 1)),  # 38 x 9 inputs: products in two parts
+    "wide cnn": (Cnn2d(width=0.3), (32, 32, 1)),  # 15 columns of 21 clips: gradients in two parts
     "forecasting mlp": (Mlp(width=0.25), FORECASTS),
     "forecasting cnn": (Cnn1d(width=0.25), FORECASTS),
     "residual mlp": (ResidualMlp(units=32), FORECASTS),
@@ -45,7 +45,7 @@ def network(name: str) -> tuple[Any, Any, Any]:
     model = build(name)
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.uniform(0.05, 0.2, w.shape) for w in model.get_weights()])
-    # clips are as many as fill no vector, forecasts as many as make gradients of two parts
+    # 21 clips fill no vector; the gradients of 300 forecasts are added up in two parts
     count = 21 if len(model.output_shape) == 2 else 300
     x = tf.constant(rng.normal(size=(count, *model.input_shape[1:])).astype(np.float32))
     if count == 300:

@@ -1,6 +1,6 @@
 """Time models here, from sound to word; run as `python -m underbudget.device.latency NAME.tflite.zlib ...`.
 
-Prints one JSON object a line for each.
+Prints one line of JSON for each.
 """
 
 import json
@@ -24,7 +24,7 @@ PROTOCOL = {"number": 1, "course": asdict(COURSE), "steady": asdict(STEADY)}
 
 
 def measure(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Time the models in `paths`, one second of random 48 kHz audio (spotters) or a random window a pass.
+    """Time the models in `paths`; a pass takes one second of random 48 kHz audio (spotters) or a random window.
 
     Returns:
         For each, whether XNNPACK's kernels ran; milliseconds by the course's protocol, in turn: of each stage, of

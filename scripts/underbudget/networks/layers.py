@@ -239,9 +239,8 @@ def _average(_: Any, __: Any, x: tf.Tensor) -> tf.Tensor:
 def _dropout(layer: Any, seed: Any, x: tf.Tensor) -> tf.Tensor:
     if seed is None:
         return x
-    kept = (
-        tf.random.stateless_uniform(x.shape, seed + 1, alg="threefry") >= layer.rate
-    )  # the batch has drawn from the seed itself
+    # seed + 1, since the batch draws from the seed itself; threefry, since XLA computes Philox again for each use
+    kept = tf.random.stateless_uniform(x.shape, seed + 1, alg="threefry") >= layer.rate
     return tf.where(kept, x / (1 - layer.rate), 0.0)
 
 

@@ -72,9 +72,10 @@ def run_here(module: str, paths: Sequence[Path], *arguments: str) -> list[dict[s
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        names = ", ".join(map(str, paths))
+        if len(paths) > 1:  # one by one, so that the error is of the model that fails
+            return [entry for path in paths for entry in run_here(module, [path], *arguments)]
         said = next(
-            reversed(done.stderr.strip().splitlines()), f"{names}: the TFLite runtime crashes on it: make it again"
+            reversed(done.stderr.strip().splitlines()), f"{paths[0]}: the TFLite runtime crashes on it: make it again"
         )
         raise UserError(said.removeprefix("error: "))
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -42,20 +42,20 @@ SPOTTERS = {
 
 
 def regularised(recipe: Recipe, decay: float, bands: int, average: float) -> Recipe:
-    """Return a recipe of our own with these means against overfitting alone, to be judged on unknown speakers."""
+    """Return a recipe with this weight decay, longest mask of bands and moving average, judged on unknown speakers."""
     assert isinstance(recipe.fit, Fit) and recipe.fit.augmentation  # as those of our own spotters
     changes = replace(recipe.fit.augmentation, band_mask=bands)
     return replace(recipe.refitted(weight_decay=decay, average=average, augmentation=changes), by_speaker=True)
 
 
 REGULARISED = {
-    f"{name}_{means}": regularised(recipe, *settings)
+    f"{name}_{added}": regularised(recipe, *settings)
     for name, recipe, decay in (
         ("kws_a", VERSIONS["kws_a"].recipes["improved"], 0.4),
         ("smallest", VERSIONS["kws_a"].recipes["smallest"], 0.2),
         ("kws_c", VERSIONS["kws_c"].recipes["improved"], 0.4),
     )
-    for means, settings in {
+    for added, settings in {
         "plain": (0.0, 0, 0.0),
         "decay": (decay, 0, 0.0),
         "decay_bands": (decay, 4, 0.0),
