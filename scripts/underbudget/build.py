@@ -31,12 +31,14 @@ class Made:
 
     Attributes:
         compressed: the file that is published.
+        in_float: the TFLite file before its weights were quantised.
         converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
         sparsity: share of the weights that are 0.
         checks: "validation", its metrics; "conversion_check", how it compares with the Keras model.
     """
 
     compressed: bytes
+    in_float: bytes
     converted: bytes
     slimmed: bytes
     sparsity: float
@@ -132,8 +134,8 @@ def plan(
     return Plan(version, recipe_name, seed, made_from, made_with, folder)
 
 
-def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[str, Any]]:
-    """Make a model and test it; return its file and its card. Nothing is written.
+def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[Made, dict[str, Any]]:
+    """Make a model and test it; return it and its card. Nothing is written.
 
     Raises:
         UserError: bad data, or a TFLite file that does not do what the Keras model does.
@@ -148,7 +150,7 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[bytes, dict[st
     task = prepare(ordered.recipe, load())
     made = make(ordered.recipe, task, ordered.seed, version.name)
     metrics = task.metrics(outputs_for(version.name, made.slimmed, task, "test"), "test")
-    return made.compressed, {
+    return made, {
         "format": artifact.CARD_FORMAT,
         "name": version.name,
         "task": version.task,
@@ -180,10 +182,10 @@ def _peak_memory_mib() -> int:
     return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 
 
-def write(ordered: Plan, compressed: bytes, card: dict[str, Any]) -> None:
+def write(ordered: Plan, made: Made, card: dict[str, Any]) -> None:
     """Write a model and its card, the card last."""
     with files.atomic_write(ordered.folder / f"{ordered.version.name}.tflite.zlib") as partial:
-        partial.write_bytes(compressed)
+        partial.write_bytes(made.compressed)
     files.write_json(ordered.card_path, {**card, "commit": _commit()})
 
 
@@ -230,7 +232,7 @@ def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
         "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
     }
     sparsity = round(loop.sparsity_of(model.get_weights()), 4)
-    return Made(small.file, small.quantised, small.slimmed, sparsity, checks)
+    return Made(small.file, small.converted, small.quantised, small.slimmed, sparsity, checks)
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) -> list[dict[str, Any]]:

@@ -110,6 +110,11 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class KerasFit(Fit):
+    """The same training by Keras' own `fit`, to check our loop by; it neither prunes nor augments."""
+
+
+@dataclass(frozen=True)
 class RateDistortion:
     """A linear map fitted for error and bytes together (see underbudget/training/rate_distortion.py).
 

@@ -59,3 +59,11 @@ def test_what_is_wrong_is_not_laid_on_the_runtime(content: bytes, message: str) 
     for function in (Model, try_out):
         with pytest.raises(UserError, match=f"^theirs: {message}"):
             function(content, "theirs")
+
+
+def test_the_built_in_kernels_compute_the_same_by_other_code() -> None:
+    content = converted(lambda x: tf.nn.relu(tf.matmul(x, tf.reshape(tf.range(24.0), (6, 4)))), 1, 6)
+    x = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
+    default, built_in = Model(content, "default"), Model(content, "built-in", built_in=True)
+    assert (default.xnnpack, built_in.xnnpack) == (True, False)
+    np.testing.assert_allclose(built_in.predict(x), default.predict(x), rtol=1e-5, atol=1e-5)

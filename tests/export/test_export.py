@@ -1,12 +1,13 @@
 """Converting, quantising and slimming, against the runtime and against the converter's own quantisation."""
 
 import zlib
-from typing import Any
+from typing import Any, get_args
 
 import keras as keras_3
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +146,23 @@ def test_quantised_outputs_stay_close(models: dict[Any, Any], files: dict[str, b
     expected = models[name].predict(x, verbose=0)
     outputs = Model(quantise.quantise_weights(files[name]), name).predict(x)
     assert np.abs(outputs - expected).mean() < 0.05 * expected.std()
+
+
+def test_a_first_layer_that_computes_in_float_keeps_small_inputs() -> None:
+    """Kernels on int8 weights round inputs as coarsely as the largest of them asks for: small ones are lost."""
+    layers = tf_keras.layers
+    model = tf_keras.Sequential([layers.InputLayer((9, 9, 1)), layers.Conv2D(133, 3)])
+    content = convert.convert(model)
+    x = np.random.default_rng(0).uniform(0, 0.1, (1, 9, 9, 1)).astype(np.float32)
+    small, x[0, 0, 0] = Model(content, "float").predict(x), 100
+    errors, stored = {}, {}
+    for kind in get_args(quantise.FirstLayer):
+        quantised = quantise.quantise_weights(content, first_layer=kind)
+        far = (0, slice(3, None), slice(3, None))  # outputs that no window with the large input leads to
+        errors[kind] = np.abs(Model(quantised, kind).predict(x)[far] - small[far]).mean() / np.abs(small[far]).mean()
+        stored[kind] = sum(t.type == schema.TensorType.INT8 for t in unpack(quantised).subgraphs[0].tensors)
+    assert stored == {"int8": 1, "float": 0, "dequantised": 1}
+    assert max(errors["float"], errors["dequantised"]) < 0.1 * errors["int8"]
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3), elements=st.floats(-100, 100, width=32)))

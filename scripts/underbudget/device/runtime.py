@@ -17,9 +17,9 @@ from underbudget.device.errors import UserError
 from underbudget.device.quiet import held_stderr
 
 try:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 except ImportError:  # its older form, the last one with 32-bit wheels
-    from tflite_runtime.interpreter import Interpreter
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
 
 Array = NDArray[np.float32]
 TRY_SECONDS, MOST_BYTES = 10, 1 << 30  # of processor time and address space that a model is tried with
@@ -30,14 +30,20 @@ class Model:
 
     An integer input or output is (de)quantised with the file's own scale and zero point.
 
+    Args:
+        built_in: compute by the runtime's own kernels alone, as runtimes did before XNNPACK's were their default.
+
     Raises:
         UserError: the runtime refuses the file, or it has another number or type of inputs or outputs.
     """
 
-    def __init__(self, content: bytes, name: str) -> None:
+    def __init__(self, content: bytes, name: str, built_in: bool = False) -> None:
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if built_in else OpResolverType.AUTO
         try:
             with held_stderr() as notices:
-                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                self._interpreter = Interpreter(
+                    model_content=content, num_threads=1, experimental_op_resolver_type=kernels
+                )
                 self._interpreter.allocate_tensors()
             inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         except (ValueError, RuntimeError, TypeError) as error:

@@ -3,6 +3,8 @@
 Activations, inputs and outputs stay float32.
 """
 
+from typing import Literal
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
@@ -11,10 +13,11 @@ from underbudget.device.errors import UserError
 from underbudget.export.slim import WEIGHTS_INPUT, Op, add_opcode, opcode_of, parse, serialise, share_buffers
 
 WITH_INT8 = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED)  # operators that take int8 weights
+FirstLayer = Literal["int8", "float", "dequantised"]
 SMALLEST_QUANTISED = 1024  # elements: the converter of 2020, like today's, leaves smaller tensors in float
 
 
-def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
+def quantise_weights(content: bytes, on_grid: bool = False, first_layer: FirstLayer = "int8") -> bytes:
     """Quantise the weights after training, as the TFLite converter of 2020 did.
 
     One symmetric int8 scale a tensor, max |w| / 127. Convolutions and fully connected layers compute on the
@@ -25,12 +28,15 @@ def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
     Args:
         on_grid: the weights lie on grids already (see underbudget.training.loop.train_qat): all are stored exactly, the
             smallest too, and each goes through DEQUANTIZE, so that the computation is in float, and as fast.
+        first_layer: "int8": like the others; "float": its weights stay in float; "dequantised": they are stored in int8
+            and go through DEQUANTIZE. Kernels that compute on int8 weights round a layer's inputs to int8, too.
     """
     model = parse(content)
     for graph in model.subgraphs:
+        first = next((op for op in graph.operators if opcode_of(model, op) in WITH_INT8), None)
         for position, op in reversed(list(enumerate(graph.operators))):
-            code = opcode_of(model, op)
-            if code not in WITH_INT8:
+            code, treated = opcode_of(model, op), first_layer if op is first else "int8"
+            if code not in WITH_INT8 or treated == "float":
                 continue
             index = op.inputs[WEIGHTS_INPUT]
             tensor = graph.tensors[index]
@@ -50,7 +56,7 @@ def quantise_weights(content: bytes, on_grid: bool = False) -> bytes:
                 quantization=schema.QuantizationParametersT(scale=[scale], zeroPoint=[0]),
             )
             model.buffers.append(schema.BufferT(data=quantised.view(np.uint8)))
-            if code != Op.DEPTHWISE_CONV_2D and not on_grid:
+            if code != Op.DEPTHWISE_CONV_2D and not on_grid and treated == "int8":
                 graph.tensors[index] = stored
                 continue
             tensor.buffer = 0

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from underbudget import files
-from underbudget.build import Plan, plan, produce, write
+from underbudget.build import Made, Plan, plan, produce, write
 from underbudget.data.sources import DataSets, Sources, load_data
 from underbudget.device.artifact import Card, read_card
 from underbudget.device.errors import UserError
+from underbudget.export.compress import zlib_compress
 from underbudget.metrics import TASK_METRICS
 from underbudget.processes import open_workers
 from underbudget.recipes import Version
+from underbudget.reproduction.kernels import path_in_float
 from underbudget.reproduction.studies import STUDIES
 from underbudget.store import LOCAL, OWN, SYNTHETIC
 from underbudget.versions.catalogue import VERSIONS
@@ -58,15 +60,23 @@ def run(
                 if done.error:
                     failed.append(f"{study}: {done.key}: {done.error}")
                 else:
-                    write(stale[done.key], *done.value)
+                    _write(stale[done.key], *done.value)
                     write_runs(stale[done.key].folder.parent, made_from)
     folders = dict.fromkeys(planned.folder.parent for planned in plans.values())
     return [write_runs(folder, made_from) for folder in folders], failed
 
 
-def _produce(planned: Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
+def _produce(planned: Plan, data: DataSets) -> tuple[Made, dict[str, Any]]:
     print(planned, flush=True)
     return produce(planned, lambda: data)
+
+
+def _write(planned: Plan, made: Made, card: dict[str, Any]) -> None:
+    """Write a run; where its weights were quantised, also the file before that, which kernels.py tests."""
+    if planned.recipe.export.int8_weights:
+        with files.atomic_write(path_in_float(planned.folder, planned.version.name)) as partial:
+            partial.write_bytes(zlib_compress(made.in_float))
+    write(planned, made, card)
 
 
 def report_failures(failed: Sequence[str]) -> None:

@@ -1,14 +1,14 @@
 """What the report compares its versions with: studies of several versions over several seeds."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.frontend import Mfcc, Stft
 from underbudget.networks.cnn import Cnn1d, Cnn2d
 from underbudget.networks.dense import Mlp
 from underbudget.networks.ds_cnn import DsCnn
-from underbudget.recipes import Export, Fit, Pruning, Readings, Recipe, Version
+from underbudget.recipes import Export, Fit, KerasFit, Pruning, Readings, Recipe, Version
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, row_name
 from underbudget.versions.catalogue import QUANTISATION_STUDY, VERSIONS
 
@@ -39,6 +39,13 @@ SPOTTERS = {
     "ds_cnn_stft": Recipe(DsCnn(), Stft(), _FITTED),
     "ds_cnn_mfcc": Recipe(DsCnn(strides=_MFCC_STRIDES), Mfcc(), _FITTED),
 }
+
+
+def by_keras(recipe: Recipe) -> Recipe:
+    """Return a spotter's recipe, trained by Keras' own fit."""
+    fit = recipe.fit
+    assert isinstance(fit, Fit)  # as every spotter's is
+    return replace(recipe, fit=KerasFit(**{part.name: getattr(fit, part.name) for part in fields(fit)}))
 
 
 def regularised(recipe: Recipe, decay: float, bands: int, average: float) -> Recipe:
@@ -93,6 +100,11 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
     ),
     "features": (
         _study("features", SPOTTING, {"kws_a_stft": replace(KWS_A, network=DsCnn(width=0.31), inputs=Stft())}),
+        range(1, 11),
+    ),
+    "last_epoch": (_study("last_epoch", SPOTTING, {"kws_a_last": KWS_A.refitted(checkpoint="last")}), range(1, 21)),
+    "keras_fit": (
+        _study("keras_fit", SPOTTING, {"kws_a_keras": by_keras(KWS_A), "kws_c_keras": by_keras(KWS_C)}),
         range(1, 11),
     ),
     "regularisation": (_study("regularisation", SPOTTING, REGULARISED), range(1, 11)),

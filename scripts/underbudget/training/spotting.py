@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from underbudget.data.speech import OTHER
 from underbudget.networks import layers
-from underbudget.recipes import Augmentation, Fit, Recipe
+from underbudget.recipes import Augmentation, Fit, KerasFit, Recipe
 from underbudget.tasks.spotting import Spotting
-from underbudget.training import loop
+from underbudget.training import keras_fit, loop
 from underbudget.training.augment import augmented_features, other_features
 
 Array = NDArray[np.float32]
@@ -21,6 +21,8 @@ SCORED = 32  # clips at once, when a model is scored on validation data
 def train(task: Spotting, recipe: Recipe, seed: int) -> keras.Model:
     """Train a network by a recipe; the task keeps the features of its clips, not their samples."""
     assert isinstance(recipe.fit, Fit)  # as every spotter's is
+    if isinstance(recipe.fit, KerasFit):
+        return keras_fit.train(task, recipe)
     given = problem(task, recipe.fit)
     task.forget_samples()
     return loop.fit_network(recipe.network, recipe.fit, given, seed)

@@ -108,7 +108,7 @@ def _run(asked: Search, study: optuna.Study, workers: Workers, data: DataSets) -
             build.write(planned, *done.value)
 
 
-def _produce(planned: build.Plan, data: DataSets) -> tuple[bytes, dict[str, Any]]:
+def _produce(planned: build.Plan, data: DataSets) -> tuple[build.Made, dict[str, Any]]:
     return build.produce(planned, lambda: data)
 
 

@@ -1,0 +1,95 @@
+"""What int8 weights cost a spotter: the same weights in float and in int8, by each kind of kernel that may run them."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from underbudget import files
+from underbudget.data.sources import Sources, load_speech
+from underbudget.device import artifact
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import Model
+from underbudget.export.compress import zlib_compress
+from underbudget.export.quantise import quantise_weights
+from underbudget.progress import progress_bar
+from underbudget.store import store_of
+from underbudget.tasks.spotting import Spotting
+from underbudget.versions.catalogue import SPOTTERS, VERSIONS
+
+FLOAT, INT8, BUILT_IN = "float", "int8", "int8, built-in kernels"
+FIRST_IN_FLOAT, FIRST_DEQUANTISED = "int8, first layer in float", "int8, first layer dequantised"
+STUDY, OF = "kernels", "report"  # its own results, and the study whose runs it tests
+
+
+def path_in_float(folder: Path, name: str) -> Path:
+    """Return where a study keeps the file of a run before its weights were quantised."""
+    return folder / f"{name}.float.tflite.zlib"
+
+
+def measure_all(sources: Sources) -> Path:
+    """Test each run of the report's spotters with each kind of kernel, but those that were tested before.
+
+    Returns:
+        The path of the results: a line per run and kind, as studies have them; the kind is part of the version's name.
+
+    Raises:
+        UserError: bad data, or no run.
+    """
+    speech = load_speech(sources)
+    store = store_of(speech.identity)
+    path = store.study_path(STUDY)
+    tasks = {name: Spotting(speech, VERSIONS[name].recipes[OF].inputs) for name in SPOTTERS}  # type: ignore[arg-type]
+    runs = [
+        (name, int(folder.name.removeprefix("seed-")), kept)
+        for name in SPOTTERS
+        for folder in (store.models / OF).glob("seed-*")
+        if (kept := path_in_float(folder, name)).exists()
+    ]
+    if not runs:
+        raise UserError(f"{store.models / OF}: no runs: run scripts/14_seeds.py {OF} first")
+    sums = {run: hashlib.sha256(run[2].read_bytes()).hexdigest() for run in runs}
+    lines = [line for line in files.read_json_lines(path) if line["sha256"] in sums.values()]
+    tested = {line["sha256"] for line in lines}
+    with progress_bar(sorted(run for run in runs if sums[run] not in tested), "testing", "run") as bar:
+        for run in bar:
+            name, seed, kept = run
+            lines += [{**line, "seed": seed, "sha256": sums[run]} for line in measure(kept, name, tasks[name])]
+            lines.sort(key=lambda line: (SPOTTERS.index(line["version"].split(",")[0]), line["seed"]))
+            files.write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
+    """Test the weights of one run with each kind of kernel.
+
+    Args:
+        path: of the run's file in float.
+
+    Raises:
+        UserError: it is no model of this task.
+    """
+    in_float = artifact.decode_model(path.read_bytes(), str(path))
+    int8 = quantise_weights(in_float)
+    contents = {
+        FLOAT: in_float,
+        INT8: int8,
+        BUILT_IN: int8,
+        FIRST_IN_FLOAT: quantise_weights(in_float, first_layer="float"),
+        FIRST_DEQUANTISED: quantise_weights(in_float, first_layer="dequantised"),
+    }
+    found = []
+    for kind, content in contents.items():
+        model = Model(content, name, built_in=kind == BUILT_IN)
+        scores = {
+            split: task.metrics(model.predict(task.inputs(split)), split)["accuracy_pct"]
+            for split in ("validation", "test")
+        }
+        found.append(
+            {
+                "version": f"{name}, {kind}",
+                "bytes": len(zlib_compress(content)),
+                **{split: {"accuracy_pct": score} for split, score in scores.items()},
+            }
+        )
+    return found

@@ -1,0 +1,46 @@
+"""What int8 weights cost: the same weights by each kind of kernel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from underbudget import files
+from underbudget.data import synthetic
+from underbudget.data.sources import Sources
+from underbudget.device.artifact import decode_model
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import Model
+from underbudget.export.quantise import quantise_weights
+from underbudget.reproduction import kernels
+from underbudget.store import ResultStore
+from underbudget.tasks.spotting import Spotting
+from underbudget.versions.catalogue import VERSIONS
+
+CONTENT = (Path(files.MODELS) / "quantisation" / "kws_c_float.tflite.zlib").read_bytes()
+
+
+def test_each_run_is_tested_once_with_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = synthetic.make_speech(24)
+    store = ResultStore(tmp_path / "models", tmp_path / "results")
+    monkeypatch.setattr(kernels, "store_of", lambda _: store)
+    monkeypatch.setattr(kernels, "load_speech", lambda _: speech)
+    with pytest.raises(UserError, match=r"no runs: run scripts/14_seeds\.py report first"):
+        kernels.measure_all(Sources())
+    for seed in (9, 10):
+        path = kernels.path_in_float(store.models / "report" / f"seed-{seed}", "kws_c")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(CONTENT if seed == 9 else CONTENT[:-1])
+    with pytest.raises(UserError, match=r"seed-10/kws_c\.float\.tflite\.zlib: the zlib stream is cut short"):
+        kernels.measure_all(Sources())
+    path.unlink()
+    monkeypatch.setattr(kernels, "measure", None)  # what was tested is not tested again
+    lines = files.read_json_lines(kernels.measure_all(Sources()))
+    assert {line["seed"] for line in lines} == {9}
+    kinds = ("float", "int8", "int8, built-in kernels", "int8, first layer in float", "int8, first layer dequantised")
+    assert [line["version"] for line in lines] == [f"kws_c, {kind}" for kind in kinds]
+    task = Spotting(speech, VERSIONS["kws_c"].recipes["report"].inputs)  # type: ignore[arg-type]
+    built_in = Model(quantise_weights(decode_model(CONTENT, "it")), "it", built_in=True)
+    right = built_in.predict(task.inputs("test")).argmax(1) == task.truth("test")
+    assert lines[2]["test"]["accuracy_pct"] == pytest.approx(100 * np.mean(right), abs=1e-3)
+    assert lines[1]["bytes"] == lines[2]["bytes"] < lines[4]["bytes"] < lines[3]["bytes"] < lines[0]["bytes"]
