@@ -95,6 +95,23 @@ def test_metrics_by_hand() -> None:
     assert metrics["t_mae_c"] == pytest.approx(0.1)
     assert metrics["t_mae_c_by_step"] == pytest.approx([0.6, 0, 0, 0, 0, 0])
     assert metrics["rh_mae_pct"] == 0
+    assert metrics["t_bias_c"] == pytest.approx(0.1)
+    assert metrics["t_mae_c_by_season"] == [pytest.approx(0.1), None, None, None]  # a night in January
+
+
+def test_parts_of_the_error_by_hand() -> None:
+    """Made in March at noon, and in December at midnight; the last reading decides."""
+    starts = np.array(["2020-03-31T11:10", "2020-11-30T23:10"], "datetime64[m]")
+    time = (starts[:, None] + np.arange(0, 120, 10).astype("timedelta64[m]")).ravel()
+    weather = Weather(time, np.zeros((24, 2), np.float32), np.full(24, 2, np.int8), IDENTITY)
+    np.testing.assert_array_equal(weather.now("test"), starts + np.timedelta64(50, "m"))
+    task = Forecasting(weather, (np.zeros(2, np.float32), np.ones(2, np.float32)))
+    forecast = np.zeros((2, 6, 2), np.float32)
+    forecast[0, :, 1], forecast[1, :, 1] = -2, 4
+    metrics = task.metrics(forecast, "test")
+    assert (metrics["rh_mae_pct"], metrics["rh_bias_pct"]) == (3, 1)
+    assert metrics["rh_mae_pct_by_season"] == [4, 2, None, None]
+    assert metrics["rh_mae_pct_by_quarter"] == [4, None, 2, None]
 
 
 @pytest.mark.parametrize(

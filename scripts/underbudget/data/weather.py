@@ -49,6 +49,10 @@ class Weather:
         """Return the readings [windows, 6, 2] to be forecast, in °C and %."""
         return self.values[self.windows(split)[:, None] + INPUT_STEPS + np.arange(OUTPUT_STEPS)]
 
+    def now(self, split: str) -> NDArray[np.datetime64]:
+        """Return when each forecast of a split is made [windows]: the time of the last reading that it is given."""
+        return self.time[self.windows(split) + INPUT_STEPS - 1]
+
     def last_readings(self, split: str) -> NDArray[np.float32]:
         """Return the forecasts [windows, 6, 2] that repeat the last reading: what any forecaster must beat."""
         return np.repeat(self.inputs(split)[:, -1:], OUTPUT_STEPS, axis=1)

@@ -15,6 +15,8 @@ from underbudget.metrics import TASK_METRICS
 
 Array = NDArray[np.float32]
 INPUT_SHAPE, OUTPUT_SHAPE = (INPUT_STEPS, 2), (OUTPUT_STEPS, 2)
+SEASONS = ("winter", "spring", "summer", "autumn")  # three months each, from December on
+QUARTERS = ("0–6 h", "6–12 h", "12–18 h", "18–24 h")  # of the day, on the clock of the data
 FAR = 2  # times the error of the last reading said again: so bad is a failed training, or a mistake in reading outputs
 NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
 
@@ -52,19 +54,27 @@ class Forecasting:
         return z_score(readings, self.mean, self.std)
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and by step.
+        """Compute the MAE of each column over all windows and steps, with a 95 % interval over days, and its parts.
+
+        The parts are by step, by season and by quarter of the day in which the forecast is made; None: no window is in
+        it. The bias is the mean of forecast less truth.
 
         Raises:
             UserError: outputs of another shape than a forecaster's.
         """
-        truth = self.weather.targets(split)
-        errors = np.abs(_forecasts(outputs) - truth).astype(np.float64)
+        truth, now = self.weather.targets(split), self.weather.now(split)
+        signed = (_forecasts(outputs) - truth).astype(np.float64)
+        month, hour = (now.astype(f"datetime64[{unit}]").astype(int) for unit in "Mh")
+        season, quarter = (month + 1) % 12 // 3, hour % 24 // 6
         result: dict[str, Any] = {"windows": len(truth)}
         for column, metric in enumerate(TASK_METRICS[FORECASTING]):
-            error = errors[:, :, column]
+            error = np.abs(signed[:, :, column])
             result[metric] = round(float(error.mean()), 5)
             result[metric + "_95"] = [round(v, 5) for v in block_bootstrap(error.mean(axis=1), DAY)]
             result[metric + "_by_step"] = [round(float(v), 5) for v in error.mean(axis=0)]
+            result[metric + "_by_season"] = _means(error, season, len(SEASONS))
+            result[metric + "_by_quarter"] = _means(error, quarter, len(QUARTERS))
+            result[metric.replace("mae", "bias")] = round(float(signed[:, :, column].mean()), 5)
         return result
 
     def last_reading_errors(self, split: str) -> dict[str, Any]:
@@ -113,6 +123,11 @@ class Forecasting:
         distance = float(np.abs(reference.ravel() - outputs.ravel()).mean())
         # int8 weights, and activations on the way, move a wide network's outputs by 0.2; a broken conversion by degrees
         return "mean |TFLite - Keras| in °C and %", distance, 0.5 if quantised else 1e-3
+
+
+def _means(errors: NDArray[np.float64], part: NDArray[np.int64], parts: int) -> list[float | None]:
+    """Return the mean of errors [windows, steps] in each part of the windows."""
+    return [round(float(errors[part == i].mean()), 5) if (part == i).any() else None for i in range(parts)]
 
 
 def _forecasts(outputs: Array) -> Array:
