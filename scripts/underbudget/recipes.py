@@ -76,6 +76,8 @@ class Fit:
     Attributes:
         loss: "cross_entropy" for spotters; "mse" or "mae" in °C and % for forecasters, where "mae" divides each column
             by the error of repeating the last reading.
+        batches: "drawn" anew for each epoch; "fixed": drawn once; "neighbours": of samples that follow one another. Of
+            the last two, only the order of the batches is random, as that of tf.data's `batch(…).shuffle(100)`.
         schedule: "constant", or "cosine": the learning rate rises for a twentieth of the training, then falls to 0
             along a cosine.
         checkpoint: the epoch whose weights are taken: the "last", or that of "best_validation" accuracy (spotters).
@@ -92,6 +94,7 @@ class Fit:
     learning_rate: float
     epochs: int
     batch_size: int = 32
+    batches: Literal["drawn", "fixed", "neighbours"] = "drawn"
     schedule: Literal["constant", "cosine"] = "constant"
     checkpoint: Literal["last", "best_validation"] = "last"
     pruning: Pruning | None = None

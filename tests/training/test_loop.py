@@ -143,6 +143,27 @@ def test_an_epoch_takes_every_sample_and_fills_up_the_last_batch() -> None:
     assert (batches.numpy() != again.numpy()).any()
 
 
+@pytest.mark.parametrize("kind", ["fixed", "neighbours"])
+def test_batches_that_stay_together(kind: str) -> None:
+    first, second = (batches.numpy() for batches, _ in loop.shuffled_orders(range(2), 4000, 5, 1, kind))
+    assert (first != second).any()
+    assert sorted(map(tuple, first)) == sorted(map(tuple, second))
+    assert sorted(first.ravel()) == list(range(4000))
+    assert (np.diff(first) == 1).all() == (kind == "neighbours")
+
+
+def test_batches_are_ordered_as_by_tf_data() -> None:
+    """Nothing comes before it is in the buffer, and things wait for it as long as with TensorFlow's own."""
+    ours = np.array([loop._through_buffer(1000, np.random.default_rng(seed)) for seed in range(50)])
+    shuffled = tf.data.Dataset.range(1000).shuffle(loop.BUFFER, seed=1)
+    theirs = np.array([list(shuffled.as_numpy_iterator()) for _ in range(50)])
+    for orders in (ours, theirs):
+        assert (np.sort(orders) == np.arange(1000)).all()
+        assert (orders <= np.arange(1000) + loop.BUFFER - 1).all()
+    late, expected = (np.quantile(np.arange(1000) - orders, [0.1, 0.5, 0.9]) for orders in (ours, theirs))
+    np.testing.assert_allclose(late, expected, atol=8)
+
+
 @pytest.mark.parametrize(
     ("network", "input_shape", "output_shape", "parameters"),
     [  # counted by hand from the protocol in results/reference/reference.json

@@ -41,6 +41,18 @@ SPOTTERS = {
 }
 
 
+# With the batches of the authors' script: of windows that follow one another; of clips, drawn once.
+AS_BATCHED = {
+    "mlp_neighbours": forecaster(Mlp, "none").refitted(batches="neighbours"),
+    "cnn_neighbours": forecaster(Cnn1d, "none").refitted(batches="neighbours"),
+    "th_a_neighbours": VERSIONS["th_a"].recipes["report"].refitted(batches="neighbours"),
+    "th_b_neighbours": VERSIONS["th_b"].recipes["report"].refitted(batches="neighbours"),
+}
+FIXED = {
+    f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
+}
+
+
 def by_keras(recipe: Recipe) -> Recipe:
     """Return a spotter's recipe, trained by Keras' own fit."""
     fit = recipe.fit
@@ -103,6 +115,13 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         range(1, 11),
     ),
     "last_epoch": (_study("last_epoch", SPOTTING, {"kws_a_last": KWS_A.refitted(checkpoint="last")}), range(1, 21)),
+    "batches": (
+        (
+            *_study("batches", FORECASTING, AS_BATCHED),
+            *_study("batches", SPOTTING, FIXED),
+        ),
+        range(1, 11),
+    ),
     "keras_fit": (
         _study("keras_fit", SPOTTING, {"kws_a_keras": by_keras(KWS_A), "kws_c_keras": by_keras(KWS_C)}),
         range(1, 11),

@@ -32,7 +32,8 @@ def _table(metric: str, figures: dict[str, dict[str, Any]], last_reading: float)
     for title, found in figures.items():
         parts = [*found[f"{metric}_by_season"], *found[f"{metric}_by_quarter"]]
         cells = [title, shown.interval(found[metric], *found[f"{metric}_95"])]
-        cells += [f"{100 * (1 - found[metric] / last_reading):.0f} %", f"{found[bias]:+.{shown.digits}f}"]
+        cells += [f"{round(100 * (1 - found[metric] / last_reading))} %"]
+        cells += [f"{round(found[bias], shown.digits) + 0:+.{shown.digits}f}"]  # no -0.000
         lines.append(cells + ["–" if part is None else f"{part:.{shown.digits - 1}f}" for part in parts])
     header = [f"{shown.title} (95 %)", "skill", f"bias, {shown.unit}", *SEASONS, *QUARTERS]
     return markdown_table(["forecast", *header], lines)

@@ -24,6 +24,7 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Update = Callable[[list[tf.Tensor]], None]
 Order = tuple[tf.Tensor, tf.Tensor]
 TrainEpoch = Callable[..., tf.Tensor]
+BUFFER = 100  # batches, of the course's code
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
     trained, epoch, averages = training(model, fit, problem)
     best, best_weights = -np.inf, None
     with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
-        for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed):
+        for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed, fit.batches):
             shown = {"loss": f"{float(epoch(*order)):.4g}"}
             if fit.checkpoint == "best_validation":
                 now = problem.score(trained)
@@ -170,16 +171,39 @@ def _compiled(model: keras.Model, problem: Problem, update: Update) -> TrainEpoc
     return epoch
 
 
-def shuffled_orders(epochs: Iterable[int], samples: int, batch_size: int, seed: int) -> Iterator[Order]:
-    """Yield a new random order of all samples for each epoch: batches of indices [steps, b] and seeds [steps, 2].
+def shuffled_orders(
+    epochs: Iterable[int], samples: int, batch_size: int, seed: int, batches: str = "drawn"
+) -> Iterator[Order]:
+    """Yield a new random order for each epoch: batches of indices [steps, b] and seeds [steps, 2].
 
     The last batch is filled up with the first samples of the order: XLA compiles a step once per size of batch.
+
+    Args:
+        batches: as a fit has it.
     """
     order, draws = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     steps = -(-samples // batch_size)
+
+    def filled(sequence: NDArray[Any]) -> NDArray[np.int32]:
+        return np.resize(sequence.astype(np.int32), (steps, batch_size))
+
+    kept = filled(order.permutation(samples) if batches == "fixed" else np.arange(samples))
     for _ in epochs:
-        shuffled = np.resize(order.permutation(samples).astype(np.int32), (steps, batch_size))
-        yield tf.constant(shuffled), tf.constant(draws.integers(2**31, size=(steps, 2), dtype=np.int32))
+        drawn = filled(order.permutation(samples)) if batches == "drawn" else kept[_through_buffer(steps, order)]
+        yield tf.constant(drawn), tf.constant(draws.integers(2**31, size=(steps, 2), dtype=np.int32))
+
+
+def _through_buffer(count: int, rng: np.random.Generator) -> list[int]:
+    """Return the numbers below `count` as tf.data's `shuffle` orders them: each drawn from the next BUFFER."""
+    waiting, order = list(range(min(BUFFER, count))), []
+    for following in range(len(waiting), count + len(waiting)):
+        place = rng.integers(len(waiting))
+        order.append(waiting[place])
+        if following < count:
+            waiting[place] = following
+        else:
+            del waiting[place]
+    return order
 
 
 def _cosine_schedule(learning_rate: float, steps: int, warm_up: float) -> Any:
