@@ -17,7 +17,15 @@ MLP, CNN = (row_name(network, "none") for network in ("mlp", "cnn"))
 
 
 def run(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
-    return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
+    return {
+        "version": version,
+        "recipe": "report",
+        "seed": seed,
+        "bytes": size,
+        "converted_bytes": size,
+        "clips": 800,
+        "test": test,
+    }
 
 
 def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any]]:

@@ -43,4 +43,5 @@ def test_each_run_is_tested_once_with_each_kind(tmp_path: Path, monkeypatch: pyt
     built_in = Model(quantise_weights(decode_model(CONTENT, "it")), "it", built_in=True)
     right = built_in.predict(task.inputs("test")).argmax(1) == task.truth("test")
     assert lines[2]["test"]["accuracy_pct"] == pytest.approx(100 * np.mean(right), abs=1e-3)
-    assert lines[1]["bytes"] == lines[2]["bytes"] < lines[4]["bytes"] < lines[3]["bytes"] < lines[0]["bytes"]
+    sizes = [line["converted_bytes"] for line in lines]
+    assert sizes[1] == sizes[2] < sizes[4] < sizes[3] < sizes[0]

@@ -127,7 +127,15 @@ def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
 
 
 def run(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
-    return {"version": version, "seed": seed, "bytes": size, "converted_bytes": size, "clips": 800, "test": test}
+    return {
+        "version": version,
+        "recipe": "report",
+        "seed": seed,
+        "bytes": size,
+        "converted_bytes": size,
+        "clips": 800,
+        "test": test,
+    }
 
 
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from underbudget.store import ResultStore
 def run(seed: int, size: int, **quality: float) -> dict[str, Any]:
     seen = {name.removeprefix("v_"): value for name, value in quality.items() if name.startswith("v_")}
     test = {name: value for name, value in quality.items() if not name.startswith("v_")}
-    return {"version": "kws_a", "seed": seed, "bytes": size, "validation": seen, "test": test}
+    return {"version": "kws_a", "recipe": "improved", "seed": seed, "bytes": size, "validation": seen, "test": test}
 
 
 def test_trials_are_chosen_by_validation_alone() -> None:

@@ -35,7 +35,7 @@ def few(tmp_path: Path) -> Results:
     store.runs.mkdir(parents=True)
     for study, runs in RUNS.items():
         lines = [
-            {"version": run.pop("version"), "seed": seed, "bytes": 1000 + 100 * seed, "test": run}
+            {"version": run.pop("version"), "recipe": "improved", "seed": seed, "bytes": 1000 + 100 * seed, "test": run}
             for seed, run in enumerate(map(dict, runs), 1)
         ]
         store.study_path(study).write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -198,7 +198,9 @@ def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -
             {
                 "version": "kws_a",
                 "seed": s,
+                "recipe": study.removesuffix("-by-speaker"),
                 "bytes": 9,
+                "converted_bytes": 9,
                 "clips": 800,
                 "test": {"accuracy_pct": 90 + s},
                 "arithmetic": number,

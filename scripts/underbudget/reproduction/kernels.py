@@ -88,7 +88,8 @@ def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
         found.append(
             {
                 "version": f"{name}, {kind}",
-                "bytes": len(zlib_compress(content)),
+                "recipe": OF,
+                "converted_bytes": len(zlib_compress(content)),
                 **{split: {"accuracy_pct": score} for split, score in scores.items()},
             }
         )

@@ -12,7 +12,17 @@ PUBLISHED_SEED = 22  # of the published versions
 @lru_cache
 def load_reference() -> dict[str, Any]:
     """Return the figures of the report and of others."""
-    content: dict[str, Any] = json.loads((files.RESULTS / "reference" / "reference.json").read_text(encoding="utf-8"))
+    return _load("reference")
+
+
+@lru_cache
+def load_assumptions() -> dict[str, Any]:
+    """Return what the report states of its trainings, what we assume, and what the authors noted."""
+    return _load("assumptions")
+
+
+def _load(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((files.RESULTS / "reference" / f"{name}.json").read_text(encoding="utf-8"))
     return content
 
 

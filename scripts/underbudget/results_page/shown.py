@@ -6,6 +6,7 @@ A function returns Markdown (a table, or sentences), or charts, which only the p
 from collections.abc import Callable
 
 from underbudget.reproduction.results import Results
+from underbudget.results_page.assumption_tables import assumptions
 from underbudget.results_page.at_work import at_work
 from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.latency_tables import bench, latency, pi
@@ -34,7 +35,7 @@ from underbudget.results_page.version_tables import versions
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
     *(versions, claims, models, improved, seeds, mlp, cnn, studies, splits, prototypes, file_sizes, provenance),
-    forecasts,
+    *(assumptions, forecasts),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
     *(bytes_charts, det_charts, at_work),

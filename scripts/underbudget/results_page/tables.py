@@ -146,14 +146,13 @@ def _techniques(results: Results, network: str) -> str:
         for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
             seen = metric_values(own, metric)
             cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
-        converted = np.mean([run["converted_bytes"] for run in own]) / KB
-        cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}", f"{converted:.2f}"]
+        cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}"]
         lines.append(cells)
     for name, figures in results.naive_forecasts().items() if lines else ():
         t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
-        lines.append([f"*{name}*", "", t, "", rh, *[""] * 3])
+        lines.append([f"*{name}*", "", t, "", rh, "", ""])
     header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
-    return markdown_table([*header, "ours, not slimmed"], lines)
+    return markdown_table(header, lines)
 
 
 def studies(results: Results) -> str:
