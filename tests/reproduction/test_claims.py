@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from underbudget.reproduction import claims
+from underbudget.reproduction import claims, cost_claims
 from underbudget.reproduction.host import EMULATED, EMULATED_RESULT, PI
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results, read_results
+from underbudget.reproduction.verdicts import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED
 from underbudget.store import PUBLISHED, ResultStore
 
 MLP, CNN = (row_name(network, "none") for network in ("mlp", "cnn"))
@@ -38,37 +39,38 @@ def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any
 
 @pytest.mark.parametrize(
     ("mlp_kb", "cnn_kb", "verdict"),
-    [(72, 66, claims.REPRODUCED), (72, 3, claims.PARTLY), (1, 1, claims.PARTLY)],
+    [(72, 66, REPRODUCED), (72, 3, PARTLY), (1, 1, PARTLY)],
 )
 def test_unoptimised_sizes(mlp_kb: float, cnn_kb: float, verdict: str) -> None:
     assert claims.unoptimised_sizes([*runs(MLP, mlp_kb * 1024), *runs(CNN, cnn_kb * 1024)]).verdict == verdict
-    assert claims.unoptimised_sizes(runs(MLP)).verdict == claims.INCONCLUSIVE
+    assert claims.unoptimised_sizes(runs(MLP)).verdict == INCONCLUSIVE
 
 
 def test_unoptimised_errors() -> None:
     theirs = load_reference()["report"]["baselines"]
 
-    def judged(mlp: float, cnn: float) -> str:
-        offsets = {MLP: ("th_mlp", mlp), CNN: ("th_cnn", cnn)}
-        made = [
+    def made(rows: tuple[str, str], mlp: float, cnn: float) -> list[dict[str, Any]]:
+        offsets = {rows[0]: ("th_mlp", mlp), rows[1]: ("th_cnn", cnn)}
+        return [
             each
             for row, (key, off) in offsets.items()
             for each in runs(row, **{m: theirs[key][m] - 0.002 + off for m in ("t_mae_c", "rh_mae_pct")})
         ]
-        return claims.unoptimised_errors(made).verdict
 
-    assert judged(0, 0) == claims.REPRODUCED
-    assert judged(0, 0.5) == claims.PARTLY
-    assert judged(0.5, 0.5) == claims.NOT_REPRODUCED
+    for offsets, verdict in (((0, 0), REPRODUCED), ((0, 0.5), PARTLY), ((0.5, 0.5), NOT_REPRODUCED)):
+        own, theirs_own = made((MLP, CNN), *offsets), made(("mlp_neighbours", "cnn_neighbours"), *offsets)
+        assert claims.unoptimised_errors(own, []).verdict == verdict
+        assert claims.unoptimised_errors(made((MLP, CNN), 0.2, 0.2), theirs_own).verdict == verdict
+    assert claims.unoptimised_errors([], []).verdict == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
     ("cnn_bytes", "mlp_error", "verdict"),
     [
-        (900, 1.7, claims.REPRODUCED),
-        (900, 1.8, claims.PARTLY),  # no difference
-        (900, 1.9, claims.PARTLY),  # lighter, but better as well
-        (1100, 1.9, claims.NOT_REPRODUCED),
+        (900, 1.7, REPRODUCED),
+        (900, 1.8, PARTLY),  # no difference
+        (900, 1.9, PARTLY),  # lighter, but better as well
+        (1100, 1.9, NOT_REPRODUCED),
     ],
 )
 def test_size_against_error(cnn_bytes: float, mlp_error: float, verdict: str) -> None:
@@ -78,7 +80,7 @@ def test_size_against_error(cnn_bytes: float, mlp_error: float, verdict: str) ->
 
 @pytest.mark.parametrize(
     ("mfcc", "stft", "verdict"),
-    [(91, 88, claims.REPRODUCED), (88, 91, claims.NOT_REPRODUCED), (90, 90, claims.INCONCLUSIVE)],
+    [(91, 88, REPRODUCED), (88, 91, NOT_REPRODUCED), (90, 90, INCONCLUSIVE)],
 )
 def test_mfcc_accuracy(mfcc: float, stft: float, verdict: str) -> None:
     judged = claims.mfcc_accuracy(runs("kws_a", accuracy_pct=mfcc), runs("kws_a_stft", accuracy_pct=stft))
@@ -104,35 +106,78 @@ def counted(tmp_path: Path, inference: dict[str, int], features: dict[str, int])
 @pytest.mark.parametrize(
     ("inference", "verdict"),
     [
-        ({"kws_a": 300, "kws_b_int8": 300, "kws_c": 300}, claims.REPRODUCED),
-        ({"kws_a": 300}, claims.PARTLY),
-        ({}, claims.NOT_REPRODUCED),
+        ({"kws_a": 300, "kws_b_int8": 300, "kws_c": 300}, REPRODUCED),
+        ({"kws_a": 300}, PARTLY),
+        ({}, NOT_REPRODUCED),
     ],
 )
 def test_quantisation_latency(tmp_path: Path, inference: dict[str, int], verdict: str) -> None:
     # the models of one recipe each: cards of the report's kws_a and of improved/kws_a share a name, not a digest
     results = counted(tmp_path, inference, {})
-    assert claims.quantisation_latency(results).verdict == verdict
+    assert cost_claims.quantisation_latency(results).verdict == verdict
     steady = {"steady": {"inference_ms": {"median": 2.0}}}
     models = {card.sha256: steady for (_, name), card in results.cards.items() if name != "kws_b_int8"}
     host = {"device": {"kind": "host"}, "models": models}
-    timed = claims.quantisation_latency(replace(results, latencies={**results.latencies, "host.json": host}))
+    timed = cost_claims.quantisation_latency(replace(results, latencies={**results.latencies, "host.json": host}))
     assert timed.verdict == verdict  # times are told, and do not decide
     assert timed.evidence.count(" 1.00 times as long (host)") == 2
 
 
-@pytest.mark.parametrize(("mfcc", "verdict"), [(300, claims.REPRODUCED), (50, claims.NOT_REPRODUCED)])
-def test_mfcc_cost(tmp_path: Path, mfcc: int, verdict: str) -> None:
-    assert claims.mfcc_cost(counted(tmp_path, {}, {"kws_a": mfcc})).verdict == verdict
+@pytest.mark.parametrize(
+    ("mfcc", "theirs", "verdict"),
+    [(300, 3, REPRODUCED), (105, 3, PARTLY), (105, 2, NOT_REPRODUCED), (300, None, INCONCLUSIVE)],
+)
+def test_mfcc_cost(tmp_path: Path, mfcc: int, theirs: float | None, verdict: str) -> None:
+    results = counted(tmp_path, {}, {"kws_a": mfcc})
+    times = {"MFCC": theirs, "STFT": 2.0}
+    rows = [{"what": f"{kind} of a clip, beside eager tf.signal", "theirs_ms": ms} for kind, ms in times.items()]
+    assert cost_claims.mfcc_cost(replace(results, bench={"rows": rows})).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("mfcc", "stft", "verdict"), [(100, 200, REPRODUCED), (200, 100, NOT_REPRODUCED), (0, 100, INCONCLUSIVE)]
+)
+def test_faster_network(mfcc: int, stft: int, verdict: str) -> None:
+    made = {"report": [{"version": "kws_a", "macs": mfcc}], "features": [{"version": "kws_a_stft", "macs": stft}]}
+    assert cost_claims.faster_network(replace(read_results(PUBLISHED), runs=made)).verdict == verdict
+
+
+@pytest.mark.parametrize(("features", "verdict"), [(900, REPRODUCED), (50, NOT_REPRODUCED)])
+def test_heaviest_stage(tmp_path: Path, features: int, verdict: str) -> None:
+    results = counted(tmp_path, {}, {"kws_c": features})
+    card = results.card("report", "kws_c")
+    assert card is not None
+    for entry in results.latencies[EMULATED_RESULT]["models"].values():
+        entry["instructions"]["stages"]["invoke"] = 200
+    stages = {"features": {"mean": features / 100}, "invoke": {"mean": 2.0}}
+    host = {"device": {"kind": "host"}, "models": {card.sha256: {"stages_ms": stages}}}
+    assert cost_claims.heaviest_stage(results).verdict == INCONCLUSIVE
+    both = replace(results, latencies={**results.latencies, "host.json": host})
+    assert cost_claims.heaviest_stage(both).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "milliseconds", "verdict"),
+    [(PI, 9.0, REPRODUCED), (PI, 1.0, NOT_REPRODUCED), ("host", 9.0, INCONCLUSIVE)],
+)
+def test_slow_inference(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -> None:
+    results = counted(tmp_path, {"kws_a": 200}, {})
+    card = results.card("report", "kws_a")
+    assert card is not None
+    device = {"device": {"kind": kind}, "models": {card.sha256: {"inference_ms": {"mean": milliseconds}}}}
+    judged = cost_claims.slow_inference(replace(results, latencies={**results.latencies, "device.json": device}))
+    assert judged.verdict == verdict
+    estimate = reported("kws_b")["inference_ms"] * 200 / 100
+    assert kind == PI or judged.evidence.endswith(f"is {estimate:.2f} ms")
 
 
 @pytest.mark.parametrize(
     ("kind", "milliseconds", "verdict"),
     [
-        (PI, 0.5, claims.REPRODUCED),
-        (PI, 10, claims.PARTLY),  # too slow for kws_b's inference, not for kws_c in total
-        (PI, 100, claims.NOT_REPRODUCED),
-        ("host", 0.5, claims.INCONCLUSIVE),
+        (PI, 0.5, REPRODUCED),
+        (PI, 10, PARTLY),  # too slow for kws_b's inference, not for kws_c in total
+        (PI, 100, NOT_REPRODUCED),
+        ("host", 0.5, INCONCLUSIVE),
     ],
 )
 def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -> None:
@@ -142,8 +187,8 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
     store.latency.mkdir()
     content = {"device": {"kind": kind}, "protocol": {}, "models": models}
     (store.latency / "device.json").write_text(json.dumps(content))
-    assert claims.latency(read_results(store)).verdict == verdict
-    assert f"{reported('kws_b')['inference_ms']:.2f} ms" in claims.latency(read_results(store)).claim
+    assert cost_claims.latency(read_results(store)).verdict == verdict
+    assert f"{reported('kws_b')['inference_ms']:.2f} ms" in cost_claims.latency(read_results(store)).claim
 
 
 def verdict_of_th_a(met: int, runs: int) -> str:
@@ -154,21 +199,19 @@ def verdict_of_th_a(met: int, runs: int) -> str:
 
 
 def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
-    assert verdict_of_th_a(10, 10) == claims.REPRODUCED
-    assert verdict_of_th_a(6, 10) == claims.PARTLY
-    assert verdict_of_th_a(0, 10) == claims.NOT_REPRODUCED
-    assert claims.version_claim("th_a", []).verdict == claims.INCONCLUSIVE
+    assert verdict_of_th_a(10, 10) == REPRODUCED
+    assert verdict_of_th_a(6, 10) == PARTLY
+    assert verdict_of_th_a(0, 10) == NOT_REPRODUCED
+    assert claims.version_claim("th_a", []).verdict == INCONCLUSIVE
 
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
     rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
     large = [run(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
-    assert claims.single_techniques(large).verdict == claims.REPRODUCED
-    assert claims.single_techniques([*large, run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
-        claims.PARTLY
-    )
+    assert claims.single_techniques(large).verdict == REPRODUCED
+    assert claims.single_techniques([*large, run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (PARTLY)
     combined = run(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
-    assert claims.single_techniques([*large, combined]).verdict == claims.REPRODUCED
+    assert claims.single_techniques([*large, combined]).verdict == REPRODUCED
 
 
 def spotters(**means: float) -> list[dict[str, Any]]:
@@ -181,10 +224,34 @@ def spotters(**means: float) -> list[dict[str, Any]]:
 
 
 def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
-    assert claims.spotter_networks(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == claims.REPRODUCED
-    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == claims.NOT_REPRODUCED
-    assert claims.spotter_networks(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == claims.INCONCLUSIVE
-    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=90)).verdict == claims.INCONCLUSIVE
+    assert claims.spotter_networks(spotters(ds_cnn=92, cnn=90, mlp=80)).verdict == REPRODUCED
+    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == NOT_REPRODUCED
+    assert claims.spotter_networks(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == INCONCLUSIVE
+    assert claims.spotter_networks(spotters(ds_cnn=90, cnn=90)).verdict == INCONCLUSIVE
+
+
+def test_the_hardest_error_is_missed_alone_more_often() -> None:
+    row = row_name("mlp", "width 0.5")
+
+    def missing(t: int, rh: int) -> list[dict[str, Any]]:
+        kept = {"t_mae_c": 0.4, "rh_mae_pct": 1.7}
+        return [
+            *(run(row, seed, **{**kept, "t_mae_c": 0.9}) for seed in range(t)),
+            *(run(row, 100 + seed, **{**kept, "rh_mae_pct": 2.0}) for seed in range(rh)),
+            run(row, 200, t_mae_c=0.9, rh_mae_pct=2.0),
+            run(row, 201, **kept),
+        ]
+
+    assert claims.hardest_error(missing(1, 12)).verdict == REPRODUCED
+    assert claims.hardest_error(missing(12, 1)).verdict == NOT_REPRODUCED
+    assert claims.hardest_error(missing(5, 6)).verdict == INCONCLUSIVE
+    assert claims.hardest_error(missing(0, 0)).verdict == INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(34, REPRODUCED), (36, NOT_REPRODUCED)])
+def test_margin_in_size(size: float, verdict: str) -> None:
+    assert claims.margin_in_size(runs("kws_b", size * 1024)).verdict == verdict
+    assert claims.margin_in_size([]).verdict == INCONCLUSIVE
 
 
 def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -196,6 +263,6 @@ def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str,
 
 
 def test_a_learning_rate_must_pass_and_be_better() -> None:
-    assert claims.learning_rate(*rates(92, 88)).verdict == claims.REPRODUCED
-    assert claims.learning_rate(*rates(92, 93)).verdict == claims.PARTLY
-    assert claims.learning_rate(*rates(85, 84)).verdict == claims.NOT_REPRODUCED
+    assert claims.learning_rate(*rates(92, 88)).verdict == REPRODUCED
+    assert claims.learning_rate(*rates(92, 93)).verdict == PARTLY
+    assert claims.learning_rate(*rates(85, 84)).verdict == NOT_REPRODUCED

@@ -21,6 +21,7 @@ from underbudget.reproduction import claims
 from underbudget.reproduction.reference import load_reference, row_name
 from underbudget.reproduction.results import read_results
 from underbudget.reproduction.studies import STUDIES
+from underbudget.reproduction.verdicts import INCONCLUSIVE
 from underbudget.results_page import tables
 from underbudget.store import ResultStore
 from underbudget.versions.catalogue import VERSIONS
@@ -140,7 +141,7 @@ def run(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[st
 
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
     empty = read_results(ResultStore(tmp_path, tmp_path))
-    assert {claim.verdict for claim in claims.judge_claims(empty)} == {claims.INCONCLUSIVE}
+    assert {claim.verdict for claim in claims.judge_claims(empty)} == {INCONCLUSIVE}
     assert tables.seeds(empty).count("\n") == 2  # a header alone
 
 

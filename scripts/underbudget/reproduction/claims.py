@@ -5,35 +5,35 @@ probability that a further run of ours lies as far off. Where there is no result
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which imports its parts as they are used
 
-from underbudget.device.artifact import Card
-from underbudget.intervals import Difference, difference, prediction_p_value, wilson
-from underbudget.metrics import METRICS, Limit
+from underbudget.intervals import difference, prediction_p_value
+from underbudget.metrics import METRICS
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Fit
-from underbudget.reproduction import host
-from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, reported, row_name
+from underbudget.reproduction import cost_claims
+from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import Run, format_mean, format_p, format_share, meets, metric_values, runs_of
-from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
+from underbudget.reproduction.runs import Run, format_mean, format_share, meets, metric_values, runs_of
+from underbudget.reproduction.verdicts import (
+    ALPHA,
+    INCONCLUSIVE,
+    NOT_REPRODUCED,
+    PARTLY,
+    REPRODUCED,
+    Claim,
+    figure,
+    judged,
+    often,
+    p_text,
+    signed,
+)
+from underbudget.versions.catalogue import VERSIONS
 
-VERDICTS = REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
-ALPHA = 0.05  # significance level
 OVER_LIMIT_FACTOR = 10  # times a limit
-SLOWDOWN_FACTOR = 1.5  # times as many instructions
 NETWORKS = {"mlp": "th_a", "cnn": "th_b"}  # the version that the report makes of each network
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the report says, what we found, and how the two fit."""
-
-    claim: str
-    evidence: str
-    verdict: str
 
 
 def judge_claims(results: Results) -> list[Claim]:
@@ -41,17 +41,22 @@ def judge_claims(results: Results) -> list[Claim]:
     forecasters, report = results.study_runs("forecasters"), results.study_runs("report")
     return [
         unoptimised_sizes(forecasters),
-        unoptimised_errors(forecasters),
+        unoptimised_errors(forecasters, results.study_runs("batches")),
         size_against_error(forecasters),
+        hardest_error(forecasters),
         single_techniques(forecasters),
         *(version_claim(name, report) for name in ("th_a", "th_b")),
         spotter_networks(results.study_runs("spotters")),
         *(version_claim(name, report) for name in ("kws_a", "kws_b", "kws_c")),
         mfcc_accuracy(report, results.study_runs("features")),
-        quantisation_latency(results),
+        cost_claims.quantisation_latency(results),
+        cost_claims.slow_inference(results),
+        cost_claims.faster_network(results),
+        margin_in_size(report),
         learning_rate(report, results.study_runs("rates")),
-        mfcc_cost(results),
-        latency(results),
+        cost_claims.heaviest_stage(results),
+        cost_claims.mfcc_cost(results),
+        cost_claims.latency(results),
     ]
 
 
@@ -72,24 +77,32 @@ def unoptimised_sizes(runs: Sequence[Run]) -> Claim:
     return Claim(text, "; ".join(parts), REPRODUCED if min(factors) > OVER_LIMIT_FACTOR else PARTLY)
 
 
-def unoptimised_errors(runs: Sequence[Run]) -> Claim:
-    """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA."""
+def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
+    """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA.
+
+    Args:
+        as_batched: runs with the batches of the authors' script, which decide.
+    """
     baselines = {network: load_reference()["report"]["baselines"][f"th_{network}"] for network in NETWORKS}
     said = [f"{b['t_mae_c']:.2f} °C and {b['rh_mae_pct']:.2f} % ({n.upper()})" for n, b in baselines.items()]
     text = f"Without optimisation, the errors are {', '.join(said)}"
-    parts, fit = [], []
-    for network in NETWORKS:
-        own = runs_of(runs, row_name(network, "none"))
-        if len(own) < 2:
-            return Claim(text, "", INCONCLUSIVE)
-        theirs = baselines[network]
-        for metric in ("t_mae_c", "rh_mae_pct"):
-            seen = metric_values(own, metric)
-            chance = prediction_p_value(seen, theirs[metric])
-            fit.append(chance > ALPHA)
-            shown = METRICS[metric]
-            parts.append(f"{network.upper()} {min(seen):.2f}–{max(seen):.2f} {shown.unit} ({_p(chance)})")
-    return Claim(text, f"{', '.join(parts)} over {len(own)} seeds", _verdict(fit))
+    found: list[str] = []
+    fit: list[bool] = []
+    for how, side in (
+        ("of windows drawn at random", {n: runs_of(runs, row_name(n, "none")) for n in NETWORKS}),
+        ("as in the authors' script", {n: runs_of(as_batched, f"{n}_neighbours") for n in NETWORKS}),
+    ):
+        if min(map(len, side.values())) < 2:
+            continue
+        parts, fit = [], []
+        for network, own in side.items():
+            for metric in ("t_mae_c", "rh_mae_pct"):
+                seen, shown = metric_values(own, metric), METRICS[metric]
+                chance = prediction_p_value(seen, baselines[network][metric])
+                fit.append(chance > ALPHA)
+                parts.append(f"{network.upper()} {min(seen):.2f}–{max(seen):.2f} {shown.unit} ({p_text(chance)})")
+        found.append(f"with batches {how}: {', '.join(parts)} over {min(map(len, side.values()))} seeds")
+    return Claim(text, "; ".join(found), judged(fit)) if fit else Claim(text, "", INCONCLUSIVE)
 
 
 def size_against_error(runs: Sequence[Run]) -> Claim:
@@ -100,10 +113,31 @@ def size_against_error(runs: Sequence[Run]) -> Claim:
         return Claim(text, "", INCONCLUSIVE)
     size = difference(metric_values(cnn, "size_kb"), metric_values(mlp, "size_kb"))
     error = difference(metric_values(mlp, "rh_mae_pct"), metric_values(cnn, "rh_mae_pct"))
-    evidence = f"CNN less MLP {_signed(size, 'kB', 1)}; MLP less CNN {_signed(error, '%', 2)}, {_p(error.p)}"
+    evidence = f"CNN less MLP {signed(size, 'kB', 1)}; MLP less CNN {signed(error, '%', 2)}, {p_text(error.p)}"
     if size.value < 0 and error.p > ALPHA:
         return Claim(text, f"{evidence}: the difference of the errors is inconclusive", PARTLY)
-    return Claim(text, evidence, _verdict([size.value < 0, error.value < 0]))
+    return Claim(text, evidence, judged([size.value < 0, error.value < 0]))
+
+
+def hardest_error(runs: Sequence[Run]) -> Claim:
+    """Judge by the runs that miss just one of the two limits on error, whichever version their network makes."""
+    text = "The error of humidity is the hardest to reduce"
+    only = {"t_mae_c": 0, "rh_mae_pct": 0}
+    for network, version in NETWORKS.items():
+        for technique, *_ in load_reference()["ablation"][network]:
+            for run in runs_of(runs, row_name(network, technique)):
+                limits = {limit.metric: limit for limit in VERSIONS[version].limits}
+                missed = [metric for metric in only if not limits[metric].met_by(run["test"][metric])]
+                if len(missed) == 1:
+                    only[missed[0]] += 1
+    t, rh = only.values()
+    if not t + rh:
+        return Claim(text, "", INCONCLUSIVE)
+    p = float(scipy.stats.binomtest(rh, t + rh).pvalue)
+    evidence = (
+        f"of the runs that miss one limit on error, {rh} miss that of humidity, {t} that of temperature, {p_text(p)}"
+    )
+    return Claim(text, evidence, INCONCLUSIVE if p > ALPHA else REPRODUCED if rh > t else NOT_REPRODUCED)
 
 
 def single_techniques(runs: Sequence[Run]) -> Claim:
@@ -132,7 +166,7 @@ def version_claim(name: str, runs: Sequence[Run]) -> Claim:
     """Judge whether runs meet the limits without latency, and how likely the report's figures are among them."""
     limits = VERSIONS[name].offline_limits
     theirs = reported(name)
-    text = f"{name} meets its limits: " + ", ".join(_figure(c, theirs[c.metric]) for c in limits)
+    text = f"{name} meets its limits: " + ", ".join(figure(c, theirs[c.metric]) for c in limits)
     own = runs_of(runs, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
@@ -145,12 +179,12 @@ def version_claim(name: str, runs: Sequence[Run]) -> Claim:
         else:
             seen, shown = metric_values(own, c.metric), METRICS[c.metric]
             low, high = (f"{v:.{shown.digits}f}" for v in (min(seen), max(seen)))
-            chance = _p(prediction_p_value(seen, theirs[c.metric]))
+            chance = p_text(prediction_p_value(seen, theirs[c.metric]))
             parts.append(f"median {np.median(seen):.{shown.digits}f} ({low} to {high}) {shown.unit}, {chance}")
     return Claim(
         text,
         f"{'; '.join(parts)}; {format_share(met, len(own))} meet the limits on quality and size",
-        _often(met, len(own)),
+        often(met, len(own)),
     )
 
 
@@ -167,7 +201,7 @@ def spotter_networks(runs: Sequence[Run]) -> Claim:
         lead = difference(ours, sides[second])
         better.append(lead.value > 0 and lead.p < ALPHA)
         worse.append(lead.value < 0 and lead.p < ALPHA)
-        beside = f"{_signed(lead, 'points', 2)} on the {second.upper()}, {_p(lead.p)}"
+        beside = f"{signed(lead, 'points', 2)} on the {second.upper()}, {p_text(lead.p)}"
         sizes = [np.mean(metric_values(runs_of(runs, f"{n}_{features}"), "size_kb")) for n in ("ds_cnn", second)]
         parts.append(
             f"{features.upper()}: {np.mean(ours):.2f} % in {sizes[0]:,.0f} kB, {beside}, in {sizes[1]:,.0f} kB; "
@@ -186,33 +220,20 @@ def mfcc_accuracy(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     lead = difference(metric_values(mfcc, "accuracy_pct"), metric_values(stft, "accuracy_pct"))
     sizes = " and ".join(f"{np.mean(metric_values(side, 'size_kb')):.1f}" for side in (mfcc, stft))
     means = " against ".join(format_mean(side, "accuracy_pct") for side in (mfcc, stft))
-    evidence = f"{means}: {_signed(lead, 'points', 2)}, {_p(lead.p)}; {sizes} kB; {len(mfcc)} and {len(stft)} seeds"
+    evidence = f"{means}: {signed(lead, 'points', 2)}, {p_text(lead.p)}; {sizes} kB; {len(mfcc)} and {len(stft)} seeds"
     return Claim(text, evidence, INCONCLUSIVE if lead.p > ALPHA else REPRODUCED if lead.value > 0 else NOT_REPRODUCED)
 
 
-def quantisation_latency(results: Results) -> Claim:
-    """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
-    text = "Quantising the weights makes inference much slower"
-    parts, slower = [], []
-    for name, models in INT8_FLOAT_PAIRS.items():
-        hashes = [card.sha256 for model in models if (card := _card(results, model))]
-        counts = [counted["inference"] for sha256 in hashes if (counted := results.counted(sha256))]
-        times = [found for sha256 in hashes if (found := results.timed(sha256))]
-        if len(counts) < 2:
-            return Claim(text, "", INCONCLUSIVE)
-        factor = counts[0] / counts[1]
-        slower.append(factor > SLOWDOWN_FACTOR)
-        parts.append(f"{name} {factor:.2f} times the instructions")
-        if len(times) == 2:
-            int8, in_float = (entry["steady"]["inference_ms"]["median"] for _, entry in times)
-            parts[-1] += f", {int8 / in_float:.2f} times as long ({times[0][0]})"
-    return Claim(text, f"with today's runtime: {'; '.join(parts)}", _verdict(slower))
-
-
-def _card(results: Results, name: str) -> Card | None:
-    """Return the card of a version by the report's recipe, or of one of the quantisation study."""
-    folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{PUBLISHED_SEED}")
-    return next((card for folder in folders if (card := results.card(folder, name))), None)
+def margin_in_size(runs: Sequence[Run]) -> Claim:
+    """Judge whether kws_b needs no quantisation to keep its limit on size."""
+    text = "kws_b meets its limit on size without quantisation"
+    own = runs_of(runs, "kws_b")
+    if len(own) < 2:
+        return Claim(text, "", INCONCLUSIVE)
+    limit = [limit for limit in VERSIONS["kws_b"].limits if limit.metric == "size_kb"]
+    met, sizes = sum(meets(run, limit) for run in own), metric_values(own, "size_kb")
+    evidence = f"{min(sizes):.2f} to {max(sizes):.2f} of {limit[0].limit:g} kB; {format_share(met, len(own))}"
+    return Claim(text, evidence, often(met, len(own)))
 
 
 def learning_rate(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
@@ -236,63 +257,7 @@ def learning_rate(report: Sequence[Run], runs: Sequence[Run]) -> Claim:
     )
     first, second, third = (metric_values(side, "accuracy_pct") for side in sides.values())
     ahead = [d.value > 0 and d.p < ALPHA for d in (difference(first, second), difference(first, third))]
-    often = _often(next(iter(passed.values())), len(first))
-    if often == REPRODUCED and not all(ahead):
+    passes = often(next(iter(passed.values())), len(first))
+    if passes == REPRODUCED and not all(ahead):
         return Claim(text, f"{evidence}: it passes, but not better than the others", PARTLY)
-    return Claim(text, evidence, often)
-
-
-def mfcc_cost(results: Results) -> Claim:
-    """Compare the instructions of our front ends, which compute the same as the course's."""
-    text = "MFCC takes more computation than STFT"
-    cards = (_card(results, name) for name in ("kws_a", "kws_c"))
-    mfcc, stft = (results.counted(card.sha256) if card else None for card in cards)
-    if not mfcc or not stft:
-        return Claim(text, "", INCONCLUSIVE)
-    counts = [each["stages"]["features"] for each in (mfcc, stft)]
-    factor = counts[0] / counts[1]
-    evidence = f"{counts[0]:,} and {counts[1]:,} instructions per clip on the emulated Cortex-A72, {factor:.1f} times"
-    return Claim(text, evidence, REPRODUCED if factor > 1 else NOT_REPRODUCED)
-
-
-def latency(results: Results) -> Claim:
-    """Judge the latency limits on a Raspberry Pi, if one was measured."""
-    inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
-    text = f"kws_b takes {inference:.2f} ms for inference, kws_c {total:.2f} ms in total"
-    parts, met = [], []
-    for name in ("kws_b", "kws_c"):
-        card = results.card("report", name)
-        timed = results.timed(card.sha256) if card else None
-        for c in VERSIONS[name].limits:
-            if METRICS[c.metric].is_latency and timed and timed[0] == host.PI:
-                value = timed[1][c.metric]["mean"]
-                parts.append(f"{name} {value:.2f} ms")
-                met.append(c.met_by(value))
-    if not met:
-        return Claim(
-            text, "no Raspberry Pi was measured; the latency table has instructions and an estimate", INCONCLUSIVE
-        )
-    return Claim(text, "; ".join(parts), _verdict(met))
-
-
-def _verdict(parts: Sequence[bool]) -> str:
-    return REPRODUCED if all(parts) else PARTLY if any(parts) else NOT_REPRODUCED
-
-
-def _often(count: int, runs: int) -> str:
-    """Judge a success rate: reproduced if its 95 % Wilson interval lies above 0.5."""
-    low, high = wilson(count, runs)
-    return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else PARTLY
-
-
-def _p(probability: float) -> str:
-    text = format_p(probability)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def _signed(d: Difference, unit: str, digits: int) -> str:
-    return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f}) {unit}"
-
-
-def _figure(limit: Limit, value: float) -> str:
-    return f"{value:g} {METRICS[limit.metric].unit}"
+    return Claim(text, evidence, passes)

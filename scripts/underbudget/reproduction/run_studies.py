@@ -129,6 +129,7 @@ def run_of_card(of: Card) -> dict[str, Any]:
         "split": made["data"]["split"],
         "bytes": card["file"]["compressed_bytes"],
         "converted_bytes": card["file"]["converted_compressed_bytes"],
+        "macs": card["costs"]["macs"],
         "sha256": card["file"]["sha256"],
         **{
             split: {metric: card[split][metric] for metric in TASK_METRICS[card["task"]]}

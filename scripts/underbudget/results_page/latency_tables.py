@@ -2,6 +2,7 @@
 
 from underbudget.metrics import METRICS
 from underbudget.reproduction import host
+from underbudget.reproduction.cost_claims import pi_estimate_ms
 from underbudget.reproduction.reference import reported
 from underbudget.reproduction.results import Results
 from underbudget.results_page.markdown import markdown_table
@@ -36,23 +37,15 @@ def latency(results: Results) -> str:
 
 
 def pi(results: Results) -> str:
-    """Tabulate the spotters' latency on a Raspberry Pi: measured, estimated, or open.
-
-    The estimate assumes that all instructions last as long as those of the report's kws_b, which took 0.60 ms on a
-    Raspberry Pi 4.
-    """
+    """Tabulate the spotters' latency on a Raspberry Pi: measured, estimated, or open."""
     cards = {name: card for name in VERSIONS if (card := results.card("report", name)) and card.front_end}
-    calibration = results.counted(cards["kws_b"].sha256) if "kws_b" in cards else None
     lines = []
     for name, card in cards.items():
         timed = results.timed(card.sha256)
         counts = results.counted(card.sha256)
         limits = {result["metric"]: result["limit"] for result in card.content["results"]}
         for metric, part in (("inference_ms", "inference"), ("total_ms", "total")):
-            estimate = "–"
-            if counts and calibration:
-                ms = reported("kws_b")["inference_ms"] * counts[part] / calibration["inference"]
-                estimate = f"{ms:.2f}"
+            estimate = pi_estimate_ms(results, card, part)
             lines.append(
                 [
                     f"`{name}`",
@@ -60,7 +53,7 @@ def pi(results: Results) -> str:
                     f"< {limits[metric]:g} ms" if metric in limits else "–",
                     f"{reported(name)[metric]:.2f}" if metric in reported(name) else "–",
                     f"{counts[part]:,}" if counts else "–",
-                    estimate,
+                    "–" if estimate is None else f"{estimate:.2f}",
                     f"{timed[1][metric]['mean']:.2f}" if timed and timed[0] == host.PI else "open",
                 ]
             )

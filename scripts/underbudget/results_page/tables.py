@@ -9,7 +9,7 @@ from underbudget import files
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.intervals import difference, prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
-from underbudget.reproduction.claims import INCONCLUSIVE, VERDICTS, judge_claims
+from underbudget.reproduction.claims import judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
@@ -24,6 +24,7 @@ from underbudget.reproduction.runs import (
     summary,
 )
 from underbudget.reproduction.studies import STUDIES
+from underbudget.reproduction.verdicts import INCONCLUSIVE, VERDICTS
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.version_tables import compared_with_published
 from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS

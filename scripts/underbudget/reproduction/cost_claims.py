@@ -1,0 +1,141 @@
+"""The report's claims on latency and computation, each with a verdict that a rule gives.
+
+Without a Raspberry Pi they rest on instructions, counted on an emulated Cortex-A72 with today's runtime.
+"""
+
+from underbudget.device.artifact import Card
+from underbudget.metrics import METRICS
+from underbudget.reproduction import host
+from underbudget.reproduction.reference import PUBLISHED_SEED, reported
+from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import runs_of
+from underbudget.reproduction.verdicts import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Claim, judged
+from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
+
+SLOWDOWN_FACTOR = 1.5  # times as many instructions
+MARGIN = 1.1  # times as much: less is called no difference
+
+
+def quantisation_latency(results: Results) -> Claim:
+    """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
+    text = "Quantising the weights makes inference much slower"
+    parts, slower = [], []
+    for name, models in INT8_FLOAT_PAIRS.items():
+        hashes = [card.sha256 for model in models if (card := _card(results, model))]
+        counts = [counted["inference"] for sha256 in hashes if (counted := results.counted(sha256))]
+        times = [found for sha256 in hashes if (found := results.timed(sha256))]
+        if len(counts) < 2:
+            return Claim(text, "", INCONCLUSIVE)
+        factor = counts[0] / counts[1]
+        slower.append(factor > SLOWDOWN_FACTOR)
+        parts.append(f"{name} {factor:.2f} times the instructions")
+        if len(times) == 2:
+            int8, in_float = (entry["steady"]["inference_ms"]["median"] for _, entry in times)
+            parts[-1] += f", {int8 / in_float:.2f} times as long ({times[0][0]})"
+    return Claim(text, f"with today's runtime: {'; '.join(parts)}", judged(slower))
+
+
+def slow_inference(results: Results) -> Claim:
+    """Judge kws_a's inference by kws_b's limit on it, where a Raspberry Pi was measured."""
+    limit = VERSIONS["kws_b"].limit("inference_ms")
+    assert limit is not None  # it is what kws_b is about
+    text = f"kws_a takes more than the {limit:g} ms for inference that kws_b may take"
+    card = _card(results, "kws_a")
+    timed = results.timed(card.sha256) if card else None
+    if timed and timed[0] == host.PI:
+        value = timed[1]["inference_ms"]["mean"]
+        return Claim(text, f"{value:.2f} ms", REPRODUCED if value > limit else NOT_REPRODUCED)
+    estimate = pi_estimate_ms(results, card, "inference") if card else None
+    if estimate is None:
+        return Claim(text, "", INCONCLUSIVE)
+    return Claim(
+        text, f"no Raspberry Pi was measured; the estimate with today's runtime is {estimate:.2f} ms", INCONCLUSIVE
+    )
+
+
+def pi_estimate_ms(results: Results, card: Card, part: str) -> float | None:
+    """Estimate the latency of a model on a Raspberry Pi 4, or return None where instructions were not counted.
+
+    All instructions are taken to last as long as those of the report's kws_b, whose inference took 0.60 ms.
+
+    Args:
+        part: "inference" or "total".
+    """
+    reference = _card(results, "kws_b")
+    known = results.counted(reference.sha256) if reference else None
+    counts = results.counted(card.sha256)
+    if not known or not counts:
+        return None
+    return float(reported("kws_b")["inference_ms"] * counts[part] / known["inference"])
+
+
+def faster_network(results: Results) -> Claim:
+    """Compare the multiply-accumulate operations of kws_a's network on both front ends."""
+    text = "With MFCC, inference is faster than with STFT"
+    sides = runs_of(results.study_runs("report"), "kws_a"), runs_of(results.study_runs("features"), "kws_a_stft")
+    macs = [max((run.get("macs", 0) for run in side), default=0) for side in sides]
+    if not all(macs):
+        return Claim(text, "", INCONCLUSIVE)
+    evidence = f"kws_a's network takes {macs[0]:,} multiply-accumulates on MFCC, {macs[1]:,} on STFT"
+    return Claim(text, evidence, REPRODUCED if macs[1] > MARGIN * macs[0] else NOT_REPRODUCED)
+
+
+def mfcc_cost(results: Results) -> Claim:
+    """Compare our front ends by instructions, and the course's own, which compute the same, by time."""
+    text = "MFCC takes more computation than STFT"
+    cards = (_card(results, name) for name in ("kws_a", "kws_c"))
+    counted = [results.counted(card.sha256) if card else None for card in cards]
+    rows = {row["what"]: row["theirs_ms"] for row in results.bench.get("rows", ())}
+    times = [rows.get(f"{kind} of a clip, beside eager tf.signal") for kind in ("MFCC", "STFT")]
+    if not all(counted) or not all(times):
+        return Claim(text, "", INCONCLUSIVE)
+    mfcc, stft = (each["stages"]["features"] for each in counted if each)
+    slow, fast = (time for time in times if time)
+    evidence = (
+        f"ours: {mfcc:,} and {stft:,} instructions per clip on the emulated Cortex-A72, {mfcc / stft:.1f} times;"
+        f" TensorFlow's, as the report's: {slow:.2f} and {fast:.2f} ms (host), {slow / fast:.1f} times"
+    )
+    return Claim(text, evidence, judged([mfcc > MARGIN * stft, slow > MARGIN * fast]))
+
+
+def heaviest_stage(results: Results) -> Claim:
+    """Judge whether the features take most of kws_c's total, by instructions and by time."""
+    text = "Of kws_c's total latency, most goes into the features"
+    card = _card(results, "kws_c")
+    counts = results.counted(card.sha256) if card else None
+    timed = results.timed(card.sha256) if card else None
+    if not counts or not timed:
+        return Claim(text, "", INCONCLUSIVE)
+    sides = counts["stages"], {stage: found["mean"] for stage, found in timed[1]["stages_ms"].items()}
+    shares = [100 * stages["features"] / sum(stages.values()) for stages in sides]
+    most = [max(stages, key=lambda stage: stages[stage]) == "features" for stages in sides]
+    evidence = (
+        f"{shares[0]:.0f} % of the instructions on the emulated Cortex-A72, {shares[1]:.0f} % of the time ({timed[0]})"
+    )
+    return Claim(text, evidence, judged(most))
+
+
+def latency(results: Results) -> Claim:
+    """Judge the latency limits on a Raspberry Pi, if one was measured."""
+    inference, total = reported("kws_b")["inference_ms"], reported("kws_c")["total_ms"]
+    text = f"kws_b takes {inference:.2f} ms for inference, kws_c {total:.2f} ms in total"
+    parts, met = [], []
+    for name in ("kws_b", "kws_c"):
+        card = results.card("report", name)
+        timed = results.timed(card.sha256) if card else None
+        for c in VERSIONS[name].limits:
+            if METRICS[c.metric].is_latency and timed and timed[0] == host.PI:
+                value = timed[1][c.metric]["mean"]
+                parts.append(f"{name} {value:.2f} ms")
+                met.append(c.met_by(value))
+    if not met:
+        return Claim(
+            text, "no Raspberry Pi was measured; the latency table has instructions and an estimate", INCONCLUSIVE
+        )
+    return Claim(text, "; ".join(parts), judged(met))
+
+
+def _card(results: Results, name: str) -> Card | None:
+    """Return the card of a version by the report's recipe, or of one of the quantisation study."""
+    folders = ("report",) if name in VERSIONS else (QUANTISATION_STUDY, f"{QUANTISATION_STUDY}/seed-{PUBLISHED_SEED}")
+    return next((card for folder in folders if (card := results.card(folder, name))), None)

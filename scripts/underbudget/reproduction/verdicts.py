@@ -1,0 +1,47 @@
+"""A claim of the report with our verdict on it, and the rules that give verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from underbudget.intervals import Difference, wilson
+from underbudget.metrics import METRICS, Limit
+from underbudget.reproduction.runs import format_p
+
+VERDICTS = REPRODUCED, PARTLY, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "partly", "not reproduced", "inconclusive"
+ALPHA = 0.05  # significance level
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the report says, what we found, and how the two fit."""
+
+    claim: str
+    evidence: str
+    verdict: str
+
+
+def judged(parts: Sequence[bool]) -> str:
+    """Judge a claim of several parts by how many of them hold: all, some or none."""
+    return REPRODUCED if all(parts) else PARTLY if any(parts) else NOT_REPRODUCED
+
+
+def often(count: int, runs: int) -> str:
+    """Judge a success rate: reproduced if its 95 % Wilson interval lies above 0.5."""
+    low, high = wilson(count, runs)
+    return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else PARTLY
+
+
+def p_text(probability: float) -> str:
+    """Format a probability with its name."""
+    text = format_p(probability)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def signed(d: Difference, unit: str, digits: int) -> str:
+    """Format a difference with its 95 % interval."""
+    return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f}) {unit}"
+
+
+def figure(limit: Limit, value: float) -> str:
+    """Format a value of a limit's metric with its unit."""
+    return f"{value:g} {METRICS[limit.metric].unit}"
