@@ -148,8 +148,8 @@ def test_heaviest_stage(tmp_path: Path, features: int, verdict: str) -> None:
     card = results.card("report", "kws_c")
     assert card is not None
     for entry in results.latencies[EMULATED_RESULT]["models"].values():
-        entry["instructions"]["stages"]["invoke"] = 200
-    stages = {"features": {"mean": features / 100}, "invoke": {"mean": 2.0}}
+        entry["instructions"]["stages"] |= {"resample": 100, "invoke": 200}
+    stages = {"resample": {"mean": 1.0}, "features": {"mean": features / 100}, "invoke": {"mean": 2.0}}
     host = {"device": {"kind": "host"}, "models": {card.sha256: {"stages_ms": stages}}}
     assert cost_claims.heaviest_stage(results).verdict == INCONCLUSIVE
     both = replace(results, latencies={**results.latencies, "host.json": host})
