@@ -7,7 +7,7 @@
   last_epoch      kws_a with the weights of the last epoch, not of the best by validation
   batches         forecasters and spotters with the batches of the authors' script
   keras_fit       kws_a and kws_c by Keras' own fit, to check our training by
-  regularisation  our own spotters with weight decay, masks of bands, averages, judged on unknown speakers
+  regularisation  our own spotters without weight decay and masks of bands, judged on unknown speakers
   quantisation    kws_a and kws_c without the quantisation of weights, kws_b with it
 
 Beside the forecasters it measures two forecasts that need no network: the last reading repeated, and least squares.

@@ -83,8 +83,6 @@ class Fit:
         checkpoint: the epoch whose weights are taken: the "last", or that of "best_validation" accuracy (spotters).
         weight_decay: each step takes this share of each kernel, times the learning rate, from it (decoupled from the
             gradient: Loshchilov and Hutter, arXiv:1711.05101); not in quantisation-aware training.
-        average: the network that is kept is a moving average over all steps, of weights and moments, in which the past
-            has this share (Polyak and Juditsky, 1992); 0: it is the last one.
         label_smoothing: for spotters: this share of each label is spread over all words.
         unknown_share: for spotters: the share of each epoch that other sounds get, as a further class; they need
             augmentation.
@@ -99,7 +97,6 @@ class Fit:
     checkpoint: Literal["last", "best_validation"] = "last"
     pruning: Pruning | None = None
     weight_decay: float = 0.0
-    average: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation | None = None
     unknown_share: float = 0.0
@@ -108,8 +105,6 @@ class Fit:
     def __post_init__(self) -> None:
         if not 0 <= self.unknown_share < 1 or (self.unknown_share and not self.augmentation):
             raise ValueError("other sounds are a share below 1, and need augmentation")
-        if self.average and (self.pruning or self.checkpoint != "last"):
-            raise ValueError("an average is of the last epochs, and of weights that are not pruned")
 
 
 @dataclass(frozen=True)

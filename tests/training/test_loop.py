@@ -110,30 +110,6 @@ def test_decay_takes_its_share_of_the_rate_from_kernels_alone() -> None:
         np.testing.assert_allclose(v, w * (1 - 0.01 * 0.4) ** 12 if w.ndim > 1 else w, rtol=1e-5)
 
 
-def test_the_average_is_over_all_steps_and_holds_moments_too() -> None:
-    x = tf.constant(np.random.default_rng(0).normal(size=(20, *MFCC)).astype(np.float32))
-    y = tf.one_hot(np.arange(20) % 8, 8)
-    network = DsCnn(width=0.05, strides=(2, 1))
-
-    def weights(epochs: int, average: float) -> list[Any]:
-        """One step per epoch."""
-        loop.seed_everything(1)
-        fit = Fit("cross_entropy", learning_rate=1e-2, epochs=epochs, batch_size=20, average=average)
-        problem = loop.Problem(MFCC, (8,), 20, lambda i, _: (tf.gather(x, i), tf.gather(y, i)), cross_entropy, len)
-        model = network.create(MFCC, (8,))
-        return list((loop.train(model, fit, problem, 1) if epochs else model).get_weights())
-
-    start, first, second = (weights(epochs, 0.0) for epochs in range(3))
-    for averaged, *steps in zip(weights(2, 0.75), start, first, second, strict=True):
-        np.testing.assert_allclose(averaged, np.tensordot([0.5625, 0.1875, 0.25], np.array(steps), 1), atol=1e-5)
-
-
-def test_an_average_is_not_of_pruned_weights_nor_of_the_best_epoch() -> None:
-    for other in {"pruning": Pruning(0.5)}, {"checkpoint": "best_validation"}:
-        with pytest.raises(ValueError, match="average"):
-            Fit("mse", learning_rate=1e-3, epochs=4, average=0.9, **other)
-
-
 def test_an_epoch_takes_every_sample_and_fills_up_the_last_batch() -> None:
     (batches, seeds), (again, _) = loop.shuffled_orders(range(2), 23, 5, 1)
     assert batches.shape == (5, 5) and seeds.shape == (5, 2)

@@ -67,7 +67,7 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
     Returns:
         The trained model, without pruning wrappers.
     """
-    trained, epoch, averages = training(model, fit, problem)
+    trained, epoch = training(model, fit, problem)
     best, best_weights = -np.inf, None
     with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
         for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed, fit.batches):
@@ -80,18 +80,11 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
             epochs.set_postfix(shown, refresh=False)
     if best_weights is not None:
         trained.set_weights(best_weights)
-    for variable, average in zip(trained.variables, averages, strict=False):
-        variable.assign(average)
     return _stripped(trained) if fit.pruning else trained
 
 
-def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch, list[tf.Variable]]:
-    """Prepare a training.
-
-    Returns:
-        The model, in pruning wrappers if the fit prunes; a function for one epoch; and the moving averages of the
-        model's variables, which are none if the fit has none.
-    """
+def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch]:
+    """Prepare a training: return the model, in pruning wrappers if the fit prunes, and a function for one epoch."""
     steps = problem.steps(fit.batch_size)
     trained = _prunable(model, fit.pruning, steps) if fit.pruning else model
     variables = trained.trainable_variables
@@ -101,14 +94,11 @@ def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Mode
     optimizer = keras.optimizers.Adam(schedule, weight_decay=fit.weight_decay or None)
     optimizer.exclude_from_weight_decay([v for v in variables if v.shape.rank < 2])
     optimizer.build(variables)
-    averages = [tf.Variable(v) for v in trained.variables] if fit.average else []
 
     def update(gradients: list[tf.Tensor]) -> None:
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        for average, now in zip(averages, trained.variables, strict=False):
-            average.assign(now + fit.average * (average - now))
 
-    return trained, _compiled(trained, problem, update), averages
+    return trained, _compiled(trained, problem, update)
 
 
 def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> None:
