@@ -15,7 +15,6 @@ from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.networks.folding import L, fold_batch_norm
 from underbudget.recipes import QAT, Fit, Pruning
 from underbudget.training import loop
-from underbudget.training.spotting import cross_entropy
 
 SMALL = Mlp(width=0.25)
 MFCC, STFT = (49, 10, 1), (32, 32, 1)
