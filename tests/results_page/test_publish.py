@@ -189,7 +189,7 @@ def test_a_damaged_marker_is_named_with_its_file(text: str) -> None:
 
 
 def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -> None:
-    from underbudget.results_page.tables import splits
+    from underbudget.results_page.speaker_tables import splits
 
     store = ResultStore(tmp_path, tmp_path)
     store.runs.mkdir()

@@ -15,6 +15,7 @@ from underbudget.results_page.model_charts import bytes_charts, error_charts, la
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
 from underbudget.results_page.sentences import headline, listening_aims, naive
+from underbudget.results_page.speaker_tables import regularisation, speaker_aims, splits
 from underbudget.results_page.style import Chart
 from underbudget.results_page.tables import (
     claims,
@@ -26,7 +27,6 @@ from underbudget.results_page.tables import (
     prototypes,
     provenance,
     seeds,
-    splits,
     studies,
     verdicts,
 )
@@ -34,8 +34,8 @@ from underbudget.results_page.version_tables import versions
 
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
-    *(versions, claims, models, improved, seeds, mlp, cnn, studies, splits, prototypes, file_sizes, provenance),
-    *(assumptions, forecasts),
+    *(versions, claims, models, improved, seeds, mlp, cnn, studies, prototypes, file_sizes, provenance),
+    *(assumptions, forecasts, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
     *(bytes_charts, det_charts, at_work),

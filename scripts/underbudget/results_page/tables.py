@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 
 from underbudget import files
-from underbudget.device.artifact import FORECASTING, SPOTTING
-from underbudget.intervals import difference, prediction_p_value
+from underbudget.device.artifact import FORECASTING
+from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
 from underbudget.reproduction.claims import judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
-    SPEAKER_SUFFIX,
-    arithmetics,
     format_mean,
     format_p,
     format_share,
@@ -169,31 +167,6 @@ def studies(results: Results) -> str:
     return markdown_table(
         ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines
     )
-
-
-def splits(results: Results) -> str:
-    """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
-    lines, stale = [], set()
-    for recipe, name in product(RECIPES, VERSIONS):
-        version = VERSIONS[name]
-        sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
-        if version.task != SPOTTING or min(map(len, sides)) < 2:
-            continue
-        if len(arithmetics([*sides[0], *sides[1]])) > 1:
-            stale.add(recipe)
-        lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
-        cells = [f"`{recipe}/{name}`"]
-        for side in sides:
-            passed = sum(meets(run, version.limits) for run in side)
-            cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
-        clips = sides[1][0]["clips"]
-        cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
-        lines.append(cells)
-    header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
-    header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
-    header += ["speaker-independent test clips"]
-    note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
-    return markdown_table(header, lines) + (note if stale else "")
 
 
 def improved(results: Results) -> str:

@@ -1,0 +1,98 @@
+"""Spotters and the speakers they never heard: what another split changes, and what regularisation does."""
+
+from itertools import product
+
+import numpy as np
+import scipy  # which imports its parts as they are used
+
+from underbudget.device.artifact import SPOTTING
+from underbudget.intervals import difference, mean_interval
+from underbudget.metrics import METRICS
+from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import (
+    SPEAKER_SUFFIX,
+    arithmetics,
+    format_mean,
+    format_p,
+    format_share,
+    meets,
+    metric_values,
+    runs_of,
+    size,
+    summary,
+)
+from underbudget.results_page.markdown import markdown_table
+from underbudget.versions.catalogue import RECIPES, VERSIONS
+
+REGULARISED = {  # the study and the version that each of the plain ones is beside
+    "kws_a_plain": ("improved", "kws_a"),
+    "smallest_plain": ("smallest", "kws_a"),
+    "kws_c_plain": ("improved", "kws_c"),
+}
+AIMS = {("improved", "kws_a"): (95.4, 8000), ("improved", "kws_c"): (96.5, 25_000), ("smallest", "kws_a"): (93.0, 2000)}
+
+
+def splits(results: Results) -> str:
+    """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
+    lines, stale = [], set()
+    for recipe, name in product(RECIPES, VERSIONS):
+        version = VERSIONS[name]
+        sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
+        if version.task != SPOTTING or min(map(len, sides)) < 2:
+            continue
+        if len(arithmetics([*sides[0], *sides[1]])) > 1:
+            stale.add(recipe)
+        lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
+        cells = [f"`{recipe}/{name}`"]
+        for side in sides:
+            passed = sum(meets(run, version.limits) for run in side)
+            cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
+        clips = sides[1][0]["clips"]
+        cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
+        lines.append(cells)
+    header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
+    header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
+    header += ["speaker-independent test clips"]
+    note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
+    return markdown_table(header, lines) + (note if stale else "")
+
+
+def speaker_aims(results: Results) -> str:
+    """Say which of our aims on unknown speakers are reached: a mean over seeds, within so many bytes."""
+    parts = []
+    for (recipe, name), (accuracy, most) in AIMS.items():
+        found = summary(runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name), name, "accuracy_pct")
+        if not found:
+            continue
+        mean = METRICS["accuracy_pct"].interval(found.mean, found.low, found.high)
+        reached = "reached" if found.mean >= accuracy and found.bytes_most < most else "missed"
+        parts.append(
+            f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({reached}: {mean} over {found.seeds} seeds"
+            f" in at most {found.bytes_most:,} bytes)"
+        )
+    if not parts:
+        return "No spotter was trained on this split yet: make study.\n"
+    return f"Our aims on this split are means of {', '.join(parts)}.\n"
+
+
+def regularisation(results: Results) -> str:
+    """Tabulate what weight decay and masks of bands add for unknown speakers, seed by seed."""
+    lines = []
+    for plain, (recipe, name) in REGULARISED.items():
+        without = {run["seed"]: run for run in runs_of(results.study_runs("regularisation"), plain)}
+        added = {run["seed"]: run for run in runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)}
+        seeds = sorted(without.keys() & added.keys())
+        if len(seeds) < 2 or len(arithmetics([*without.values(), *added.values()])) > 1:
+            continue
+        sides = [[side[seed] for seed in seeds] for side in (without, added)]
+        cells = [f"`{recipe}/{name}`", str(len(seeds))]
+        for part in ("validation", "test"):
+            seen = np.array([[run[part]["accuracy_pct"] for run in side] for side in sides])
+            gain, low, high = mean_interval(list(seen[1] - seen[0]))
+            p = float(scipy.stats.ttest_1samp(seen[1] - seen[0], 0).pvalue)
+            cells += [METRICS["accuracy_pct"].interval(*mean_interval(list(side))) for side in seen]
+            cells.append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f}), {format_p(p)}")
+        lines.append([*cells, *(f"{np.mean([size(run) for run in side]):,.0f}" for side in sides)])
+    header = ["spotter", "seeds"]
+    header += [f"{part}: {what}" for part in ("validation", "test") for what in ("without", "with", "points (95 %), p")]
+    return markdown_table([*header, "bytes: without", "with"], lines)
