@@ -67,8 +67,8 @@ def speaker_aims(results: Results) -> str:
         mean = METRICS["accuracy_pct"].interval(found.mean, found.low, found.high)
         reached = "reached" if found.mean >= accuracy and found.bytes_most < most else "missed"
         parts.append(
-            f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({reached}: {mean} over {found.seeds} seeds"
-            f" in at most {found.bytes_most:,} bytes)"
+            f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({reached}: {mean} over {found.seeds}"
+            f" seeds in at most {found.bytes_most:,} bytes)"
         )
     if not parts:
         return "No spotter was trained on this split yet: make study.\n"
