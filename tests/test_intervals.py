@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from underbudget.intervals import block_bootstrap, difference, mean_interval, poisson_rate, prediction_p_value, wilson
+from underbudget.intervals import (
+    block_bootstrap,
+    cluster_bootstrap,
+    difference,
+    mean_interval,
+    poisson_rate,
+    prediction_p_value,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (727, 800), (1, 3)])
@@ -48,6 +56,15 @@ def test_bootstrap_is_wider_where_neighbours_are_alike() -> None:
     naive_low, naive_high = block_bootstrap(values, block=1)
     assert high - low > 5 * (naive_high - naive_low)
     assert low < values.mean() < high
+
+
+def test_clusters_need_not_lie_side_by_side() -> None:
+    rng = np.random.default_rng(1)
+    values, cluster = np.repeat(rng.normal(size=200), 6), np.repeat(np.arange(200), 6)
+    order = rng.permutation(len(values))
+    together = cluster_bootstrap(values[order], cluster[order])
+    np.testing.assert_allclose(together, block_bootstrap(values, block=6), atol=1e-12)
+    assert np.diff(together)[0] == pytest.approx(2 * 1.96 * values.std() / np.sqrt(200), rel=0.1)
 
 
 def test_the_interval_of_a_mean_is_students() -> None:

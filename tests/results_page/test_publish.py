@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import ROOT
 
@@ -203,11 +204,15 @@ def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -
                 "converted_bytes": 9,
                 "clips": 800,
                 "test": {"accuracy_pct": 90 + s},
+                "speakers_95": [88.0, 92.0] if "by" in study else [89.0, 91.0],
                 "arithmetic": number,
             }
             for s in (1, 2, 3)
         ]
         store.study_path(study).write_text("".join(json.dumps(run) + "\n" for run in runs))
-    note = splits(read_results(store)).splitlines()[-1]
+    *_, row, _, _, note = splits(read_results(store)).splitlines()
+    # standard errors over seeds 1 / sqrt(3) on each side, over speakers 1 / 1.96 and 2 / 1.96
+    half = 1.96 * np.sqrt(2 / 3 + (1 + 4) / 1.96**2)
+    assert f" 0.00 ({-half:.2f} to {half:.2f}) " in row
     assert "improved were made by different arithmetic" in note
     assert "report" not in note

@@ -79,6 +79,14 @@ class Speech:
         """
         return self.label[self._places(split)]
 
+    def speakers(self, split: str) -> NDArray[np.str_]:
+        """Return who speaks each clip [n] of one split; where the files' names do not tell, each clip has a name.
+
+        Raises:
+            UserError: the split is empty.
+        """
+        return np.array([_speaker(name) for name in self.name[self._places(split)]])
+
     def _places(self, split: str) -> NDArray[np.intp]:
         places = np.flatnonzero(self.split == SPLITS.index(split))
         if not len(places):
@@ -147,11 +155,15 @@ def by_lists(speech: Speech, lists: Lists | None) -> Speech:
     return replace(speech, split=split, identity=replace(speech.identity, split=rule))
 
 
+def _speaker(name: str) -> str:
+    """Return who speaks a clip, as the Speech Commands name it."""
+    return re.sub(r"_nohash_.*$", "", Path(name).name)
+
+
 def _hash_split(name: str) -> int:
     """Return the split of a clip by the rule of the Speech Commands README: one split for all clips of a speaker."""
-    speaker = re.sub(r"_nohash_.*$", "", Path(name).name)
     most = 2**27 - 1
-    share = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
+    share = int(hashlib.sha1(_speaker(name).encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
     return SPLITS.index("validation" if share < 10 else "test" if share < 20 else "train")
 
 

@@ -136,6 +136,7 @@ def run_of_card(of: Card) -> dict[str, Any]:
             for split in ("validation", "test")
         },
         "clips": card["test"].get("clips"),
+        "speakers_95": card["test"].get("accuracy_pct_95_speakers"),
         "seconds": card["wall_seconds"],
         "arithmetic": made["arithmetic"],
         "made_with": card["made_with"],

@@ -1,16 +1,18 @@
 """Spotters and the speakers they never heard: what another split changes, and what regularisation does."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import scipy  # which imports its parts as they are used
 
 from underbudget.device.artifact import SPOTTING
-from underbudget.intervals import difference, mean_interval
+from underbudget.intervals import Z95, mean_interval
 from underbudget.metrics import METRICS
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
     SPEAKER_SUFFIX,
+    Run,
     arithmetics,
     format_mean,
     format_p,
@@ -34,7 +36,7 @@ AIMS = {("improved", "kws_a"): (95.4, 8000), ("improved", "kws_c"): (96.5, 25_00
 
 def splits(results: Results) -> str:
     """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
-    lines, stale = [], set()
+    lines, stale, unknown = [], set(), False
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
         sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
@@ -42,19 +44,34 @@ def splits(results: Results) -> str:
             continue
         if len(arithmetics([*sides[0], *sides[1]])) > 1:
             stale.add(recipe)
-        lost = difference(*(metric_values(side, "accuracy_pct") for side in sides))
+        lost = np.mean(metric_values(sides[0], "accuracy_pct")) - np.mean(metric_values(sides[1], "accuracy_pct"))
+        half = Z95 * np.sqrt(sum(map(_variance, sides)))
+        unknown |= any(run.get("speakers_95") is None for side in sides for run in side)
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
             passed = sum(meets(run, version.limits) for run in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
         clips = sides[1][0]["clips"]
-        cells += [f"{lost.value:.2f} ({lost.low:.2f} to {lost.high:.2f})", f"{clips:,}"]
+        cells += [f"{lost:.2f} ({lost - half:.2f} to {lost + half:.2f})", f"{clips:,}"]
         lines.append(cells)
     header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
     header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
     header += ["speaker-independent test clips"]
-    note = f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
-    return markdown_table(header, lines) + (note if stale else "")
+    notes = ""
+    if stale:
+        notes += (
+            f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
+        )
+    if unknown:
+        notes += "\nSome runs were made before speakers were drawn: their intervals are over seeds alone.\n"
+    return markdown_table(header, lines) + notes
+
+
+def _variance(runs: Sequence[Run]) -> float:
+    """Return the variance of a mean over seeds: from the seeds, and from the speakers, who are the same for all."""
+    seen = metric_values(runs, "accuracy_pct")
+    halves = [(high - low) / 2 for low, high in (run.get("speakers_95") or (0, 0) for run in runs)]
+    return float(np.var(seen, ddof=1) / len(seen) + (np.mean(halves) / Z95) ** 2)
 
 
 def speaker_aims(results: Results) -> str:

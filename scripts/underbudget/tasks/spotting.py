@@ -14,7 +14,7 @@ from underbudget.device.artifact import SPOTTING
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, extractor, to_dict
 from underbudget.device.runtime import lay_out
-from underbudget.intervals import wilson
+from underbudget.intervals import cluster_bootstrap, wilson
 
 Array = NDArray[np.float32]
 
@@ -84,7 +84,9 @@ class Spotting:
         return place[self.speech.labels(split)]
 
     def metrics(self, outputs: Array, split: str) -> dict[str, Any]:
-        """Compute accuracy on clips of words with its 95 % Wilson interval, and the confusion matrix.
+        """Compute accuracy on clips of words, and the confusion matrix.
+
+        The 95 % intervals are Wilson's, for which each clip stands alone, and a bootstrap of speakers.
 
         The matrix has one row per true label; a word that is taken for none is wrong.
 
@@ -103,11 +105,13 @@ class Spotting:
         confusion = np.zeros((count, count), int)
         np.add.at(confusion, (truth, predicted), 1)
         correct = int((truth == predicted).sum())
+        of_speakers = cluster_bootstrap(truth == predicted, self.speech.speakers(split))
         return {
             "clips": len(truth),
             "correct": correct,
             "accuracy_pct": round(100 * correct / len(truth), 3),
             "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
+            "accuracy_pct_95_speakers": [round(100 * v, 3) for v in of_speakers],
             "confusion": confusion.tolist(),
         }
 
