@@ -34,7 +34,8 @@ class Made:
         in_float: the TFLite file before its weights were quantised.
         converted, slimmed: the TFLite file as it came from the converter, and without what the runtime needs not.
         sparsity: share of the weights that are 0.
-        checks: "validation", its metrics; "conversion_check", how it compares with the Keras model.
+        checks: "validation", its metrics; "conversion_check", how it compares with the Keras model; "curve", what was
+            seen in each epoch, if it was trained in epochs.
     """
 
     compressed: bytes
@@ -230,9 +231,16 @@ def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
     checks = {
         "validation": task.metrics(small.outputs, "validation"),
         "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
+        "curve": {what: [float(f"{v:.4g}") for v in values] for what, values in _curve(model).items()},
     }
     sparsity = round(loop.sparsity_of(model.get_weights()), 4)
     return Made(small.file, small.converted, small.quantised, small.slimmed, sparsity, checks)
+
+
+def _curve(model: Any) -> dict[str, list[float]]:
+    """Return what its training kept; see underbudget.training.loop.keep_curve."""
+    history = getattr(model, "history", None)  # none of a model that was fitted in another way
+    return history.history if history else {}
 
 
 def judge(version: Version, metrics: dict[str, Any], size: int, data: Identity) -> list[dict[str, Any]]:

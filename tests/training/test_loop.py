@@ -93,6 +93,10 @@ def test_keeps_the_best_epoch_by_the_score() -> None:
     fit = Fit("mse", learning_rate=1e-3, epochs=4, checkpoint="best_validation")
     x = tf.constant(np.random.default_rng(0).normal(size=(64, 6, 2)).astype(np.float32))
     model = loop.fit_network(SMALL, fit, identity_problem(x, score), 1)
+    curve = model.history.history
+    assert curve["validation"] == [0.3, 0.9, 0.9, 0.1]
+    assert len(curve["loss"]) == 4
+    assert curve["loss"][-1] < curve["loss"][0]
     for kept, best in zip(model.get_weights(), seen[1], strict=True):
         np.testing.assert_array_equal(kept, best)
 
@@ -191,7 +195,9 @@ def test_quantisation_aware_training_leaves_all_weights_on_their_grids_and_still
     only_rounded = error()
     for v, w in zip(model.trainable_variables, before, strict=True):
         v.assign(w)
-    loop.train_qat(model, qat, 64, problem, 1)
+    losses = loop.train_qat(model, qat, 64, problem, 1)
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
     for v, g in zip(model.trainable_variables, grids, strict=True):
         steps = v.numpy() / g
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)

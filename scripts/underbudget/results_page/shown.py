@@ -8,6 +8,7 @@ from collections.abc import Callable
 from underbudget.reproduction.results import Results
 from underbudget.results_page.assumption_tables import assumptions
 from underbudget.results_page.at_work import at_work
+from underbudget.results_page.curve_charts import curve_charts
 from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.latency_tables import bench, latency, pi
 from underbudget.results_page.listening_tables import det_charts, listening
@@ -38,6 +39,6 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(assumptions, forecasts, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
-    *(bytes_charts, det_charts, at_work),
+    *(bytes_charts, curve_charts, det_charts, at_work),
 )
 SHOWN = {function.__name__: function for function in FUNCTIONS}

@@ -6,6 +6,7 @@ import tf_keras as keras
 from underbudget.progress import progress_bar
 from underbudget.recipes import KerasFit, Recipe
 from underbudget.tasks.spotting import Spotting
+from underbudget.training import loop
 
 
 def train(task: Spotting, recipe: Recipe) -> keras.Model:
@@ -17,13 +18,17 @@ def train(task: Spotting, recipe: Recipe) -> keras.Model:
     model.compile(keras.optimizers.Adam(fit.learning_rate), loss, ["accuracy"])
     samples, held_out = ((task.inputs(split), task.truth(split)) for split in ("train", "validation"))
     best, weights = -np.inf, model.get_weights()
+    curve: dict[str, list[float]] = {"loss": [], "validation": []}
     with progress_bar(range(fit.epochs), "Keras' fit", "epoch") as epochs:
         for epoch in epochs:
             seen = model.fit(
                 *samples, fit.batch_size, epoch + 1, verbose=0, initial_epoch=epoch, validation_data=held_out
             ).history
-            if seen["val_accuracy"][0] > best:  # the first of equals
-                best, weights = seen["val_accuracy"][0], model.get_weights()
+            curve["loss"] += seen["loss"]
+            curve["validation"] += seen["val_accuracy"]
+            if curve["validation"][-1] > best:  # the first of equals
+                best, weights = curve["validation"][-1], model.get_weights()
             epochs.set_postfix({name: f"{value[0]:.4g}" for name, value in seen.items()}, refresh=False)
     model.set_weights(weights)
+    loop.keep_curve(model, curve)
     return model

@@ -53,34 +53,52 @@ class Problem:
 
 
 def fit_network(network: Network, fit: Fit, problem: Problem, seed: int) -> keras.Model:
-    """Create a network, train it, and continue with quantisation-aware training if the fit has one."""
+    """Create a network, train it, and continue with quantisation-aware training if the fit has one.
+
+    Its curve is kept; see keep_curve.
+    """
     trained = train(network.create(problem.input_shape, problem.output_shape), fit, problem, seed)
+    curve: dict[str, list[float]] = trained.history.history
     model = fold_batch_norm(trained, network, for_grid=fit.qat is not None)
     if fit.qat:
-        train_qat(model, fit.qat, fit.batch_size, problem, seed)
+        curve["quantised_loss"] = train_qat(model, fit.qat, fit.batch_size, problem, seed)
+    keep_curve(model, curve)
     return model
+
+
+def keep_curve(model: keras.Model, curve: dict[str, list[float]]) -> None:
+    """Keep what was seen in each epoch where Keras' own fit leaves it: in model.history.history.
+
+    Args:
+        curve: "loss"; "validation", if each epoch was judged; "quantised_loss", of quantisation-aware training.
+    """
+    model.history = keras.callbacks.History()
+    model.history.history = curve
 
 
 def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Model:
     """Train `model` with Adam for the fit's epochs, with magnitude pruning if the fit has it.
 
     Returns:
-        The trained model, without pruning wrappers.
+        The trained model, without pruning wrappers; its curve is kept.
     """
     trained, epoch = training(model, fit, problem)
     best, best_weights = -np.inf, None
+    curve: dict[str, list[float]] = {"loss": []}
     with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
         for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed, fit.batches):
-            shown = {"loss": f"{float(epoch(*order)):.4g}"}
+            curve["loss"].append(float(epoch(*order)))
             if fit.checkpoint == "best_validation":
                 now = problem.score(trained)
-                shown["validation"] = f"{now:.4g}"
+                curve.setdefault("validation", []).append(now)
                 if now > best:  # the first of equals
                     best, best_weights = now, trained.get_weights()
-            epochs.set_postfix(shown, refresh=False)
+            epochs.set_postfix({what: f"{values[-1]:.4g}" for what, values in curve.items()}, refresh=False)
     if best_weights is not None:
         trained.set_weights(best_weights)
-    return _stripped(trained) if fit.pruning else trained
+    model = _stripped(trained) if fit.pruning else trained
+    keep_curve(model, curve)
+    return model
 
 
 def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Model, TrainEpoch]:
@@ -101,12 +119,14 @@ def training(model: keras.Model, fit: Fit, problem: Problem) -> tuple[keras.Mode
     return trained, _compiled(trained, problem, update)
 
 
-def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> None:
-    """Continue training with every trainable weight on a grid, in place (quantisation-aware training)."""
-    epoch = qat_training(model, qat, batch_size, problem)
+def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, seed: int) -> list[float]:
+    """Continue training with every trainable weight on a grid, in place; return the loss of each epoch."""
+    epoch, losses = qat_training(model, qat, batch_size, problem), []
     with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
         for order in shuffled_orders(epochs, problem.samples, batch_size, seed):
-            epochs.set_postfix({"loss": f"{float(epoch(*order)):.4g}"}, refresh=False)
+            losses.append(float(epoch(*order)))
+            epochs.set_postfix({"loss": f"{losses[-1]:.4g}"}, refresh=False)
+    return losses
 
 
 def qat_training(model: keras.Model, qat: QAT, batch_size: int, problem: Problem) -> TrainEpoch:

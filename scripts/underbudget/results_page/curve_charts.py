@@ -1,0 +1,37 @@
+"""How the published models were trained: the loss of each epoch."""
+
+from functools import partial
+
+from matplotlib.axes import Axes
+
+from underbudget.reproduction.results import Results
+from underbudget.results_page.style import WIDTH, Chart, chart, join_sentence
+from underbudget.versions.catalogue import RECIPES, VERSIONS
+
+Curves = dict[str, list[float]]
+
+
+def curve_charts(results: Results) -> list[Chart]:
+    """Draw the loss of each epoch, one chart per recipe; in quantisation-aware training it goes on from the first."""
+    charts = []
+    for recipe in RECIPES:
+        cards = {name: card for name in VERSIONS if (card := results.card(recipe, name))}
+        found = {name: card.content.get("curve", {}) for name, card in cards.items()}
+        curves = {name: curve["loss"] + curve.get("quantised_loss", []) for name, curve in found.items() if curve}
+        if curves:
+            words = [
+                f"{name}: {losses[0]:.3g} after the first epoch, {losses[-1]:.3g} after {len(losses)}"
+                for name, losses in curves.items()
+            ]
+            title = f"{recipe}: training loss by epoch"
+            charts.append(chart(title, join_sentence(words), (WIDTH, 2.6), partial(_losses, curves=curves)))
+    return charts
+
+
+def _losses(axis: Axes, curves: Curves) -> None:
+    for name, losses in curves.items():
+        axis.plot(range(1, len(losses) + 1), losses, label=name)
+    axis.set_yscale("log")
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("training loss")
+    axis.legend(fontsize=7)
