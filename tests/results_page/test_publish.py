@@ -1,6 +1,7 @@
 """Publishing copies what it should and refuses what it must; tables are filled in."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,14 @@ def test_another_seed_is_refused(stores: tuple[ResultStore, ResultStore]) -> Non
     card = stores[0].models / "report" / "th_a.json"
     card.write_text(card.read_text().replace('"seed": 22', '"seed": 23'))
     with pytest.raises(UserError, match="th_a: recipe report, seed 23: publish report, 22 only"):
+        publish.publish(Sources())
+
+
+@pytest.mark.parametrize("commit", ['"abc1234+changes"', "null"])
+def test_a_model_by_scripts_that_no_commit_has_is_refused(stores: tuple[ResultStore, ResultStore], commit: str) -> None:
+    card = stores[0].models / "report" / "th_a.json"
+    card.write_text(re.sub(r'"commit": .*', f'"commit": {commit}', card.read_text()))
+    with pytest.raises(UserError, match=r"th_a\.json: made by scripts that no commit has: commit, make it again"):
         publish.publish(Sources())
 
 

@@ -120,6 +120,14 @@ def publish_listening() -> None:
 
 
 def _copy_model(source: Path, target: Path, name: str) -> None:
+    """Copy a model that anybody can make again: by scripts that are committed.
+
+    Raises:
+        UserError: it was made by others.
+    """
+    commit = json.loads((source / f"{name}.json").read_text(encoding="utf-8"))["commit"]
+    if not commit or commit.endswith("+changes"):
+        raise UserError(f"{files.shown(source / name)}.json: made by scripts that no commit has: commit, make it again")
     for suffix in (".tflite.zlib", ".json"):
         _copy(source / f"{name}{suffix}", target / f"{name}{suffix}")
 
