@@ -8,6 +8,7 @@ from underbudget.intervals import (
     block_bootstrap,
     cluster_bootstrap,
     difference,
+    holm,
     mean_interval,
     poisson_rate,
     prediction_p_value,
@@ -65,6 +66,12 @@ def test_clusters_need_not_lie_side_by_side() -> None:
     together = cluster_bootstrap(values[order], cluster[order])
     np.testing.assert_allclose(together, block_bootstrap(values, block=6), atol=1e-12)
     assert np.diff(together)[0] == pytest.approx(2 * 1.96 * values.std() / np.sqrt(200), rel=0.1)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1, 1]
+    assert holm([]) == []
 
 
 def test_the_interval_of_a_mean_is_students() -> None:

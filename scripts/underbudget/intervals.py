@@ -89,6 +89,15 @@ def prediction_p_value(values: Sequence[float], figure: float) -> float:
     return float(2 * scipy.stats.t.sf(distance / deviation, n - 1)) if deviation else float(distance == 0)
 
 
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """Correct the p values of several tests for their number (Holm 1979, Scandinavian Journal of Statistics 6, 65)."""
+    order = np.argsort(probabilities)
+    steps = np.asarray(probabilities, float)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(p) for p in corrected]
+
+
 @dataclass(frozen=True)
 class Difference:
     """Between two means, with its 95 % interval and the probability of one as large by chance."""

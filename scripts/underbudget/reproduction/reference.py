@@ -7,6 +7,7 @@ from typing import Any
 from underbudget import files
 
 PUBLISHED_SEED = 22  # of the published versions
+PEERS = files.RESULTS / "reference" / "peers.json"  # other groups' files, measured
 
 
 @lru_cache
@@ -19,6 +20,19 @@ def load_reference() -> dict[str, Any]:
 def load_assumptions() -> dict[str, Any]:
     """Return what the report states of its trainings, what we assume, and what the authors noted."""
     return _load("assumptions")
+
+
+@lru_cache
+def load_peers() -> dict[str, Any]:
+    """Return our measurements of other groups' files."""
+    return _load("peers")
+
+
+@lru_cache
+def load_homeworks() -> list[dict[str, Any]]:
+    """Return the limits of the homeworks that are of our tasks, of all years."""
+    found: list[dict[str, Any]] = _load("homeworks")["homeworks"]
+    return found
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.latency_tables import bench, latency, pi
 from underbudget.results_page.listening_tables import det_charts, listening
 from underbudget.results_page.model_charts import bytes_charts, error_charts, latency_charts
+from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_files
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
 from underbudget.results_page.sentences import headline, listening_aims, naive
@@ -36,6 +37,7 @@ from underbudget.results_page.version_tables import versions
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
     *(versions, claims, models, improved, seeds, mlp, cnn, studies, prototypes, file_sizes, provenance),
+    *(smallest_files, peers, peer_forecasters),
     *(assumptions, forecasts, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),

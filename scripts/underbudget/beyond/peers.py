@@ -1,0 +1,159 @@
+"""Other groups' published files, measured on the same test clips and windows as ours.
+
+Their cards, NAME.json beside the file, say where a file is from, its labels, its front end and its scaling.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy  # which imports its parts as they are used
+from numpy.typing import NDArray
+
+from underbudget.data.sources import Sources, load_speech, load_weather
+from underbudget.data.speech import BY_LISTS, LABELS, Speech
+from underbudget.data.weather import OUTPUT_STEPS, Weather
+from underbudget.device import artifact
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.device.audio import RATE
+from underbudget.device.errors import UserError
+from underbudget.device.runtime import Model, lay_out
+from underbudget.intervals import wilson
+from underbudget.metrics import TASK_METRICS
+from underbudget.progress import progress_bar
+from underbudget.reproduction.results import read_results
+from underbudget.store import PUBLISHED
+from underbudget.tasks.spotting import Spotting
+
+Array = NDArray[np.float32]
+KNOWN = {"kind", "rate", "frame", "step", "fft", "mel_bins", "low", "high", "coefficients", "resize"}
+OURS = ("report/kws_a", "smallest/kws_a", "improved/kws_a", "improved/kws_b", "improved/kws_c")
+
+
+def measure(folder: Path, sources: Sources) -> dict[str, Any]:
+    """Measure all files of a folder that do one of our tasks: eight words, or six readings to at most six.
+
+    Raises:
+        UserError: bad data; a file that does not match its card; the clips are not split by the course's lists.
+    """
+    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    speech, weather = load_speech(sources), load_weather(sources)
+    if speech.identity.split != BY_LISTS:
+        raise UserError("other groups' spotters are compared on the course's split: get its lists first")
+    spotters = [card for card in cards if card["task"] == SPOTTING and _is_ours(card)]
+    forecasters = [card for card in cards if card["task"] == FORECASTING and card["steps"] <= OUTPUT_STEPS]
+    right = _right_of_ours(speech)
+    with progress_bar(spotters, "measuring", "spotter") as bar:
+        measured = [_spotter(card, folder, speech, right) for card in bar]
+    return {
+        "about": "Files of other groups, which are not here, on our test clips and windows; 'only_ours' counts clips.",
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        SPOTTING: measured,
+        FORECASTING: [_forecaster(card, folder, weather) for card in forecasters],
+    }
+
+
+def _is_ours(card: dict[str, Any]) -> bool:
+    """Tell whether a spotter knows our eight words and no others, on a front end that is known here."""
+    return sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
+
+
+def _described(card: dict[str, Any]) -> dict[str, Any]:
+    source = card["source"]
+    return {
+        "name": card["name"],
+        "year": card["year"],
+        "group": card["group"],
+        "bytes": card["bytes"],
+        "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{source['path']}",
+        "licence": card["licence"],
+    }
+
+
+def _content(card: dict[str, Any], folder: Path) -> bytes:
+    data = (folder / card["file"]).read_bytes()
+    if len(data) != card["bytes"]:
+        raise UserError(f"{folder / card['file']}: {len(data)} bytes, its card says {card['bytes']}: fetch it again")
+    return artifact.decode_model(data, card["name"])
+
+
+def _right_of_ours(speech: Speech) -> dict[str, NDArray[np.bool_]]:
+    """Return which test clips [n] each of our spotters gets right."""
+    found, cards = {}, read_results(PUBLISHED).cards
+    for name in OURS:
+        recipe, version = name.split("/")
+        card = cards[recipe, version]
+        task = Spotting(speech, card.front_end, card.labels)  # type: ignore[arg-type]
+        _, content = artifact.load(PUBLISHED.models / recipe, version)
+        outputs = Model(content, name).predict(task.inputs("test"))
+        found[name] = outputs.argmax(axis=1) == task.truth("test")
+    return found
+
+
+def _spotter(card: dict[str, Any], folder: Path, speech: Speech, ours: dict[str, NDArray[np.bool_]]) -> dict[str, Any]:
+    model, features = Model(_content(card, folder), card["name"]), front_end(card["front_end"])
+    inputs = np.stack([features(clip) for clip in speech.clips("test")])
+    answers = np.array(card["labels"])[model.predict(inputs).argmax(axis=1)]
+    right = answers == np.array(LABELS)[speech.labels("test")]
+    return {
+        **_described(card),
+        "published_pct": card["published"].get("accuracy_pct"),
+        "clips": len(right),
+        "accuracy_pct": round(100 * float(right.mean()), 3),
+        "accuracy_pct_95": [round(100 * v, 3) for v in wilson(int(right.sum()), len(right))],
+        "beside": {name: _mcnemar(right, mine) for name, mine in ours.items()},
+    }
+
+
+def _mcnemar(theirs: NDArray[np.bool_], ours: NDArray[np.bool_]) -> dict[str, Any]:
+    """Compare two spotters on the same clips by McNemar's exact test (1947, doi:10.1007/BF02295996)."""
+    only_theirs, only_ours = int((theirs & ~ours).sum()), int((ours & ~theirs).sum())
+    differ = only_theirs + only_ours
+    p = float(scipy.stats.binomtest(only_ours, differ).pvalue) if differ else 1.0
+    return {"only_theirs": only_theirs, "only_ours": only_ours, "p": round(p, 6)}
+
+
+def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
+    """Return the features [rows, columns, 1] of a clip [16000] that a card describes, by tf.signal."""
+    import tensorflow as tf
+
+    rate, frame = card.get("rate", RATE), card["frame"]
+    length = card.get("fft", frame)
+    mel = None
+    if card["kind"] == "mfcc":
+        mel = tf.signal.linear_to_mel_weight_matrix(
+            card["mel_bins"], length // 2 + 1, rate, float(card["low"]), float(card["high"])
+        )
+
+    def features(clip: Array) -> Array:
+        sound = clip if rate == RATE else scipy.signal.resample_poly(clip, rate, RATE).astype(np.float32)
+        found = tf.abs(tf.signal.stft(sound, frame, card["step"], length))
+        if mel is not None:
+            logs = tf.math.log(tf.tensordot(found, mel, 1) + 1e-6)
+            found = tf.signal.mfccs_from_log_mel_spectrograms(logs)[..., : card["coefficients"]]
+        image = found[..., None]
+        if "resize" in card:
+            image = tf.image.resize(image, card["resize"])
+        result: Array = image.numpy()
+        return result
+
+    return features
+
+
+def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[str, Any]:
+    model, scaling = Model(_content(card, folder), card["name"]), card["normalisation"]
+    inputs, truth = weather.inputs("test"), weather.targets("test")[:, : card["steps"]]
+    if scaling:
+        mean, std = (np.array(scaling[key], np.float32) for key in ("mean", "std"))
+        inputs = (inputs - mean) / (std + np.float32(scaling["epsilon"]))
+    outputs = lay_out(model.predict(inputs), truth.shape[1:])
+    if outputs is None:
+        raise UserError(f"{card['name']}: puts out {model.output_shape}, its card says {card['steps']} steps")
+    if card["output"] == "z-scored":
+        outputs = outputs * std + mean
+    errors = np.abs(outputs - truth).mean(axis=(0, 1))
+    figures = {metric: round(float(error), 5) for metric, error in zip(TASK_METRICS[FORECASTING], errors, strict=True)}
+    return {**_described(card), "steps": card["steps"], "windows": len(truth), **figures}

@@ -1,0 +1,120 @@
+"""Other groups' files beside ours: the smallest for each limit, and all spotters on the same clips."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.intervals import holm
+from underbudget.metrics import KB, METRICS, Limit, all_met
+from underbudget.reproduction.reference import load_homeworks, load_peers
+from underbudget.reproduction.results import Results
+from underbudget.results_page.markdown import markdown_table
+from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
+
+ALPHA = 0.05  # significance level
+
+
+def smallest_files(results: Results) -> str:
+    """Tabulate for the limits of each homework the smallest file that anybody published and the smallest of ours."""
+    lines = []
+    for homework in load_homeworks():
+        limits = [Limit(metric, limit) for metric, limit in homework["limits"].items()]
+        sides = [
+            min((file for file in files if all_met(limits, file)), key=lambda file: file["bytes"], default=None)
+            for files in (_theirs(homework), _ours(results, homework))
+        ]
+        shown = [METRICS[limit.metric].limit(limit.limit) for limit in limits]
+        lines.append(
+            [
+                f"[{homework['year']} {homework['version']}]({homework['source']})",
+                "6 readings to " + str(homework["steps"]) if homework["steps"] else "8 words",
+                ", ".join(shown),
+                *(_shown(side, limits) for side in sides),
+            ]
+        )
+    return markdown_table(["homework", "task", "limits", "smallest of others", "smallest of ours"], lines)
+
+
+def _theirs(homework: Mapping[str, Any]) -> list[dict[str, Any]]:
+    files = load_peers()[homework["task"]]
+    return [
+        {**file, "size_kb": file["bytes"] / KB, "shown": f"[{file['name']}]({file['source']})"}
+        for file in files
+        if file.get("steps") == homework["steps"]
+    ]
+
+
+def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return our published files of a task; of forecasters, the errors over the first steps."""
+    found = []
+    for recipe, name in product(COMPARED_RECIPES, VERSIONS):
+        card = results.card(recipe, name)
+        if card is None or card.task != homework["task"]:
+            continue
+        test, size = card.content["test"], card.content["file"]["compressed_bytes"]
+        figures = {
+            metric: float(np.mean(test[f"{metric}_by_step"][: homework["steps"]]))
+            if homework["steps"]
+            else test[metric]
+            for metric in homework["limits"]
+            if metric in test
+        }
+        found.append({**figures, "shown": f"`{recipe}/{name}`", "bytes": size, "size_kb": size / KB})
+    return found
+
+
+def _shown(file: Mapping[str, Any] | None, limits: list[Limit]) -> str:
+    if file is None:
+        return "none"
+    figures = ", ".join(
+        f"{file[limit.metric]:.{METRICS[limit.metric].digits}f} {METRICS[limit.metric].unit}"
+        for limit in limits
+        if limit.metric != "size_kb"
+    )
+    return f"{file['shown']}: {file['bytes']:,} B, {figures}"
+
+
+def peers(results: Results) -> str:
+    """Tabulate other groups' spotters by bytes, each beside ours on the same clips, corrected for the many tests."""
+    del results  # which clips ours get right was found when theirs were measured
+    files = sorted(load_peers()[SPOTTING], key=lambda file: file["bytes"])
+    names = list(files[0]["beside"])
+    corrected = holm([file["beside"][name]["p"] for file in files for name in names])
+    lines = []
+    for i, file in enumerate(files):
+        accuracy = METRICS["accuracy_pct"].interval(file["accuracy_pct"], *file["accuracy_pct_95"])
+        published = "–" if file["published_pct"] is None else f"{file['published_pct']:g} %"
+        cells = [f"[{file['name']}]({file['source']})", f"{file['bytes']:,}", published, accuracy]
+        for j, name in enumerate(names):
+            beside = file["beside"][name]
+            clear = corrected[i * len(names) + j] < ALPHA
+            cells.append(f"{beside['only_ours']} : {beside['only_theirs']}" + (" *" if clear else ""))
+        lines.append(cells)
+    header = [
+        "spotter",
+        "bytes",
+        "accuracy as published",
+        "accuracy, measured (95 %)",
+        *(f"`{name}`" for name in names),
+    ]
+    return markdown_table(header, lines)
+
+
+def peer_forecasters(results: Results) -> str:
+    """Tabulate other groups' forecasters by steps and bytes."""
+    del results
+    files = sorted(load_peers()[FORECASTING], key=lambda file: (file["steps"], file["bytes"]))
+    lines = [
+        [
+            f"[{f['name']}]({f['source']})",
+            str(f["steps"]),
+            f"{f['bytes']:,}",
+            f"{f['t_mae_c']:.3f}",
+            f"{f['rh_mae_pct']:.3f}",
+        ]
+        for f in files
+    ]
+    return markdown_table(["forecaster", "steps", "bytes", "T MAE, °C", "Rh MAE, %"], lines)

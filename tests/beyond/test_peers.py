@@ -1,0 +1,85 @@
+"""Other groups' files: their front ends and scaling as their cards say, and comparisons by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from underbudget.beyond import peers
+from underbudget.data import synthetic
+from underbudget.data.speech import LABELS
+from underbudget.device.artifact import FORECASTING, SPOTTING
+from underbudget.device.errors import UserError
+from underbudget.device.frontend import Mfcc, Stft, extractor
+from underbudget.reproduction.reference import load_homeworks, load_peers
+from underbudget.reproduction.results import read_results
+from underbudget.results_page import peer_tables
+from underbudget.store import PUBLISHED
+
+
+@pytest.mark.parametrize("ours", [Mfcc(), Stft()])
+def test_the_courses_front_ends_are_ours(ours: Mfcc | Stft) -> None:
+    card: dict[str, Any] = {"kind": "stft", "frame": 256, "step": 128, "resize": [32, 32]}
+    if isinstance(ours, Mfcc):
+        card = {"kind": "mfcc", "frame": 640, "step": 320, "mel_bins": 40, "low": 20, "high": 4000, "coefficients": 10}
+    clip = np.random.default_rng(0).uniform(-0.5, 0.5, 16000).astype(np.float32)
+    np.testing.assert_allclose(peers.front_end(card)(clip), extractor(ours)(clip), rtol=1e-3, atol=1e-3)
+
+
+def test_a_sound_of_half_the_rate_and_a_longer_transform() -> None:
+    card = {"kind": "mfcc", "frame": 200, "step": 100, "mel_bins": 20, "low": 20, "high": 4000, "coefficients": 10}
+    clip = np.random.default_rng(0).uniform(-0.5, 0.5, 16000).astype(np.float32)
+    half = peers.front_end({**card, "rate": 8000})(clip)
+    assert half.shape == (79, 10, 1)
+    assert peers.front_end({**card, "fft": 1024})(clip).shape == (159, 10, 1)
+
+
+def test_mcnemar_by_hand() -> None:
+    theirs = np.array([True] * 8 + [False] * 2)
+    ours = np.array([True] * 7 + [False] + [True] * 2)
+    assert peers._mcnemar(theirs, ours) == {"only_theirs": 1, "only_ours": 2, "p": 1.0}
+    assert peers._mcnemar(theirs, theirs) == {"only_theirs": 0, "only_ours": 0, "p": 1.0}
+
+
+def test_our_own_file_is_measured_as_its_card_says(tmp_path: Path) -> None:
+    """As if it were another group's: with its labels in another order."""
+    card, content = (PUBLISHED.models / "report" / f"kws_a{suffix}" for suffix in (".json", ".tflite.zlib"))
+    labels = json.loads(card.read_text())["labels"]
+    described = {
+        **{"name": "theirs", "year": "2020/21", "group": "0", "task": SPOTTING, "labels": labels},
+        "front_end": {"kind": "mfcc", "frame": 640, "step": 320, "mel_bins": 40, "low": 20, "high": 4000},
+        **{"licence": "none", "file": content.name, "bytes": content.stat().st_size},
+        **{"source": {"repository": "a/b", "commit": "c", "path": "d"}, "published": {}},
+    }
+    described["front_end"]["coefficients"] = 10
+    (tmp_path / content.name).write_bytes(content.read_bytes())
+    speech = synthetic.make_speech(24)
+    ours = peers._right_of_ours(speech)
+    found = peers._spotter(described, tmp_path, speech, ours)
+    assert found["beside"]["report/kws_a"] == {"only_theirs": 0, "only_ours": 0, "p": 1.0}
+    assert found["accuracy_pct"] == pytest.approx(100 * ours["report/kws_a"].mean(), abs=1e-3)
+    (tmp_path / content.name).write_bytes(content.read_bytes()[:-1])
+    with pytest.raises(UserError, match="fetch it again"):
+        peers._spotter(described, tmp_path, speech, ours)
+
+
+def test_what_is_published_is_of_the_tasks_and_tables_show_it() -> None:
+    found, results = load_peers(), read_results(PUBLISHED)
+    assert len(found[SPOTTING]) > 25
+    assert len(found[FORECASTING]) > 15
+    for file in found[SPOTTING]:
+        assert file["clips"] == 800
+        if file["published_pct"]:
+            assert file["accuracy_pct"] == pytest.approx(file["published_pct"], abs=1.5)
+    rows = peer_tables.smallest_files(results).splitlines()[2:]
+    assert len(rows) == len(load_homeworks())
+    assert peer_tables.peers(results).count("\n") == 2 + len(found[SPOTTING])
+
+
+def test_words_and_front_ends_that_are_not_ours_are_left_out() -> None:
+    card: dict[str, Any] = {"labels": list(LABELS), "front_end": {"kind": "mfcc", "frame": 1}}
+    assert peers._is_ours(card)
+    assert not peers._is_ours({**card, "labels": list(LABELS[:7])})
+    assert not peers._is_ours({**card, "front_end": {"kind": "mfcc", "peak": True}})
