@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from underbudget.data.sources import Sources, load_speech, load_weather
 from underbudget.data.speech import BY_LISTS, LABELS, Speech
 from underbudget.data.weather import OUTPUT_STEPS, Weather
+from underbudget.determinism import import_tensorflow
 from underbudget.device import artifact
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.audio import RATE
@@ -118,6 +119,7 @@ def _mcnemar(theirs: NDArray[np.bool_], ours: NDArray[np.bool_]) -> dict[str, An
 
 def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
     """Return the features [rows, columns, 1] of a clip [16000] that a card describes, by tf.signal."""
+    import_tensorflow()
     import tensorflow as tf
 
     rate, frame = card.get("rate", RATE), card["frame"]

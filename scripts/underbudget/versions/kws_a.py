@@ -30,7 +30,7 @@ SMALLEST = replace(  # what fits in 2,000 bytes
     IMPROVED.refitted(
         learning_rate=1e-2,
         epochs=250,
-        weight_decay=0.2,
+        weight_decay=0.0,
         label_smoothing=0.0,
         augmentation=Augmentation(time_mask=4),  # a small network learns less by harder examples
         qat=QAT(relative_scale=0.6, epochs=40),
