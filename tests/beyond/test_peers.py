@@ -80,6 +80,8 @@ def test_what_is_published_is_of_the_tasks_and_tables_show_it() -> None:
 
 def test_words_and_front_ends_that_are_not_ours_are_left_out() -> None:
     card: dict[str, Any] = {"labels": list(LABELS), "front_end": {"kind": "mfcc", "frame": 1}}
+    card["trained_on"] = "the course's train list (6400 clips)"
     assert peers._is_ours(card)
+    assert not peers._is_ours({**card, "trained_on": "another split"})
     assert not peers._is_ours({**card, "labels": list(LABELS[:7])})
     assert not peers._is_ours({**card, "front_end": {"kind": "mfcc", "peak": True}})

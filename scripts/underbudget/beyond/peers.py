@@ -58,8 +58,9 @@ def measure(folder: Path, sources: Sources) -> dict[str, Any]:
 
 
 def _is_ours(card: dict[str, Any]) -> bool:
-    """Tell whether a spotter knows our eight words and no others, on a front end that is known here."""
-    return sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
+    """Tell whether a spotter knows our eight words and no others, from the course's list, on a front end known here."""
+    course = str(card["trained_on"]).startswith("the course's train list")
+    return course and sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
 
 
 def _described(card: dict[str, Any]) -> dict[str, Any]:

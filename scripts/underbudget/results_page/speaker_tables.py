@@ -20,7 +20,6 @@ from underbudget.reproduction.runs import (
     meets,
     metric_values,
     runs_of,
-    size,
     summary,
 )
 from underbudget.results_page.markdown import markdown_table
@@ -109,7 +108,7 @@ def regularisation(results: Results) -> str:
             p = float(scipy.stats.ttest_1samp(seen[1] - seen[0], 0).pvalue)
             cells += [METRICS["accuracy_pct"].interval(*mean_interval(list(side))) for side in seen]
             cells.append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f}), {format_p(p)}")
-        lines.append([*cells, *(f"{np.mean([size(run) for run in side]):,.0f}" for side in sides)])
+        lines.append([*cells, *(f"{np.mean([run['bytes'] for run in side]):,.0f}" for side in sides)])
     header = ["spotter", "seeds"]
     header += [f"{part}: {what}" for part in ("validation", "test") for what in ("without", "with", "points (95 %), p")]
     return markdown_table([*header, "bytes: without", "with"], lines)
