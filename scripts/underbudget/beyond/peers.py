@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import scipy  # which imports its parts as they are used
@@ -70,7 +71,7 @@ def _described(card: dict[str, Any]) -> dict[str, Any]:
         "year": card["year"],
         "group": card["group"],
         "bytes": card["bytes"],
-        "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{source['path']}",
+        "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{quote(source['path'])}",
         "licence": card["licence"],
     }
 
