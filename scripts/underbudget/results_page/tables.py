@@ -263,7 +263,7 @@ def file_sizes(results: Results) -> str:
 
 
 def provenance(results: Results) -> str:
-    """Tabulate what the models were made from."""
+    """Tabulate what the models were made from; say how long all trainings behind the tables took."""
     lines = []
     for name in VERSIONS:
         card = results.card("report", name)
@@ -273,4 +273,6 @@ def provenance(results: Results) -> str:
             how = literal(card.content["made_with"])
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
-    return markdown_table(["version", "data", "command", "time, memory"], lines)
+    seconds = [run["seconds"] for study in results.runs.values() for run in study if "seconds" in run]
+    total = f"\nThe {len(seconds):,} trainings of all studies took {sum(seconds) / 3600:.0f} hours together.\n"
+    return markdown_table(["version", "data", "command", "time, memory"], lines) + (total if seconds else "")
