@@ -10,7 +10,8 @@
   regularisation  our own spotters without weight decay and masks of bands, judged on unknown speakers
   quantisation    kws_a and kws_c without the quantisation of weights, kws_b with it
 
-Beside the forecasters it measures two forecasts that need no network: the last reading repeated, and least squares.
+Beside the forecasters it measures forecasts that need no network: the last reading repeated, with yesterday's change,
+with the usual change at this month and time, and least squares.
 
 A run that is up to date is not repeated, so a stopped study resumes. Models and cards are written to
 models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl.

@@ -18,11 +18,6 @@ LAST_READING, LEAST_SQUARES = "last reading repeated", "least squares, 12 inputs
 YESTERDAY, CLOCK = "last reading and yesterday's change", "last reading and the usual change at this month and time"
 
 
-def last_reading(weather: Weather, split: str) -> Array:
-    """Repeat the last reading."""
-    return weather.last_readings(split)
-
-
 def yesterdays_change(weather: Weather, split: str) -> Array:
     """Add to the last reading what changed from this time of yesterday on; without such readings, repeat the last."""
     now = weather.windows(split) + INPUT_STEPS - 1
@@ -63,7 +58,7 @@ def least_squares(weather: Weather, split: str) -> Array:
 
 
 FORECASTS: dict[str, Callable[[Weather, str], Array]] = {  # each returns forecasts [windows, 6, 2] of a split
-    LAST_READING: last_reading,
+    LAST_READING: Weather.last_readings,
     YESTERDAY: yesterdays_change,
     CLOCK: usual_change,
     LEAST_SQUARES: least_squares,
