@@ -58,3 +58,16 @@ def zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
         for name, content in members.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def study_run(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
+    """A line of a study's results, by the report's recipe, with these figures on the test split."""
+    return {
+        "version": version,
+        "recipe": "report",
+        "seed": seed,
+        "bytes": size,
+        "converted_bytes": size,
+        "clips": 800,
+        "test": test,
+    }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import study_run
 
 from underbudget.reproduction import claims, cost_claims
 from underbudget.reproduction.host import EMULATED, EMULATED_RESULT, PI
@@ -17,22 +18,10 @@ from underbudget.store import PUBLISHED, ResultStore
 MLP, CNN = (row_name(network, "none") for network in ("mlp", "cnn"))
 
 
-def run(version: str, seed: int = 1, size: float = 1000, **test: float) -> dict[str, Any]:
-    return {
-        "version": version,
-        "recipe": "report",
-        "seed": seed,
-        "bytes": size,
-        "converted_bytes": size,
-        "clips": 800,
-        "test": test,
-    }
-
-
 def runs(version: str, size: float = 1000, **means: float) -> list[dict[str, Any]]:
     """Five runs that differ a little."""
     return [
-        run(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
+        study_run(version, seed, size + seed, **{metric: mean + seed / 1000 for metric, mean in means.items()})
         for seed in range(5)
     ]
 
@@ -194,7 +183,7 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
 def verdict_of_th_a(met: int, runs: int) -> str:
     """With so many runs that keep all limits."""
     errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
-    made = [run("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
+    made = [study_run("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
     return claims.version_claim("th_a", made).verdict
 
 
@@ -207,16 +196,18 @@ def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:
     rows = [row_name(network, "sparsity 0.8") for network in ("mlp", "cnn")]
-    large = [run(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
+    large = [study_run(row, seed, 20_000, t_mae_c=0.4, rh_mae_pct=1.7) for row in rows for seed in range(5)]
     assert claims.single_techniques(large).verdict == REPRODUCED
-    assert claims.single_techniques([*large, run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (PARTLY)
-    combined = run(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
+    assert claims.single_techniques([*large, study_run(rows[0], 6, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)]).verdict == (
+        PARTLY
+    )
+    combined = study_run(row_name("mlp", "width 0.5 + sparsity 0.8"), 1, 1_000, t_mae_c=0.4, rh_mae_pct=1.7)
     assert claims.single_techniques([*large, combined]).verdict == REPRODUCED
 
 
 def spotters(**means: float) -> list[dict[str, Any]]:
     return [
-        run(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
+        study_run(f"{name}_{features}", seed, accuracy_pct=mean + seed / 10)
         for name, mean in means.items()
         for features in ("mfcc", "stft")
         for seed in range(3)
@@ -236,10 +227,10 @@ def test_the_hardest_error_is_missed_alone_more_often() -> None:
     def missing(t: int, rh: int) -> list[dict[str, Any]]:
         kept = {"t_mae_c": 0.4, "rh_mae_pct": 1.7}
         return [
-            *(run(row, seed, **{**kept, "t_mae_c": 0.9}) for seed in range(t)),
-            *(run(row, 100 + seed, **{**kept, "rh_mae_pct": 2.0}) for seed in range(rh)),
-            run(row, 200, t_mae_c=0.9, rh_mae_pct=2.0),
-            run(row, 201, **kept),
+            *(study_run(row, seed, **{**kept, "t_mae_c": 0.9}) for seed in range(t)),
+            *(study_run(row, 100 + seed, **{**kept, "rh_mae_pct": 2.0}) for seed in range(rh)),
+            study_run(row, 200, t_mae_c=0.9, rh_mae_pct=2.0),
+            study_run(row, 201, **kept),
         ]
 
     assert claims.hardest_error(missing(1, 12)).verdict == REPRODUCED
@@ -255,9 +246,11 @@ def test_margin_in_size(size: float, verdict: str) -> None:
 
 
 def rates(high: float, low: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    report = [run("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
+    report = [study_run("kws_b", seed, accuracy_pct=high + seed / 10) for seed in range(10)]
     others = [
-        run(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10) for rate in (0.01, 0.001) for seed in range(10)
+        study_run(f"kws_b_rate_{rate}", seed, accuracy_pct=low + seed / 10)
+        for rate in (0.01, 0.001)
+        for seed in range(10)
     ]
     return report, others
 

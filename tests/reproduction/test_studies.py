@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tf_keras as keras
-from helpers import SYNTHETIC, Run
+from helpers import SYNTHETIC, Run, study_run
 
 from underbudget.data import synthetic
 from underbudget.data.identity import SPLITS
@@ -127,18 +126,6 @@ def test_a_study_resumes_and_names_its_split(run: Run, project: Path) -> None:
     assert "none of" in run("02_baselines.py", "nothing").stderr
 
 
-def run(version: str, seed: int = 1, size: int = 1000, **test: float) -> dict[str, Any]:
-    return {
-        "version": version,
-        "recipe": "report",
-        "seed": seed,
-        "bytes": size,
-        "converted_bytes": size,
-        "clips": 800,
-        "test": test,
-    }
-
-
 def test_nothing_is_told_without_results(tmp_path: Path) -> None:
     empty = read_results(ResultStore(tmp_path, tmp_path))
     assert {claim.verdict for claim in claims.judge_claims(empty)} == {INCONCLUSIVE}
@@ -148,7 +135,7 @@ def test_nothing_is_told_without_results(tmp_path: Path) -> None:
 def test_seeds_are_counted_against_the_report_and_the_limits(tmp_path: Path) -> None:
     store = ResultStore(tmp_path, tmp_path)
     store.runs.mkdir()
-    runs = [run("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
+    runs = [study_run("kws_a", seed, 24_000, accuracy_pct=value) for seed, value in enumerate((89.0, 90.5, 91.0, 92.0))]
     store.study_path("report").write_text("".join(json.dumps(t) + "\n" for t in runs))
     lines = tables.seeds(read_results(store)).splitlines()
     (accuracy,) = (line for line in lines if "| accuracy, % |" in line)
