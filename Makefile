@@ -155,7 +155,7 @@ lock: ## for maintainers: pin the packages that requirements.txt depends on (nee
 	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
 
 STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
-  forecasters spotters rates features batches last_epoch keras_fit regularisation quantisation kernels
+  forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels
 clean: ## remove what runs on this machine made; own words, searches, downloads, .venv and published files stay
 	@for store in local synthetic; do \
 	  rm -rf models/$$store/*/seed-*; \

@@ -131,9 +131,11 @@ class Readings:
 
     Attributes:
         standardised: as z-scores, by the mean and the deviation of the training data; otherwise in °C and %.
+        year: of the training data, only the readings of this year are taken.
     """
 
     standardised: bool = True
+    year: int | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,19 @@ def test_windows_never_cross_a_gap_or_an_edge(steps: list[tuple[int, int]]) -> N
                 weather.windows(name)
 
 
+def test_trained_on_one_year_only() -> None:
+    """Two years of training data, then one of testing: the other year is left out, and with it the windows across."""
+    time = np.datetime64("2019-12-31T22:00", "m") + np.arange(0, 10 * 60, 10).astype("timedelta64[m]")
+    split = np.repeat(np.array([0, 2], np.int8), [40, 20])
+    weather = Weather(time, np.arange(120, dtype=np.float32).reshape(-1, 2), split, IDENTITY)
+    for year, rows in ((2019, range(12)), (2020, range(12, 40))):
+        kept = weather.trained_on(year)
+        assert kept.inputs("train")[:, 0, 0].tolist() == [2 * row for row in rows[: len(rows) - 11]]
+        np.testing.assert_array_equal(kept.inputs("test"), weather.inputs("test"))
+    with pytest.raises(UserError, match="the train split holds no 12 readings"):
+        weather.trained_on(2021).windows("train")
+
+
 def test_metrics_by_hand() -> None:
     rows = 24
     values = np.tile(np.array([[1.0, 50.0]], np.float32), (rows, 1))

@@ -24,6 +24,11 @@ class Weather:
     split: NDArray[np.int8]
     identity: Identity
 
+    def trained_on(self, year: int) -> "Weather":
+        """Return these readings without the training data of other years."""
+        kept = (self.split != SPLITS.index("train")) | (self.time.astype("datetime64[Y]") == np.datetime64(str(year)))
+        return Weather(self.time[kept], self.values[kept], self.split[kept], self.identity)
+
     def windows(self, split: str) -> NDArray[np.int32]:
         """Return the row at which each window of a split starts; its 12 rows are 10 minutes apart, all in the split.
 

@@ -14,6 +14,7 @@ from underbudget.metrics import METRICS
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Fit
 from underbudget.reproduction import cost_claims
+from underbudget.reproduction.kernels import FLOAT
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import Run, format_mean, format_share, meets, metric_values, runs_of
@@ -47,7 +48,7 @@ def judge_claims(results: Results) -> list[Claim]:
         single_techniques(forecasters),
         *(version_claim(name, report) for name in ("th_a", "th_b")),
         spotter_networks(results.study_runs("spotters")),
-        *(version_claim(name, report) for name in ("kws_a", "kws_b", "kws_c")),
+        *(version_claim(name, report, results.study_runs("kernels")) for name in ("kws_a", "kws_b", "kws_c")),
         mfcc_accuracy(report, results.study_runs("features")),
         cost_claims.quantisation_latency(results),
         cost_claims.slow_inference(results),
@@ -162,8 +163,12 @@ def single_techniques(runs: Sequence[Run]) -> Claim:
     return Claim(text, evidence, REPRODUCED if not enough else PARTLY if enough < count / 2 else NOT_REPRODUCED)
 
 
-def version_claim(name: str, runs: Sequence[Run]) -> Claim:
-    """Judge whether runs meet the limits without latency, and how likely the report's figures are among them."""
+def version_claim(name: str, runs: Sequence[Run], by_kernels: Sequence[Run] = ()) -> Claim:
+    """Judge whether runs meet the limits without latency, and how likely the report's figures are among them.
+
+    Args:
+        by_kernels: the runs of a quantised spotter in float, for the evidence; see underbudget.reproduction.kernels.
+    """
     limits = VERSIONS[name].offline_limits
     theirs = reported(name)
     text = f"{name} meets its limits: " + ", ".join(figure(c, theirs[c.metric]) for c in limits)
@@ -181,11 +186,12 @@ def version_claim(name: str, runs: Sequence[Run]) -> Claim:
             low, high = (f"{v:.{shown.digits}f}" for v in (min(seen), max(seen)))
             chance = p_text(prediction_p_value(seen, theirs[c.metric]))
             parts.append(f"median {np.median(seen):.{shown.digits}f} ({low} to {high}) {shown.unit}, {chance}")
-    return Claim(
-        text,
-        f"{'; '.join(parts)}; {format_share(met, len(own))} meet the limits on quality and size",
-        often(met, len(own)),
-    )
+    evidence = f"{'; '.join(parts)}; {format_share(met, len(own))} meet the limits on quality and size"
+    in_float = runs_of(by_kernels, f"{name}, {FLOAT}")
+    if in_float:
+        passed = sum(meets(run, [c for c in limits if c.metric != "size_kb"]) for run in in_float)
+        evidence += f"; the same weights in float: {format_share(passed, len(in_float))} meet that on accuracy"
+    return Claim(text, evidence, often(met, len(own)))
 
 
 def spotter_networks(runs: Sequence[Run]) -> Claim:

@@ -29,6 +29,12 @@ def load_peers() -> dict[str, Any]:
 
 
 @lru_cache
+def load_independent() -> dict[str, Any]:
+    """Return the runs of a second implementation of the report's spotters."""
+    return _load("independent")
+
+
+@lru_cache
 def load_homeworks() -> list[dict[str, Any]]:
     """Return the limits of the homeworks that are of our tasks, of all years."""
     found: list[dict[str, Any]] = _load("homeworks")["homeworks"]

@@ -51,6 +51,12 @@ AS_BATCHED = {
 FIXED = {
     f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
 }
+# Of the years of the training data, 2009 alone precedes the test period. 2024 is there for the same months.
+YEARS = {
+    f"{name}_{year}": replace(VERSIONS[name].recipes["report"], inputs=Readings(year=year))
+    for name in ("th_a", "th_b")
+    for year in (2009, 2024)
+}
 
 
 def by_keras(recipe: Recipe) -> Recipe:
@@ -112,6 +118,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         ),
         range(1, 11),
     ),
+    "years": (_study("years", FORECASTING, YEARS), range(1, 11)),
     "keras_fit": (
         _study("keras_fit", SPOTTING, {"kws_a_keras": by_keras(KWS_A), "kws_c_keras": by_keras(KWS_C)}),
         range(1, 11),

@@ -41,5 +41,5 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
         limits = VERSIONS[name].offline_limits
         shares = [format_share(sum(meets(run, limits) for run in side), len(side)) for side in sides]
         means = [", ".join(format_mean(side, m) for m in TASK_METRICS[VERSIONS[name].task]) for side in sides]
-        parts.append(f"{name}: {means[1]}, {shares[1]} meet the limits, in place of {means[0]}, {shares[0]}")
+        parts.append(f"{other.name}: {means[1]}, {shares[1]} meet the limits, in place of {means[0]}, {shares[0]}")
     return "; ".join(parts) or "not measured yet: make baselines"

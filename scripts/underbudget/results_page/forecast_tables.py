@@ -16,7 +16,7 @@ def forecasts(results: Results) -> str:
     """Tabulate the error of each forecast, its skill, its bias, and its error by season and by time of day."""
     naive = results.naive_forecasts()
     if not naive:
-        return "Forecasts that need no network are not measured yet: make baselines.\n"
+        return ""
     figures = {f"*{name}*": found for name, found in naive.items()} | _of_models(results)
     return "\n".join(_table(metric, figures, naive[LAST_READING][metric]) for metric in TASK_METRICS[FORECASTING])
 

@@ -15,7 +15,6 @@ from underbudget.versions.catalogue import RECIPES, SPOTTERS
 
 SENSITIVITY = "middle"  # what the table and the dots show; the listener's default
 NOISY = "10 dB"  # the condition of the table's second column
-NONE = "No listener has been measured yet: `make listening` does it.\n"
 LINES = ("-", "--", ":")  # of versions; colours are of recipes
 AXIS = 0.5, 6000  # triggers per hour
 LEAST = 0.6  # at which none at all is drawn
@@ -27,7 +26,7 @@ def listening(results: Results) -> str:
     """Tabulate what each published listener does with words, other words, speech, noise and silence."""
     entries = _entries(results)
     if not entries:
-        return NONE
+        return ""
     lines = []
     for name, entry in entries.items():
         clean, noisy = (entry["test"][SENSITIVITY][condition] for condition in (CLEAN, NOISY))

@@ -63,9 +63,8 @@ def page(results: Results) -> str:
 
 
 def _table(text: str) -> str:
-    """Return a table for the page, which links to no other file; nothing where it has no line of results."""
-    lines = text.splitlines()
-    if not any(line.startswith(("| ", "- ")) for line in lines) or lines[-1].startswith("| --- "):
+    """Return a table or sentences for the page, which links to no other file; nothing for a table without lines."""
+    if not text or text.splitlines()[-1].startswith("| --- "):
         return ""
     return re.sub(r"\[([^]]+)\]\([^:)]+\.json\)", r"`\1`", text)
 

@@ -10,6 +10,7 @@ from underbudget.results_page.assumption_tables import assumptions
 from underbudget.results_page.at_work import at_work
 from underbudget.results_page.curve_charts import curve_charts
 from underbudget.results_page.forecast_tables import forecasts
+from underbudget.results_page.kernel_tables import kernel_charts, kernel_loss, kernels
 from underbudget.results_page.latency_tables import bench, latency, pi
 from underbudget.results_page.listening_tables import det_charts, listening
 from underbudget.results_page.model_charts import bytes_charts, error_charts, latency_charts
@@ -38,6 +39,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
     *(versions, claims, models, improved, seeds, mlp, cnn, studies, prototypes, file_sizes, provenance),
     *(smallest_files, peers, peer_forecasters),
+    *(kernels, kernel_loss, kernel_charts),
     *(assumptions, forecasts, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),

@@ -86,9 +86,7 @@ def speaker_aims(results: Results) -> str:
             f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({reached}: {mean} over {found.seeds}"
             f" seeds in at most {found.bytes_most:,} bytes)"
         )
-    if not parts:
-        return "No spotter was trained on this split yet: make study.\n"
-    return f"Our aims on this split are means of {', '.join(parts)}.\n"
+    return f"Our aims on this split are means of {', '.join(parts)}.\n" if parts else ""
 
 
 def regularisation(results: Results) -> str:

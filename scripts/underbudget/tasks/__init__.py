@@ -16,6 +16,7 @@ def prepare(recipe: Recipe, data: DataSets) -> Task:
     """Prepare the task with its data, as a recipe's model is trained for it."""
     if isinstance(data.main, Weather):
         assert isinstance(recipe.inputs, Readings)  # as every forecaster's are
-        return Forecasting(data.main, None if recipe.inputs.standardised else NO_SCALING)
+        weather = data.main if recipe.inputs.year is None else data.main.trained_on(recipe.inputs.year)
+        return Forecasting(weather, None if recipe.inputs.standardised else NO_SCALING)
     assert not isinstance(recipe.inputs, Readings)
     return Spotting(data.main, recipe.inputs, other=data.other)

@@ -1,0 +1,116 @@
+"""What int8 weights cost the report's spotters, by our runs, by Keras' own fit and by a second implementation."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from underbudget.intervals import difference, mean_interval
+from underbudget.metrics import METRICS
+from underbudget.reproduction.kernels import BUILT_IN, FIRST_DEQUANTISED, FIRST_IN_FLOAT, FLOAT, INT8, STUDY
+from underbudget.reproduction.reference import load_independent, reported
+from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import format_share, metric_values, runs_of
+from underbudget.reproduction.verdicts import p_text
+from underbudget.results_page.markdown import markdown_table
+from underbudget.results_page.style import OURS, REPORT, WIDTH, Chart, chart, join_sentence, legend
+from underbudget.versions.catalogue import SPOTTERS, VERSIONS
+
+ACCURACY = METRICS["accuracy_pct"]
+KINDS = {  # as the chart names them
+    FLOAT: "float",
+    INT8: "int8\n(XNNPACK)",
+    BUILT_IN: "int8\n(built-in)",
+    FIRST_IN_FLOAT: "first layer\nin float",
+    FIRST_DEQUANTISED: "first layer\ndequantised",
+}
+EXPLAINED = "kws_c"  # the version that int8 kernels cost a point
+
+
+def kernels(results: Results) -> str:
+    """Tabulate the accuracy of the same weights by each kind of kernel, and of the two other sources."""
+    lines = []
+    independent = load_independent()
+    for name in SPOTTERS:
+        for kind in KINDS:
+            ours, sizes = _ours(results, name, kind)
+            if len(ours) < 2:
+                continue
+            keras = metric_values(runs_of(results.study_runs("keras_fit"), f"{name}_keras"), "accuracy_pct")
+            theirs = [100 * n / independent["clips"] for n in independent["correct"][name].get(kind, ())]
+            lines.append(
+                [
+                    f"`{name}`, {kind}",
+                    f"{np.mean(sizes):,.0f}",
+                    _spread(name, ours),
+                    _beside(name, keras if kind == INT8 else [], ours),
+                    _beside(name, theirs, ours),
+                ]
+            )
+    header = ["spotter, weights", "bytes", "our training", "Keras' own fit", "second implementation"]
+    return markdown_table(header, lines)
+
+
+def kernel_loss(results: Results) -> str:
+    """Say how much of what int8 weights cost the spotter is lost in its first layer, seed by seed."""
+    sides = {kind: _ours(results, EXPLAINED, kind)[0] for kind in KINDS}
+    seeds = len(sides[FLOAT])
+    if seeds < 2:
+        return ""
+
+    def points(kind: str) -> str:
+        lost = np.array(sides[FLOAT]) - np.array(sides[kind])
+        return "{:.2f} points ({:.2f} to {:.2f})".format(*mean_interval(list(lost)))
+
+    in_float, int8, built_in = (_passed(EXPLAINED, sides[kind]) for kind in (FLOAT, INT8, BUILT_IN))
+    return (
+        f"Over {seeds} runs of `{EXPLAINED}`, the network itself has {np.mean(sides[FLOAT]):.2f} % in float, and"
+        f" {in_float} pass 90 %; the report has {reported(EXPLAINED)['accuracy_pct']} %. The int8 file loses"
+        f" {points(INT8)} by XNNPACK's kernels and {points(BUILT_IN)} by the built-in ones, of the same weights;"
+        f" {int8} and {built_in} pass. With its first layer alone in float it loses {points(FIRST_IN_FLOAT)}, and with"
+        f" that layer's int8 weights dequantised before it computes {points(FIRST_DEQUANTISED)}.\n"
+    )
+
+
+def kernel_charts(results: Results) -> list[Chart]:
+    """Draw each run of the spotter by each kind of kernel."""
+    sides = {kind: _ours(results, EXPLAINED, kind)[0] for kind in KINDS}
+    if len(sides[FLOAT]) < 2:
+        return []
+    words = [f"{kind}: mean {np.mean(seen):.2f} %, {_passed(EXPLAINED, seen)} pass" for kind, seen in sides.items()]
+    fill = partial(_dots, sides=list(sides.values()))
+    return [chart(f"{EXPLAINED}: the same weights by each kind of kernel", join_sentence(words), (WIDTH, 3.3), fill)]
+
+
+def _dots(axis: Axes, sides: Sequence[Sequence[float]]) -> None:
+    for at, seen in enumerate(sides):
+        x = at + np.linspace(-0.25, 0.25, len(seen))
+        axis.scatter(x, sorted(seen), color=OURS, s=10, label="" if at else "one run")
+        axis.hlines(np.mean(seen), at - 0.35, at + 0.35, color=OURS, label="" if at else "mean")
+    axis.axhline(VERSIONS[EXPLAINED].limit("accuracy_pct") or 0, color="grey", linestyle=":", label="limit")
+    axis.axhline(reported(EXPLAINED)["accuracy_pct"], color=REPORT, label="the report")
+    axis.set_xticks(range(len(KINDS)), list(KINDS.values()), fontsize=7)
+    axis.set_ylabel(f"accuracy on test, {ACCURACY.unit}")
+    legend(axis, 0.16, 4)
+
+
+def _ours(results: Results, name: str, kind: str) -> tuple[list[float], list[int]]:
+    """Return the accuracy and the bytes of each run, in the order of its seed."""
+    own = sorted(runs_of(results.study_runs(STUDY), f"{name}, {kind}"), key=lambda run: int(run["seed"]))
+    return metric_values(own, "accuracy_pct"), [run["converted_bytes"] for run in own]
+
+
+def _passed(name: str, seen: Sequence[float]) -> str:
+    limit = VERSIONS[name].limit("accuracy_pct") or 0
+    return format_share(sum(value > limit for value in seen), len(seen))
+
+
+def _spread(name: str, seen: Sequence[float]) -> str:
+    return f"{np.mean(seen):.2f} ± {np.std(seen, ddof=1):.2f} %; {_passed(name, seen)} pass"
+
+
+def _beside(name: str, seen: Sequence[float], ours: Sequence[float]) -> str:
+    if len(seen) < 2:
+        return "–"
+    return f"{_spread(name, seen)}; {p_text(difference(ours, seen).p)}"

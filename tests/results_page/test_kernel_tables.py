@@ -1,0 +1,62 @@
+"""What int8 weights cost: the table, the sentence and the chart of few made-up runs, counted by hand."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from helpers import study_run
+
+from underbudget.reproduction.claims import version_claim
+from underbudget.reproduction.results import Results, read_results
+from underbudget.results_page import kernel_tables
+from underbudget.store import PUBLISHED
+
+ACCURACIES = {  # of three seeds
+    "float": (90.0, 90.5, 91.0),
+    "int8": (89.0, 89.5, 90.5),
+    "int8, built-in kernels": (88.5, 89.0, 90.5),
+    "int8, first layer in float": (90.0, 90.5, 91.0),
+    "int8, first layer dequantised": (90.0, 90.25, 91.0),
+}
+
+
+def made() -> list[dict[str, Any]]:
+    return [
+        study_run(f"kws_c, {kind}", seed, 36_000, accuracy_pct=accuracy)
+        for kind, seen in ACCURACIES.items()
+        for seed, accuracy in enumerate(seen)
+    ]
+
+
+@pytest.fixture
+def results() -> Results:
+    keras = [study_run("kws_c_keras", seed, accuracy_pct=accuracy) for seed, accuracy in enumerate((89.0, 90.125))]
+    return replace(read_results(PUBLISHED), runs={"kernels": made(), "keras_fit": keras})
+
+
+def test_three_sources_beside_each_other(results: Results) -> None:
+    lines = [line.split(" | ") for line in kernel_tables.kernels(results).splitlines()[2:]]
+    assert [line[0] for line in lines] == [f"| `kws_c`, {kind}" for kind in ACCURACIES]
+    assert lines[0][1:3] == ["36,000", "90.50 ± 0.50 %; 2 of 3 runs (21–94 %) pass"]  # 90 itself is no pass
+    assert lines[1][3].startswith("89.56 ± 0.80 %; 1 of 2 runs (9–91 %) pass; p = ")
+    # of the 128 runs of the second implementation, as its authors count them
+    assert lines[0][4].startswith("90.01 ± 0.74 %; 64 of 128 runs (41–59 %) pass; p = ")
+    assert lines[2][4].startswith("88.94 ± 0.88 %; 11 of 128 runs (5–15 %) pass; p = ")
+    assert [line[4] for line in lines].count("– |") == 3
+
+
+def test_losses_are_counted_seed_by_seed(results: Results) -> None:
+    text = kernel_tables.kernel_loss(results)
+    assert "Over 3 runs of `kws_c`, the network itself has 90.50 % in float, and 2 of 3 runs" in text
+    assert "loses 0.83 points (0.12 to 1.55) by XNNPACK's kernels and 1.17 points (-0.27 to 2.60) by the" in text
+    assert "in float it loses 0.00 points (0.00 to 0.00)" in text
+    (chart,) = kernel_tables.kernel_charts(results)
+    assert "int8: mean 89.67 %, 1 of 3 runs (6–79 %) pass" in chart.words
+    nothing = replace(results, runs={})
+    assert kernel_tables.kernel_loss(nothing) == "" and kernel_tables.kernel_charts(nothing) == []
+
+
+def test_the_claim_says_how_the_same_weights_do_in_float() -> None:
+    runs = [study_run("kws_c", seed, 36_000, accuracy_pct=89.0 + seed / 10) for seed in range(3)]
+    text = "; the same weights in float: 2 of 3 runs (21–94 %) meet that on accuracy"
+    assert version_claim("kws_c", runs, made()).evidence == version_claim("kws_c", runs).evidence + text
