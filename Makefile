@@ -149,10 +149,15 @@ fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuz
 	@$(RUN) -m pip install --quiet --only-binary :all: "atheris>=2.3,<4"
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz.readers $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
-lock: ## for maintainers: pin the packages that requirements.txt depends on (needs uv)
-	@: > requirements.lock
-	@uv pip compile --quiet --universal --python-version 3.10 --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" requirements.txt requirements-search.txt tests/requirements.txt -o requirements.lock
+# each file holds what those before it do not; versions stay as they are while they fit
+COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
+pinned = $(foreach lock,$1,-c $(lock)) $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $1)
+lock: ## for maintainers: pin all packages, with the hashes of their files (needs uv)
+	@$(COMPILE) requirements.txt -o requirements.lock
+	@$(COMPILE) requirements.txt requirements-search.txt $(call pinned,requirements.lock) -o requirements-search.lock
+	@$(COMPILE) requirements.txt requirements-search.txt tests/requirements.txt \
+	  $(call pinned,requirements.lock requirements-search.lock) -o tests/requirements.lock
 
 STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
   forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels

@@ -1,4 +1,4 @@
-"""Check this machine and install the pinned packages into .venv, unless that is done already.
+"""Check this machine and install the pinned packages into .venv, each with its hash, unless that is done already.
 
 `make` runs this first, with the Python of the machine. It runs on any Python, so that an old one gets a clear error.
 --search also installs the packages for searches and for training several models at once, --tests those of the tests too.
@@ -49,10 +49,15 @@ def check_disk():
         fail("%.1f GB free in %s, %d are needed: free some space and run again" % (free, ROOT, NEEDED_GB))
 
 
+def locks(lists):
+    """Return the files that pin each list, with all that its packages need and that those before do not pin."""
+    return [name.replace(".txt", ".lock") for name in lists]
+
+
 def wanted(lists):
     """Return what .venv should have, as text: the interpreter and the lists of packages."""
     parts = [sys.version]
-    for name in lists + ["requirements.lock", "pyproject.toml"]:
+    for name in lists + locks(lists) + ["pyproject.toml"]:
         with open(os.path.join(ROOT, name)) as file:
             parts.append(file.read())
     return "\n".join(parts)
@@ -105,7 +110,7 @@ def install(lists):
         fail("%s can't be created (%s): remove what is there and run make again" % (VENV, error))
     print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
     sys.stdout.flush()
-    pip_install([part for name in lists for part in ("-r", os.path.join(ROOT, name))])
+    pip_install(["--require-hashes"] + [part for name in locks(lists) for part in ("-r", os.path.join(ROOT, name))])
     if not is_installed(lists):
         fail(
             "pip did not put the packages into .venv, by one of its settings: see `pip config list` and remove that one"

@@ -1,5 +1,6 @@
 """The check before anything is installed."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -64,8 +65,7 @@ def checkout(tmp_path: Path) -> Path:
     script = (ROOT / "scripts" / "00_setup.py").read_text()
     (root / "scripts" / "00_setup.py").write_text(script.replace("NEEDED_GB = 5", "NEEDED_GB = 0"))
     (root / "scripts" / "of_the_project.py").touch()
-    (root / "requirements.txt").write_text("-c requirements.lock\ntiny==1.0  # a package\n")
-    (root / "requirements.lock").write_text("tiny==1.0\n")
+    (root / "requirements.txt").write_text("tiny==1.0  # a package\n")
     shutil.copyfile(Path(__file__).with_name("editable.py"), root / "editable.py")
     (root / "pyproject.toml").write_text(
         '[project]\nname = "project"\nversion = "1"\n'
@@ -75,7 +75,9 @@ def checkout(tmp_path: Path) -> Path:
     files = {"tiny.py": b"", "tiny-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"}
     files["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files["tiny-1.0.dist-info/RECORD"] = b"".join(b"%s,,\n" % name.encode() for name in files)
-    (tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl").write_bytes(zip_bytes(files))
+    wheel = zip_bytes(files)
+    (tmp_path / "wheels" / "tiny-1.0-py3-none-any.whl").write_bytes(wheel)
+    (root / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n")
     return root
 
 
@@ -138,12 +140,22 @@ def test_no_stamp_without_the_packages_nor_blame_of_the_network(checkout: Path, 
     done = set_up(checkout, PIP_DRY_RUN="1")
     assert done.returncode == 2
     assert "error: pip did not put the packages into .venv, by one of its settings" in done.stderr
-    (checkout / "requirements.txt").write_text("tiny==1.1\n")
+    lock = checkout / "requirements.lock"
+    lock.write_text(lock.read_text().replace("1.0", "1.1"))
     done = set_up(checkout)
     assert "error: the packages could not be installed, see above: correct that and run make again" in done.stderr
     done = set_up(checkout, PIP_NO_INDEX="0", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1")
     assert "error: the packages could not be installed, see above: check the network and run make" in done.stderr
     assert not list(checkout.glob(".venv/installed*"))
+
+
+def test_a_package_that_is_not_the_pinned_file_is_refused(checkout: Path, environment: Path) -> None:
+    shutil.copytree(environment, checkout / ".venv", symlinks=True)
+    (checkout / "requirements.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
+    done = set_up(checkout)
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert "error: the packages could not be installed, see above: correct that and run make again" in done.stderr
+    assert not has_package(checkout)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +335,8 @@ def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_every_package_is_pinned_in_the_lock() -> None:
-    lock = set((ROOT / "requirements.lock").read_text().splitlines())
+    locks = ("requirements.lock", "requirements-search.lock", "tests/requirements.lock")
+    lock = {line.rstrip(" \\") for name in locks for line in (ROOT / name).read_text().splitlines()}
     for path in ("requirements.txt", "requirements-search.txt", "requirements-pi.txt", "tests/requirements.txt"):
         for name in re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / path).read_text(), re.M):
             assert name.replace(".", "-", name.split("==")[0].count(".")) in lock, name
