@@ -7,7 +7,7 @@ from dataclasses import replace
 from helpers import ROOT
 
 from underbudget.reproduction.results import read_results
-from underbudget.results_page import sentences
+from underbudget.results_page import sentences, speaker_tables
 from underbudget.store import PUBLISHED
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +47,20 @@ def test_the_listener_is_set_beside_its_aims() -> None:
     assert f"{100 * clean['words']['heard'] / clean['words']['said']:.1f} % of the words" in text
     assert f"{clean['speech']['triggers'] / clean['speech']['hours']:.0f} times" in text
     assert "35.1 % of 1,206 clips" in text
+
+
+def test_strangers_are_set_beside_the_course_s_split() -> None:
+    """The means are taken here from the files of results, in another way."""
+    text = speaker_tables.strangers(read_results(PUBLISHED))
+    assert text in README
+    for recipe in ("report", "improved", "smallest"):
+        means = []
+        for study in (f"{recipe}-by-speaker", recipe):
+            lines = map(json.loads, (PUBLISHED.runs / f"{study}.jsonl").read_text().splitlines())
+            seen = [line["test"]["accuracy_pct"] for line in lines if line["version"] == "kws_a"]
+            means.append(sum(seen) / len(seen))
+        assert f"`{recipe}/kws_a` {means[0]:.1f} % (by the course's split {means[1]:.1f} %)" in text
+    assert "of people in the course's training list 93.4, 93.0, 90.1 % were right, of others 86.5, 87.0, 85.9 %" in text
 
 
 def test_the_naive_forecasts_are_judged_as_the_models_are() -> None:

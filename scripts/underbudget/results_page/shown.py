@@ -18,7 +18,7 @@ from underbudget.results_page.peer_tables import peer_forecasters, peers, smalle
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
 from underbudget.results_page.sentences import headline, listening_aims, naive
-from underbudget.results_page.speaker_tables import regularisation, speaker_aims, splits
+from underbudget.results_page.speaker_tables import regularisation, speaker_aims, splits, strangers
 from underbudget.results_page.style import Chart
 from underbudget.results_page.tables import (
     claims,
@@ -40,7 +40,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(versions, claims, models, improved, seeds, mlp, cnn, studies, prototypes, file_sizes, provenance),
     *(smallest_files, peers, peer_forecasters),
     *(kernels, kernel_loss, kernel_charts),
-    *(assumptions, forecasts, splits, speaker_aims, regularisation),
+    *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
     *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
     *(bytes_charts, curve_charts, det_charts, at_work),

@@ -9,6 +9,7 @@ import scipy  # which imports its parts as they are used
 from underbudget.device.artifact import SPOTTING
 from underbudget.intervals import Z95, mean_interval
 from underbudget.metrics import METRICS
+from underbudget.reproduction.reference import load_reference
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
     SPEAKER_SUFFIX,
@@ -23,7 +24,7 @@ from underbudget.reproduction.runs import (
     summary,
 )
 from underbudget.results_page.markdown import markdown_table
-from underbudget.versions.catalogue import RECIPES, VERSIONS
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 REGULARISED = {  # the study and the version that each of the plain ones is beside
     "kws_a_plain": ("improved", "kws_a"),
@@ -71,6 +72,31 @@ def _variance(runs: Sequence[Run]) -> float:
     seen = metric_values(runs, "accuracy_pct")
     halves = [(high - low) / 2 for low, high in (run.get("speakers_95") or (0, 0) for run in runs)]
     return float(np.var(seen, ddof=1) / len(seen) + (np.mean(halves) / Z95) ** 2)
+
+
+def unknown_speakers(results: Results, recipe: str, name: str) -> str:
+    """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds."""
+    runs = runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)
+    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 else ""
+
+
+def strangers(results: Results) -> str:
+    """Say how much accuracy falls on people that spotters never heard: by our trainings, and by others' clips."""
+    parts = []
+    for recipe, name in product(COMPARED_RECIPES, ("kws_a",)):
+        sides = [runs_of(results.study_runs(study), name) for study in (recipe + SPEAKER_SUFFIX, recipe)]
+        if min(map(len, sides)) > 1:
+            unknown, known = (f"{np.mean(metric_values(side, 'accuracy_pct')):.1f}" for side in sides)
+            parts.append(f"`{recipe}/{name}` {unknown} % (by the course's split {known} %)")
+    figures = load_reference()["strangers"]["accuracy_pct"]
+    heard, unheard = (", ".join(f"{v[key]:.1f}" for v in figures.values()) for key in ("in_training", "others"))
+    if not parts:
+        return ""
+    return (
+        f"On people that it never heard, a spotter is right less often. Trained without them, over several seeds:"
+        f" {', '.join(parts)}. Others tried our {', '.join(figures)} by the report's recipe on clips from outside: of"
+        f" people in the course's training list {heard} % were right, of others {unheard} %.\n"
+    )
 
 
 def speaker_aims(results: Results) -> str:
