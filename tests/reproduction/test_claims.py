@@ -219,6 +219,8 @@ def test_the_best_spotter_must_lead_by_more_than_chance() -> None:
     assert claims.spotter_networks(spotters(ds_cnn=90, cnn=92, mlp=80)).verdict == NOT_REPRODUCED
     assert claims.spotter_networks(spotters(ds_cnn=90.05, cnn=90, mlp=80)).verdict == INCONCLUSIVE
     assert claims.spotter_networks(spotters(ds_cnn=90, cnn=90)).verdict == INCONCLUSIVE
+    # the MLP is as good: the lead on the CNN alone is not enough
+    assert claims.spotter_networks(spotters(ds_cnn=92, cnn=90, mlp=92)).verdict == INCONCLUSIVE
 
 
 def test_the_hardest_error_is_missed_alone_more_often() -> None:

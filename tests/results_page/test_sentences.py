@@ -4,10 +4,10 @@ import json
 import zlib
 from dataclasses import replace
 
-from helpers import ROOT
+from helpers import ROOT, study_run
 
 from underbudget.reproduction.results import read_results
-from underbudget.results_page import sentences, speaker_tables
+from underbudget.results_page import sentences, speaker_tables, tables
 from underbudget.store import PUBLISHED
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,6 +61,16 @@ def test_strangers_are_set_beside_the_course_s_split() -> None:
             means.append(sum(seen) / len(seen))
         assert f"`{recipe}/kws_a` {means[0]:.1f} % (by the course's split {means[1]:.1f} %)" in text
     assert "of people in the course's training list 93.4, 93.0, 90.1 % were right, of others 86.5, 87.0, 85.9 %" in text
+
+
+def test_forecasters_that_learnt_one_output_only_are_counted() -> None:
+    results = read_results(PUBLISHED)
+    runs = [study_run("th_b", seed, t_mae_c=t, rh_mae_pct=rh) for seed, (t, rh) in enumerate(
+        [(0.5, 1.8), (0.94, 1.8), (0.5, 4.2), (2.5, 15.6), (0.93, 4.17)])]  # fmt: skip
+    runs += [study_run("th_a", seed, t_mae_c=0.5, rh_mae_pct=1.8) for seed in range(3)]
+    text = tables.failed_runs(replace(results, runs={"report": runs}))
+    assert text.startswith("3 of 5 runs of `th_b` did not learn one output: ")
+    assert tables.failed_runs(replace(results, runs={"report": runs[5:]})) == ""
 
 
 def test_the_naive_forecasts_are_judged_as_the_models_are() -> None:

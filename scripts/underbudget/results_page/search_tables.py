@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from underbudget.device.artifact import SPOTTING
-from underbudget.intervals import difference, mean_interval
+from underbudget.intervals import difference, holm, mean_interval
 from underbudget.metrics import KB, METRICS, TASK_METRICS, score
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import SPEAKER_SUFFIX, Run, runs_of
@@ -14,7 +14,8 @@ from underbudget.results_page.markdown import markdown_table
 from underbudget.store import limits_of, size_limit
 from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
-OUTCOMES = ("better", "worse", "no clear difference", "no recipe of ours to compare")  # beside our own best recipe
+OUTCOMES = ("better", "worse", "no clear difference")  # beside our own best recipe
+ALPHA = 0.05  # significance level
 NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
@@ -34,7 +35,7 @@ def search_results(results: Results) -> str:
                 str(len(found["trials"])),
                 f"{_core_minutes(found):.0f}",
                 f"{met}; {_over_seeds(found, best['runs'].values())}",
-                _own_best(found, results) or OUTCOMES[-1],
+                _own_best(found, results) or "no recipe of ours to compare",
                 _model(found),
             ]
         )
@@ -57,34 +58,27 @@ def search_summary(results: Results) -> str:
     met = [found for found in ended if _chosen(found)["met"]]
     size_only = sum(set(limits_of(found)) == {"size_kb"} for found in met)
     compared: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
-    for found in ended:
-        runs, ours = _succeeded(_chosen(found)["runs"].values()), _own_best_runs(found, results)
-        sizes = f"{_mean_bytes(runs)} bytes, ours {_mean_bytes(ours[1])}" if runs and ours else ""
-        compared[_beside(runs, ours[1] if ours else [])].append(sizes)
-    better, worse, unclear, alone = (compared[outcome] for outcome in OUTCOMES)
+    pairs = [(_succeeded(_chosen(found)["runs"].values()), _own_best_runs(found, results)) for found in ended]
+    beside = [(runs, ours[1]) for runs, ours in pairs if ours and min(len(runs), len(ours[1])) > 1]
+    changes = [difference(*([score(run["validation"]) for run in side] for side in sides)) for sides in beside]
+    for (runs, ours), change, p in zip(beside, changes, holm([change.p for change in changes]), strict=True):
+        outcome = OUTCOMES[2] if p > ALPHA else OUTCOMES[0] if change.value > 0 else OUTCOMES[1]
+        compared[outcome].append(f"{_mean_bytes(runs)} bytes, ours {_mean_bytes(ours)}")
+    better, worse, unclear = compared.values()
     stemless = sum(found["task"] == SPOTTING and not _could_choose(found, "stem") for found in ended)
     sentences = [
         f"Of {len(ended)} published searches, {len(met)} meet all their limits. {size_only} of these had a limit on",
         "size alone, which is met by construction. Each result was compared with our best hand-made recipe of at most",
-        "the size allowed, on validation data over seeds (Welch's test at 5 %, not corrected for the number of tests).",
+        "the size allowed, on validation data over seeds (Welch's test at 5 %, corrected for their number after Holm).",
         f"It is better in {len(better)} searches ({'; '.join(better)}), worse in {len(worse)}, and not clearly",
-        f"different in {len(unclear)}; {len(alone)} had no recipe to compare with. {stemless} searches for spotters",
-        "could not choose a stem, which our hand-made spotters have.",
+        f"different in {len(unclear)}; {len(ended) - len(beside)} had no recipe to compare with. {stemless} searches",
+        "for spotters could not choose a stem, which our hand-made spotters have.",
     ]
     return " ".join(sentences) + "\n"
 
 
 def _could_choose(found: Found, choice: str) -> bool:
     return any(choice in (trial["choices"] or {}) for trial in found["trials"])
-
-
-def _beside(runs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> str:
-    """Judge the runs of a recipe beside those of ours, on validation data; return one of OUTCOMES."""
-    better, worse, unclear, alone = OUTCOMES
-    if min(len(runs), len(ours)) < 2:
-        return alone
-    change = difference(*([score(run["validation"]) for run in side] for side in (runs, ours)))
-    return better if change.low > 0 else worse if change.high < 0 else unclear
 
 
 def _own_best(found: Found, results: Results) -> str:

@@ -23,6 +23,7 @@ from underbudget.results_page.style import Chart
 from underbudget.results_page.tables import (
     claims,
     cnn,
+    failed_runs,
     file_sizes,
     improved,
     mlp,
@@ -37,7 +38,7 @@ from underbudget.results_page.version_tables import versions
 
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(headline, listening_aims, naive, search_summary, verdicts),
-    *(versions, claims, models, improved, seeds, mlp, cnn, studies, prototypes, file_sizes, provenance),
+    *(versions, claims, models, improved, seeds, failed_runs, mlp, cnn, studies, prototypes, file_sizes, provenance),
     *(smallest_files, peers, peer_forecasters),
     *(kernels, kernel_loss, kernel_charts),
     *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),

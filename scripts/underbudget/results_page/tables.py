@@ -10,6 +10,7 @@ from underbudget.device.artifact import FORECASTING
 from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
 from underbudget.reproduction.claims import judge_claims
+from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
@@ -26,7 +27,8 @@ from underbudget.reproduction.verdicts import INCONCLUSIVE, VERDICTS
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.results_page.version_tables import compared_with_published
-from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
+from underbudget.tasks.forecasting import FAR
+from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, RECIPES, VERSIONS
 
 
 def claims(results: Results) -> str:
@@ -116,6 +118,18 @@ def seeds(results: Results) -> str:
             )
     header = ["version", "metric", "mean ± deviation", "median (range)", "report", "runs better than the report"]
     return markdown_table([*header, "p of a run as extreme", "runs that meet the limit (95 %)"], lines)
+
+
+def failed_runs(results: Results) -> str:
+    """Count the forecasters that did not learn one of their outputs: worse than FAR times the last reading's error."""
+    naive = results.naive_forecasts().get(LAST_READING, {})
+    parts = []
+    for name in FORECASTERS if naive else ():
+        own = runs_of(results.study_runs("report"), name)
+        failed = [run for run in own if any(run["test"][m] > FAR * naive[m] for m in TASK_METRICS[FORECASTING])]
+        if failed:
+            parts.append(f"{len(failed)} of {len(own)} runs of `{name}` did not learn one output")
+    return f"{'; '.join(parts)}: their spread is wide, and p means little beside it.\n" if parts else ""
 
 
 def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
