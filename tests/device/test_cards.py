@@ -123,7 +123,7 @@ def test_any_front_end(data: st.DataObject, kind: str, tmp_path_factory: pytest.
 def test_every_field_that_is_checked_is_needed(name: str, tmp_path: Path) -> None:
     """Without a field that the cards of all models have, a card is refused; parts, tools and more may be missing."""
     free = {"listening", "converted_parts_bytes", "slimmed_parts_bytes", "tools", "constraints", "recipe", "arithmetic"}
-    free |= {"curve", "accuracy_pct_95_speakers"}
+    free |= {"use", "curve", "accuracy_pct_95_speakers"}
     free |= {f"{column}_{part}" for column in ("t_mae_c", "rh_mae_pct") for part in ("by_season", "by_quarter")}
     free |= {"t_bias_c", "rh_bias_pct"}
     for at in places(CARDS[name]):

@@ -32,6 +32,7 @@ def test_published_figures_are_found_again(path: Path, real_data: Sources) -> No
     task = prepare_for(card, load_for(card, real_data))
     made_from = card.content["made_from"]
     assert made_from["data"]["digest"] == task.identity.digest
+    assert card.content["use"] == task.card()["use"]
     found = task.metrics(outputs_for(name, content, task, "test"), "test")
     for key, value in card.content["test"].items():
         if isinstance(value, int) or key == "confusion":

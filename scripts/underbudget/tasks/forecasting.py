@@ -20,6 +20,14 @@ QUARTERS = ("0–6 h", "6–12 h", "12–18 h", "18–24 h")  # of the day, on t
 FAR = 2  # times the error of the last reading said again: so bad is a failed training, or a mistake in reading outputs
 NO_SCALING = np.zeros(2, np.float32), np.ones(2, np.float32)  # inputs in °C and %
 
+USE = {  # what a card says to those who take the model elsewhere
+    "for": "experiments: the next hour of temperature and relative humidity at the place of its training data",
+    "not_for": "warnings or control: it knows one place, and no weather that was not in its data",
+    "input": "six readings 10 minutes apart, [6, 2]: °C and %, less normalisation.mean, divided by normalisation.std",
+    "output": "the next six, [6, 2], in °C and %",
+    "licence": "Apache-2.0, as far as the licence of the data it was made from allows",
+}
+
 
 class Forecasting:
     """Weather data with the z-score of a model's inputs; see underbudget.tasks.
@@ -42,8 +50,8 @@ class Forecasting:
         return self.weather.identity
 
     def card(self) -> dict[str, Any]:
-        """Return what a card says of the model's inputs."""
-        return {"normalisation": {"mean": self.mean.tolist(), "std": self.std.tolist()}}
+        """Return what a card says of the model's use and inputs."""
+        return {"use": USE, "normalisation": {"mean": self.mean.tolist(), "std": self.std.tolist()}}
 
     def inputs(self, split: str) -> Array:
         """Return inputs [windows, 6, 2], z-scored."""

@@ -17,6 +17,13 @@ from underbudget.device.runtime import lay_out
 from underbudget.intervals import cluster_bootstrap, wilson
 
 Array = NDArray[np.float32]
+USE = {  # what a card says to those who take the model elsewhere
+    "for": "experiments with a few short words, spoken one by one near a microphone",
+    "not_for": "anything that matters: other speech and noise trigger it, and nobody measured it by age or dialect",
+    "input": "one second of sound: mono, 16,000 samples from -1 to 1, as the features of front_end",
+    "output": "one score per label (logits; softmax gives probabilities)",
+    "licence": "Apache-2.0, as far as the licence of the data it was made from allows",
+}
 
 
 class Spotting:
@@ -59,8 +66,8 @@ class Spotting:
         return self.speech.identity
 
     def card(self) -> dict[str, Any]:
-        """Return what a card says of the model's inputs and outputs."""
-        return {"front_end": to_dict(self.front_end), "labels": list(self.labels)}
+        """Return what a card says of the model's use, inputs and outputs."""
+        return {"use": USE, "front_end": to_dict(self.front_end), "labels": list(self.labels)}
 
     def inputs(self, split: str) -> Array:
         """Return features [clips, *front_end.shape], computed once."""
