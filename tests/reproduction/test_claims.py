@@ -180,11 +180,14 @@ def test_latency(tmp_path: Path, kind: str, milliseconds: float, verdict: str) -
     assert f"{reported('kws_b')['inference_ms']:.2f} ms" in cost_claims.latency(read_results(store)).claim
 
 
-def verdict_of_th_a(met: int, runs: int) -> str:
-    """With so many runs that keep all limits."""
+def of_th_a(met: int, runs: int, version: str = "th_a") -> list[dict[str, Any]]:
+    """So many runs, of which some keep all limits."""
     errors = [0.4 + seed / 1000 if seed < met else 0.7 for seed in range(runs)]
-    made = [study_run("th_a", seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
-    return claims.version_claim("th_a", made).verdict
+    return [study_run(version, seed, t_mae_c=error, rh_mae_pct=1.7) for seed, error in enumerate(errors)]
+
+
+def verdict_of_th_a(met: int, runs: int) -> str:
+    return claims.version_claim("th_a", of_th_a(met, runs)).verdict
 
 
 def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
@@ -192,6 +195,13 @@ def test_a_version_is_judged_by_the_interval_of_its_share() -> None:
     assert verdict_of_th_a(6, 10) == PARTLY
     assert verdict_of_th_a(0, 10) == NOT_REPRODUCED
     assert claims.version_claim("th_a", []).verdict == INCONCLUSIVE
+
+
+def test_a_verdict_that_other_batches_turn_is_partly() -> None:
+    for met, verdict in ((10, REPRODUCED), (0, PARTLY)):
+        found = claims.version_claim("th_a", of_th_a(10, 10), of_th_a(met, 10, "th_a_neighbours"))
+        assert found.verdict == verdict
+        assert f"with batches as in the authors' script: {met} of 10 runs" in found.evidence
 
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:

@@ -59,4 +59,4 @@ def test_losses_are_counted_seed_by_seed(results: Results) -> None:
 def test_the_claim_says_how_the_same_weights_do_in_float() -> None:
     runs = [study_run("kws_c", seed, 36_000, accuracy_pct=89.0 + seed / 10) for seed in range(3)]
     text = "; the same weights in float: 2 of 3 runs (21–94 %) meet that on accuracy"
-    assert version_claim("kws_c", runs, made()).evidence == version_claim("kws_c", runs).evidence + text
+    assert version_claim("kws_c", runs, by_kernels=made()).evidence == version_claim("kws_c", runs).evidence + text
