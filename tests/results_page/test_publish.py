@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from helpers import ROOT
 
 from underbudget.data.sources import Sources
@@ -198,7 +199,7 @@ def test_a_damaged_marker_is_named_with_its_file(text: str) -> None:
         fill(Path("x.md"), text, read_results(PUBLISHED))
 
 
-def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -> None:
+def test_studies_of_different_code_are_not_subtracted(tmp_path: Path) -> None:
     from underbudget.results_page.speaker_tables import splits
 
     store = ResultStore(tmp_path, tmp_path)
@@ -219,9 +220,14 @@ def test_studies_of_different_code_are_not_subtracted_silently(tmp_path: Path) -
             for s in (1, 2, 3)
         ]
         store.study_path(study).write_text("".join(json.dumps(run) + "\n" for run in runs))
-    *_, row, _, _, note = splits(read_results(store)).splitlines()
-    # standard errors over seeds 1 / sqrt(3) on each side, over speakers 1 / 1.96 and 2 / 1.96
-    half = 1.96 * np.sqrt(2 / 3 + (1 + 4) / 1.96**2)
-    assert f" 0.00 ({-half:.2f} to {half:.2f}) " in row
-    assert "improved were made by different arithmetic" in note
-    assert "report" not in note
+    _, _, report, improved, _, note = splits(read_results(store)).splitlines()
+    # variances over seeds 1 / 3 on each side, over speakers (1 / 1.96)² and (2 / 1.96)²
+    variance = 2 / 3 + (1 + 4) / 1.96**2
+    quantile = scipy.stats.t.ppf(0.975, variance**2 / (2 * (1 / 3) ** 2 / 2))
+    half = quantile * np.sqrt(variance)
+    assert f" 0.00 ({-half:.2f} to {half:.2f}) " in report
+    assert " | – | " in improved
+    assert note.endswith("are of different code or recipes: `improved/kws_a`.")
+    path = store.study_path("report")
+    path.write_text(path.read_text().replace("[89.0, 91.0]", "null"))
+    assert " | 0.00 | " in splits(read_results(store)).splitlines()[2]

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from underbudget import files
+from underbudget.device.artifact import TASK_METRICS
 
 PUBLISHED_SEED = 22  # of the published versions
 PEERS = files.RESULTS / "reference" / "peers.json"  # other groups' files, measured
@@ -54,8 +55,8 @@ def reported(name: str) -> dict[str, Any]:
 
 def authors_file(name: str) -> dict[str, Any]:
     """Return our measurement of the file that the report's authors published of a version; empty if there is none."""
-    peers = [peer for task in ("forecasting", "keyword_spotting") for peer in load_reference()["other_groups"][task]]
-    return next((peer for peer in peers if peer.get("version") == name), {})
+    peers = [peer for task in TASK_METRICS for peer in load_peers()[task]]
+    return next((peer for peer in peers if peer["name"] == f"2021-g5-{name}"), {})
 
 
 def row_name(network: str, technique: str) -> str:

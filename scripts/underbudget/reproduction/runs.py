@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from underbudget import files
+from underbudget.device.artifact import FORECASTING
 from underbudget.intervals import mean_interval, wilson
-from underbudget.metrics import KB, METRICS, Limit, all_met, score
+from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
 from underbudget.versions.catalogue import RECIPES
 
 Run = dict[str, Any]
+ERRORS = TASK_METRICS[FORECASTING]
+FAR = 2  # times
 SPEAKER_SUFFIX = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
 
 
@@ -32,6 +37,20 @@ def size(run: Run) -> int:
 def metric_values(runs: Sequence[Run], metric: str) -> list[float]:
     """Return a metric of each run on the test split; size in kB of 1024 bytes."""
     return [size(run) / KB if metric == "size_kb" else run["test"][metric] for run in runs]
+
+
+def failed(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that did not learn: an error is FAR times the median of all runs or more."""
+    errors = [metric for metric in ERRORS if all(metric in run["test"] for run in runs)]
+    usual = {metric: float(np.median(metric_values(runs, metric))) for metric in errors} if runs else {}
+    return [run for run in runs if any(run["test"][metric] >= FAR * usual[metric] for metric in usual)]
+
+
+def format_range(runs: Sequence[Run], metric: str) -> str:
+    """Format the median over seeds with the range."""
+    seen, shown = metric_values(runs, metric), METRICS[metric]
+    low, middle, high = (f"{value:.{shown.digits}f}" for value in (min(seen), float(np.median(seen)), max(seen)))
+    return f"median {middle} ({low} to {high}) {shown.unit}"
 
 
 def meets(run: Run, limits: Sequence[Limit]) -> bool:

@@ -25,10 +25,15 @@ def judged(parts: Sequence[bool]) -> str:
     return REPRODUCED if all(parts) else PARTLY if any(parts) else NOT_REPRODUCED
 
 
+def agreed(verdicts: Sequence[str]) -> str:
+    """Judge a claim that was tried in several ways: where these lead to different verdicts, it is "partly"."""
+    return verdicts[0] if len(set(verdicts)) == 1 else PARTLY
+
+
 def often(count: int, runs: int) -> str:
-    """Judge a success rate: reproduced if its 95 % Wilson interval lies above 0.5."""
+    """Judge a success rate by its 95 % Wilson interval: whether that lies above 0.5, below it, or on both sides."""
     low, high = wilson(count, runs)
-    return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else PARTLY
+    return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else INCONCLUSIVE
 
 
 def p_text(probability: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from underbudget.metrics import TASK_METRICS
 from underbudget.reproduction.reference import load_assumptions
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import format_mean, format_share, meets, runs_of
+from underbudget.reproduction.runs import format_range, format_share, meets, runs_of
 from underbudget.reproduction.studies import STUDIES
 from underbudget.results_page.markdown import markdown_table
 from underbudget.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
@@ -40,6 +40,6 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
             continue
         limits = VERSIONS[name].offline_limits
         shares = [format_share(sum(meets(run, limits) for run in side), len(side)) for side in sides]
-        means = [", ".join(format_mean(side, m) for m in TASK_METRICS[VERSIONS[name].task]) for side in sides]
-        parts.append(f"{other.name}: {means[1]}, {shares[1]} meet the limits, in place of {means[0]}, {shares[0]}")
+        ranges = [", ".join(format_range(side, m) for m in TASK_METRICS[VERSIONS[name].task]) for side in sides]
+        parts.append(f"{other.name}: {ranges[1]}, {shares[1]} meet the limits, in place of {ranges[0]}, {shares[0]}")
     return "; ".join(parts) or "not measured yet: make baselines"

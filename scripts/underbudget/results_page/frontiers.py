@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from underbudget.data.weather import OUTPUT_STEPS
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.metrics import KB, METRICS
 from underbudget.reproduction.naive import LAST_READING
-from underbudget.reproduction.reference import load_reference, reported
+from underbudget.reproduction.reference import load_peers, load_reference, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import summary
 from underbudget.results_page.style import NARROW, OTHERS, RECIPE_STYLE, REPORT
@@ -17,10 +18,10 @@ from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTE
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     """Draw error against bytes: the report, others, ours."""
-    peers = load_reference()["other_groups"][FORECASTING]
+    peers = [peer for peer in load_peers()[FORECASTING] if peer["steps"] == OUTPUT_STEPS]
     names = FORECASTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
-    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers if p["bytes"]])
+    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers])
     _own(axis, names, metric, results)
     if naive := results.naive_forecasts():
         axis.axhline(naive[LAST_READING][metric], color="grey", linestyle=":", label=LAST_READING)
@@ -31,14 +32,11 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     """Draw accuracy against bytes: the report, others, the literature, ours."""
     names = SPOTTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
-    peers = load_reference()["other_groups"]
-    for title, marker, colour, key in (
-        ("others, same task", "x", OTHERS, SPOTTING),
-        ("literature, another task: 12 words", "+", "tab:green", "keyword_spotting_12_words"),
+    for title, marker, colour, files in (
+        ("others, same task", "x", OTHERS, load_peers()[SPOTTING]),
+        ("literature, another task: 12 words", "+", "tab:green", load_reference()["literature"]),
     ):
-        _scatter(
-            axis, title, marker, colour, [(p["bytes"], p["accuracy_pct"], "") for p in peers[key] if p.get("bytes")]
-        )
+        _scatter(axis, title, marker, colour, [(f["bytes"], f["accuracy_pct"], "") for f in files if f.get("bytes")])
     _own(axis, names, "accuracy_pct", results)
     axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":")
     _label(axis, "accuracy on test, %")

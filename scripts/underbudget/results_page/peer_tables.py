@@ -11,10 +11,9 @@ from underbudget.intervals import holm
 from underbudget.metrics import KB, METRICS, Limit, all_met
 from underbudget.reproduction.reference import load_homeworks, load_peers
 from underbudget.reproduction.results import Results
+from underbudget.reproduction.verdicts import ALPHA
 from underbudget.results_page.markdown import markdown_table
 from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
-
-ALPHA = 0.05  # significance level
 
 
 def smallest_files(results: Results) -> str:
@@ -62,6 +61,8 @@ def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]
             for metric in homework["limits"]
             if metric in test
         }
+        if not homework["steps"]:
+            figures["accuracy_pct_95"] = test["accuracy_pct_95"]
         found.append({**figures, "shown": f"`{recipe}/{name}`", "bytes": size, "size_kb": size / KB})
     return found
 
@@ -69,10 +70,12 @@ def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]
 def _shown(file: Mapping[str, Any] | None, limits: list[Limit]) -> str:
     if file is None:
         return "none"
+    shown = [(METRICS[limit.metric], limit.metric) for limit in limits if limit.metric != "size_kb"]
     figures = ", ".join(
-        f"{file[limit.metric]:.{METRICS[limit.metric].digits}f} {METRICS[limit.metric].unit}"
-        for limit in limits
-        if limit.metric != "size_kb"
+        metric.interval(file[name], *file[name + "_95"])
+        if name + "_95" in file
+        else f"{file[name]:.{metric.digits}f} {metric.unit}"
+        for metric, name in shown
     )
     return f"{file['shown']}: {file['bytes']:,} B, {figures}"
 

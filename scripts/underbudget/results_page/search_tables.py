@@ -10,12 +10,12 @@ from underbudget.intervals import difference, holm, mean_interval
 from underbudget.metrics import KB, METRICS, TASK_METRICS, score
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import SPEAKER_SUFFIX, Run, runs_of
+from underbudget.reproduction.verdicts import ALPHA
 from underbudget.results_page.markdown import markdown_table
 from underbudget.store import limits_of, size_limit
 from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
 
 OUTCOMES = ("better", "worse", "no clear difference")  # beside our own best recipe
-ALPHA = 0.05  # significance level
 NONE_PUBLISHED = "No search has been published yet.\n"
 
 Found = Mapping[str, Any]  # the result file of a search
@@ -43,8 +43,8 @@ def search_results(results: Results) -> str:
         "limits",
         "trials",
         "core minutes",
-        "best recipe found: five seeds, validation data",
-        "our best hand-made recipe: five seeds, validation data",
+        "best recipe found: validation data, mean over seeds",
+        "our best hand-made recipe: the same",
         "final model: test data",
     ]
     return markdown_table(header, lines)
@@ -72,7 +72,7 @@ def search_summary(results: Results) -> str:
         "the size allowed, on validation data over seeds (Welch's test at 5 %, corrected for their number after Holm).",
         f"It is better in {len(better)} searches ({'; '.join(better)}), worse in {len(worse)}, and not clearly",
         f"different in {len(unclear)}; {len(ended) - len(beside)} had no recipe to compare with. {stemless} searches",
-        "for spotters could not choose a stem, which our hand-made spotters have.",
+        "for spotters could not choose a stem, and none weight decay or masks of bands, which ours have.",
     ]
     return " ".join(sentences) + "\n"
 
@@ -126,7 +126,7 @@ def _over_seeds(found: Found, runs: Iterable[Mapping[str, Any]]) -> str:
         f"{METRICS[name].title} {METRICS[name].interval(*mean_interval([r['validation'][name] for r in succeeded]))}"
         for name in TASK_METRICS[found["task"]]
     ]
-    return f"{', '.join(figures)}, {_mean_bytes(succeeded)} bytes"
+    return f"{', '.join(figures)}, {_mean_bytes(succeeded)} bytes, {len(succeeded)} seeds"
 
 
 def _succeeded(runs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -24,7 +24,7 @@ from underbudget.reproduction.runs import (
     summary,
 )
 from underbudget.results_page.markdown import markdown_table
-from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, SPOTTERS, VERSIONS
 
 REGULARISED = {  # the study and the version that each of the plain ones is beside
     "kws_a_plain": ("improved", "kws_a"),
@@ -36,66 +36,88 @@ AIMS = {("improved", "kws_a"): (95.4, 8000), ("improved", "kws_c"): (96.5, 25_00
 
 def splits(results: Results) -> str:
     """Tabulate the spotters with the course's split, which shares speakers, and with a speaker-independent one."""
-    lines, stale, unknown = [], set(), False
+    lines, stale, undrawn = [], [], False
     for recipe, name in product(RECIPES, VERSIONS):
         version = VERSIONS[name]
         sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
         if version.task != SPOTTING or min(map(len, sides)) < 2:
             continue
-        if len(arithmetics([*sides[0], *sides[1]])) > 1:
-            stale.add(recipe)
-        lost = np.mean(metric_values(sides[0], "accuracy_pct")) - np.mean(metric_values(sides[1], "accuracy_pct"))
-        half = Z95 * np.sqrt(sum(map(_variance, sides)))
-        unknown |= any(run.get("speakers_95") is None for side in sides for run in side)
         cells = [f"`{recipe}/{name}`"]
         for side in sides:
             passed = sum(meets(run, version.limits) for run in side)
             cells += [format_mean(side, "accuracy_pct"), format_share(passed, len(side))]
-        clips = sides[1][0]["clips"]
-        cells += [f"{lost:.2f} ({lost - half:.2f} to {lost + half:.2f})", f"{clips:,}"]
-        lines.append(cells)
+        if len(arithmetics([*sides[0], *sides[1]])) > 1:
+            stale.append(f"`{recipe}/{name}`")
+            lost = "–"
+        elif all(run.get("speakers_95") for side in sides for run in side):
+            lost = "{:.2f} ({:.2f} to {:.2f})".format(*_difference(*sides))
+        else:
+            undrawn = True
+            lost = f"{_difference(*sides)[0]:.2f}"
+        lines.append([*cells, lost, f"{sides[1][0]['clips']:,}"])
     header = ["spotter", "accuracy, the course's lists (95 %)", "runs that meet all limits"]
     header += ["accuracy, speaker-independent (95 %)", "runs that meet all limits", "difference, points (95 %)"]
     header += ["speaker-independent test clips"]
     notes = ""
     if stale:
-        notes += (
-            f"\nThe two studies of {', '.join(sorted(stale))} were made by different arithmetic: to be made again.\n"
-        )
-    if unknown:
-        notes += "\nSome runs were made before speakers were drawn: their intervals are over seeds alone.\n"
+        notes += f"\nNot to be subtracted, since the two sides are of different code or recipes: {', '.join(stale)}.\n"
+    if undrawn:
+        notes += "\nA difference without an interval is of runs that say nothing of the spread over speakers.\n"
     return markdown_table(header, lines) + notes
 
 
-def _variance(runs: Sequence[Run]) -> float:
-    """Return the variance of a mean over seeds: from the seeds, and from the speakers, who are the same for all."""
-    seen = metric_values(runs, "accuracy_pct")
-    halves = [(high - low) / 2 for low, high in (run.get("speakers_95") or (0, 0) for run in runs)]
-    return float(np.var(seen, ddof=1) / len(seen) + (np.mean(halves) / Z95) ** 2)
+def _difference(left: Sequence[Run], right: Sequence[Run]) -> tuple[float, float, float]:
+    """Return the difference of two means with its 95 % interval: from the seeds, and from the speakers of each side.
+
+    The speakers are the same for all seeds of a side. Degrees of freedom after Welch and Satterthwaite.
+    """
+    variances, free = [], []
+    for runs in (left, right):
+        seen = metric_values(runs, "accuracy_pct")
+        variances.append(float(np.var(seen, ddof=1)) / len(seen))
+        free.append(variances[-1] ** 2 / (len(seen) - 1))
+        halves = [(high - low) / 2 for low, high in (run.get("speakers_95") or (0, 0) for run in runs)]
+        variances.append(float(np.mean(halves) / Z95) ** 2)
+    value = np.mean(metric_values(left, "accuracy_pct")) - np.mean(metric_values(right, "accuracy_pct"))
+    quantile = scipy.stats.t.ppf(0.975, sum(variances) ** 2 / sum(free)) if sum(free) else Z95
+    half = float(quantile * np.sqrt(sum(variances)))
+    return float(value), float(value - half), float(value + half)
 
 
 def unknown_speakers(results: Results, recipe: str, name: str) -> str:
-    """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds."""
+    """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds.
+
+    It is empty for another recipe of this name, or other code, than that of the runs on the course's split.
+    """
     runs = runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)
-    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 else ""
+    same = len(arithmetics([*runs, *runs_of(results.study_runs(recipe), name)])) == 1
+    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 and same else ""
 
 
 def strangers(results: Results) -> str:
     """Say how much accuracy falls on people that spotters never heard: by our trainings, and by others' clips."""
     parts = []
-    for recipe, name in product(COMPARED_RECIPES, ("kws_a",)):
-        sides = [runs_of(results.study_runs(study), name) for study in (recipe + SPEAKER_SUFFIX, recipe)]
-        if min(map(len, sides)) > 1:
-            unknown, known = (f"{np.mean(metric_values(side, 'accuracy_pct')):.1f}" for side in sides)
-            parts.append(f"`{recipe}/{name}` {unknown} % (by the course's split {known} %)")
-    figures = load_reference()["strangers"]["accuracy_pct"]
-    heard, unheard = (", ".join(f"{v[key]:.1f}" for v in figures.values()) for key in ("in_training", "others"))
+    for who, recipes in (("the report's recipes", ("report",)), ("ours", COMPARED_RECIPES[1:])):
+        known, unknown = [], []
+        for recipe, name in product(recipes, SPOTTERS):
+            sides = [runs_of(results.study_runs(study), name) for study in (recipe, recipe + SPEAKER_SUFFIX)]
+            if min(map(len, sides)) > 1 and len(arithmetics([*sides[0], *sides[1]])) == 1:
+                known.append(float(np.mean(metric_values(sides[0], "accuracy_pct"))))
+                unknown.append(float(np.mean(metric_values(sides[1], "accuracy_pct"))))
+        if known:
+            parts.append(
+                f"{min(unknown):.1f} to {max(unknown):.1f} % by {who} (by the course's split"
+                f" {min(known):.1f} to {max(known):.1f} %)"
+            )
     if not parts:
         return ""
+    figures = load_reference()["strangers"]["accuracy_pct"]
+    heard, unheard = (", ".join(f"{v[key]:.1f}" for v in figures.values()) for key in ("in_training", "others"))
     return (
-        f"On people that it never heard, a spotter is right less often. Trained without them, over several seeds:"
-        f" {', '.join(parts)}. Others tried our {', '.join(figures)} by the report's recipe on clips from outside: of"
-        f" people in the course's training list {heard} % were right, of others {unheard} %.\n"
+        "On people whom they never heard, spotters tend to be less accurate. Trained without the people of the test,"
+        f" they have {', '.join(parts)}. Others measured earlier files of the report's recipes on clips of"
+        f" Speech Commands that are not in the course's set: {', '.join(figures)} got {heard} % right of speakers in"
+        f" the course's training list, {unheard} % of other speakers.\n"
     )
 
 
@@ -107,7 +129,9 @@ def speaker_aims(results: Results) -> str:
         if not found:
             continue
         mean = METRICS["accuracy_pct"].interval(found.mean, found.low, found.high)
+        clear = found.low >= accuracy or found.high < accuracy or found.bytes_most >= most
         reached = "reached" if found.mean >= accuracy and found.bytes_most < most else "missed"
+        reached += "" if clear else " within the noise"
         parts.append(
             f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({reached}: {mean} over {found.seeds}"
             f" seeds in at most {found.bytes_most:,} bytes)"

@@ -10,10 +10,11 @@ from underbudget.device.artifact import FORECASTING
 from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
 from underbudget.reproduction.claims import judge_claims
-from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
+    Run,
+    failed,
     format_mean,
     format_p,
     format_share,
@@ -22,13 +23,12 @@ from underbudget.reproduction.runs import (
     runs_of,
     summary,
 )
-from underbudget.reproduction.studies import STUDIES
+from underbudget.reproduction.studies import STUDIES, techniques
 from underbudget.reproduction.verdicts import INCONCLUSIVE, VERDICTS
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.results_page.version_tables import compared_with_published
-from underbudget.tasks.forecasting import FAR
-from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, RECIPES, VERSIONS
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 
 def claims(results: Results) -> str:
@@ -104,7 +104,7 @@ def seeds(results: Results) -> str:
                     f"{shown.title}, {shown.unit}",
                     f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
                     f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
-                    *(["–"] * 3 if theirs is None else _beside_report(metric, seen, theirs)),
+                    *(["–"] * 3 if theirs is None else _beside_report(metric, own, theirs)),
                     f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
                 ]
             )
@@ -121,21 +121,22 @@ def seeds(results: Results) -> str:
 
 
 def failed_runs(results: Results) -> str:
-    """Count the forecasters that did not learn one of their outputs: worse than FAR times the last reading's error."""
-    naive = results.naive_forecasts().get(LAST_READING, {})
+    """Count the forecasters that did not learn one of their outputs, in all studies."""
     parts = []
-    for name in FORECASTERS if naive else ():
-        own = runs_of(results.study_runs("report"), name)
-        failed = [run for run in own if any(run["test"][m] > FAR * naive[m] for m in TASK_METRICS[FORECASTING])]
-        if failed:
-            parts.append(f"{len(failed)} of {len(own)} runs of `{name}` did not learn one output")
-    return f"{'; '.join(parts)}: their spread is wide, and p means little beside it.\n" if parts else ""
+    for runs in results.runs.values():
+        for name in dict.fromkeys(run["version"] for run in runs):
+            own = runs_of(runs, name)
+            if lost := failed(own):
+                parts.append(f"{len(lost)} of {len(own)} of `{name}`")
+    return f"Runs that did not learn one output: {', '.join(parts)}. No p is computed from them.\n" if parts else ""
 
 
-def _beside_report(metric: str, seen: list[float], theirs: float) -> list[str]:
+def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
+    seen, lost = metric_values(runs, metric), failed(runs)
     better = sum(Limit(metric, theirs).met_by(value) for value in seen)
-    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(seen, theirs))]
+    learnt = metric_values([run for run in runs if run not in lost], metric)
+    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(learnt, theirs))]
 
 
 def mlp(results: Results) -> str:
@@ -152,15 +153,17 @@ def _techniques(results: Results, network: str) -> str:
     """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
     runs = results.study_runs("forecasters")
     lines = []
-    for technique, *theirs in load_reference()["ablation"][network]:
+    reported_rows = {technique: theirs for technique, *theirs in load_reference()["ablation"][network]}
+    for technique in techniques(network):
         own = runs_of(runs, row_name(network, technique))
         if not own:
             continue
+        theirs = [f"{figure:.2f}" for figure in reported_rows.get(technique, ())] or ["–"] * 3
         cells = [technique]
         for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
             seen = metric_values(own, metric)
-            cells += [f"{figure:.2f}", f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
-        cells += [f"{theirs[-1]:.2f}", f"{np.mean(metric_values(own, 'size_kb')):.2f}"]
+            cells += [figure, f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
+        cells += [theirs[-1], f"{np.mean(metric_values(own, 'size_kb')):.2f}"]
         lines.append(cells)
     for name, figures in results.naive_forecasts().items() if lines else ():
         t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
@@ -185,7 +188,7 @@ def studies(results: Results) -> str:
 
 
 def improved(results: Results) -> str:
-    """Tabulate the report, the smallest of others, and ours: means over seeds, and the published files."""
+    """Tabulate the report and ours: means over seeds, and the published files."""
     lines = []
     for recipe in COMPARED_RECIPES[1:]:
         runs = results.study_runs(recipe)
@@ -203,15 +206,14 @@ def improved(results: Results) -> str:
                 [
                     f"`{recipe}/{name}`",
                     f"{_figures(metrics, report)} in {report['size_kb'] * KB:,.0f} B" if report else "–",
-                    _best_peer(name, metrics),
                     unknown_speakers(results, recipe, name),
                     f"{', '.join(ours)} in {first.bytes_least:,} to {first.bytes_most:,} B, {first.seeds} seeds",
                     f"{_figures(metrics, card.content['test'])} in {size:,} B, seed {seed}",
                 ]
             )
     for name, figures in results.naive_forecasts().items() if lines else ():
-        lines.append([f"*{name}*", "", "", "", ", ".join(_naive_figures(figures)), ""])
-    header = ["model", "report", "smallest file of the other groups", "ours on unknown speakers (95 %)"]
+        lines.append([f"*{name}*", "", "", ", ".join(_naive_figures(figures)), ""])
+    header = ["model", "report", "ours on unknown speakers (95 %)"]
     return markdown_table([*header, "ours, mean over seeds (95 %)", "our published file"], lines)
 
 
@@ -244,18 +246,6 @@ def prototypes(results: Results) -> str:
 
 def _figures(metrics: list[str], values: dict[str, Any]) -> str:
     return " / ".join(f"{values[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in metrics)
-
-
-def _best_peer(name: str, metrics: list[str]) -> str:
-    """Return the smallest file of others that meets the version's limits on quality and latency."""
-    limits = [c for c in VERSIONS[name].limits if c.metric != "size_kb"]
-    timed = [c.metric for c in limits if METRICS[c.metric].is_latency]
-    peers = load_reference()["other_groups"][VERSIONS[name].task]
-    fit = [p for p in peers if p["bytes"] and all(c.metric in p and c.met_by(p[c.metric]) for c in limits)]
-    if not fit:
-        return "–"
-    best = min(fit, key=lambda p: p["bytes"])
-    return f"[{_figures([*metrics, *timed], best)} in {best['bytes']:,} B]({best['source']})"
 
 
 def file_sizes(results: Results) -> str:

@@ -13,6 +13,7 @@ from underbudget.reproduction import host
 from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import authors_file, reported
 from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import meets, runs_of
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.store import LOCAL, differences, store_of
 from underbudget.versions.catalogue import VERSIONS
@@ -40,6 +41,7 @@ class LimitRow:
         report: the report's own figure.
         authors_file: our measurement of the file that its authors published of this version.
         naive: the error of repeating the last reading.
+        seeds: how many runs of the published study meet the limit.
         here_differs: how this machine's run differs from the published one.
     """
 
@@ -51,6 +53,7 @@ class LimitRow:
     naive: float | None
     published: Figure | None
     here: Figure | None
+    seeds: str
     here_differs: str
 
 
@@ -78,10 +81,19 @@ def rows(results: Results) -> list[LimitRow]:
                     naive=naive.get(metric),
                     published=_figure(published, name, limit),
                     here=_figure(here, name, limit) if here else None,
+                    seeds=_share(published, name, limit),
                     here_differs=differs,
                 )
             )
     return table
+
+
+def _share(results: Results, name: str, limit: Limit) -> str:
+    """Return how many runs of a version meet a limit; nothing for latency, which no run measures."""
+    runs = runs_of(results.study_runs("report"), name)
+    if METRICS[limit.metric].is_latency or not runs:
+        return ""
+    return f"{sum(meets(run, [limit]) for run in runs)} of {len(runs)}"
 
 
 def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
@@ -107,7 +119,7 @@ def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
 
 def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
-    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run"]
+    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run", "all seeds"]
     header += ["this machine's run"] if results.beside else []
     lines = []
     for row in rows(results):
@@ -119,6 +131,7 @@ def versions(results: Results) -> str:
             "" if row.report is None else f"{row.report:g}",
             *("" if value is None else f"{value:.{digits}f}" for value in (row.authors_file, row.naive)),
             _cell(row.published, row.metric),
+            row.seeds,
         ]
         if results.beside:
             cells.append(_cell(row.here, row.metric) + (f" ({literal(row.here_differs)})" if row.here_differs else ""))
