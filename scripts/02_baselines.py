@@ -1,11 +1,13 @@
 """Train what the versions are compared with: studies of several networks over several seeds.
 
-  forecasters     the MLP and the CNN, without optimisation and with each technique alone and combined, as in the report
+  forecasters     the MLP and the CNN, without optimisation and with each technique alone and combined, as in the
+                  report; and with a narrower width alone
   spotters        MLP, CNN and DS-CNN, without optimisation, on STFT and on MFCC
   rates           kws_b with other learning rates
   features        kws_a on STFT
   last_epoch      kws_a with the weights of the last epoch, not of the best by validation
   batches         forecasters and spotters with the batches of the authors' script
+  years           the report's forecasters, trained on one year alone
   keras_fit       kws_a and kws_c by Keras' own fit, to check our training by
   regularisation  our own spotters without weight decay and masks of bands, judged on unknown speakers
   quantisation    kws_a and kws_c without the quantisation of weights, kws_b with it

@@ -53,6 +53,7 @@ def measure(folder: Path, sources: Sources) -> dict[str, Any]:
     return {
         "about": "Files of other groups, which are not here, on our test clips and windows; 'only_ours' counts clips.",
         "date": datetime.now(timezone.utc).date().isoformat(),
+        "ours": {name: card.sha256 for name, card in _ours().items()},
         SPOTTING: measured,
         FORECASTING: [_forecaster(card, folder, weather) for card in forecasters],
     }
@@ -83,14 +84,17 @@ def _content(card: dict[str, Any], folder: Path) -> bytes:
     return artifact.decode_model(data, card["name"])
 
 
+def _ours() -> dict[str, artifact.Card]:
+    cards = read_results(PUBLISHED).cards
+    return {name: card for name in OURS for place, card in cards.items() if "/".join(place) == name}
+
+
 def _right_of_ours(speech: Speech) -> dict[str, NDArray[np.bool_]]:
     """Return which test clips [n] each of our spotters gets right."""
-    found, cards = {}, read_results(PUBLISHED).cards
-    for name in OURS:
-        recipe, version = name.split("/")
-        card = cards[recipe, version]
+    found = {}
+    for name, card in _ours().items():
         task = Spotting(speech, card.front_end, card.labels)  # type: ignore[arg-type]
-        _, content = artifact.load(PUBLISHED.models / recipe, version)
+        _, content = artifact.load_file(PUBLISHED.models / f"{name}.tflite.zlib")
         outputs = Model(content, name).predict(task.inputs("test"))
         found[name] = outputs.argmax(axis=1) == task.truth("test")
     return found

@@ -82,9 +82,11 @@ def _shown(file: Mapping[str, Any] | None, limits: list[Limit]) -> str:
 
 def peers(results: Results) -> str:
     """Tabulate other groups' spotters by bytes, each beside ours on the same clips, corrected for the many tests."""
-    del results  # which clips ours get right was found when theirs were measured
     files = sorted(load_peers()[SPOTTING], key=lambda file: file["bytes"])
-    names = list(files[0]["beside"])
+    # which clips ours get right was found when theirs were measured: it says nothing of other files of ours
+    now = {"/".join(place): card.sha256 for place, card in results.cards.items()}
+    ours: dict[str, str] = load_peers()["ours"]
+    names = [name for name, sha256 in ours.items() if now.get(name) == sha256]
     corrected = holm([file["beside"][name]["p"] for file in files for name in names])
     lines = []
     for i, file in enumerate(files):
@@ -96,14 +98,8 @@ def peers(results: Results) -> str:
             clear = corrected[i * len(names) + j] < ALPHA
             cells.append(f"{beside['only_ours']} : {beside['only_theirs']}" + (" *" if clear else ""))
         lines.append(cells)
-    header = [
-        "spotter",
-        "bytes",
-        "accuracy as published",
-        "accuracy, measured (95 %)",
-        *(f"`{name}`" for name in names),
-    ]
-    return markdown_table(header, lines)
+    header = ["spotter", "bytes", "accuracy as published", "accuracy, measured (95 %)"]
+    return markdown_table([*header, *(f"`{name}`" for name in names)], lines)
 
 
 def peer_forecasters(results: Results) -> str:
