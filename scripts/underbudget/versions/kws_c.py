@@ -29,8 +29,9 @@ VERSION = Version(
                 epochs=200,
                 batch_size=128,
                 schedule="cosine",
+                weight_decay=0.4,
                 label_smoothing=0.1,
-                augmentation=Augmentation(mixup=0.3),
+                augmentation=Augmentation(mixup=0.3, band_mask=4),
                 qat=QAT(relative_scale=0.3, epochs=25),  # size is no matter here
             ),
             Export(int8_weights=True, order_for_compression=True),
