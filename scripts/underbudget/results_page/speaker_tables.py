@@ -125,8 +125,8 @@ def speaker_aims(results: Results) -> str:
     """Say which of our aims on unknown speakers are reached: a mean over seeds, within so many bytes."""
     parts = []
     for (recipe, name), (accuracy, most) in AIMS.items():
-        found = summary(runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name), name, "accuracy_pct")
-        if not found:
+        found = summary(results.study_runs(recipe + SPEAKER_SUFFIX), name, "accuracy_pct")
+        if not found or not unknown_speakers(results, recipe, name):
             continue
         mean = METRICS["accuracy_pct"].interval(found.mean, found.low, found.high)
         clear = found.low >= accuracy or found.high < accuracy or found.bytes_most >= most
