@@ -39,7 +39,6 @@ def measure_all(sources: Sources) -> Path:
     speech = load_speech(sources)
     store = store_of(speech.identity)
     path = store.study_path(STUDY)
-    tasks = {name: Spotting(speech, VERSIONS[name].recipes[OF].inputs) for name in SPOTTERS}  # type: ignore[arg-type]
     runs = [
         (name, int(folder.name.removeprefix("seed-")), kept)
         for name in SPOTTERS
@@ -48,6 +47,8 @@ def measure_all(sources: Sources) -> Path:
     ]
     if not runs:
         raise UserError(f"{store.models / OF}: no runs: run scripts/14_seeds.py {OF} first")
+    names = {name for name, *_ in runs}
+    tasks = {name: Spotting(speech, VERSIONS[name].recipes[OF].inputs) for name in names}  # type: ignore[arg-type]
     sums = {run: hashlib.sha256(run[2].read_bytes()).hexdigest() for run in runs}
     lines = [line for line in files.read_json_lines(path) if line["sha256"] in sums.values()]
     tested = {line["sha256"] for line in lines}

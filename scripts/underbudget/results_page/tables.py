@@ -263,7 +263,7 @@ def file_sizes(results: Results) -> str:
                 + [f"{final / KB:.2f}", f"{final / 1000:.2f}"]
             )
     header = ["version", "report, kB of 1024 B", "as converted, B", "slimmed, B", "as converted, zlib, B"]
-    return markdown_table([*header, "slimmed, zlib, B", "kB of 1024 B", "kB of 1000 B"], lines)
+    return markdown_table([*header, "slimmed, zlib, B", "the same, kB of 1024 B", "kB of 1000 B"], lines)
 
 
 def provenance(results: Results) -> str:
