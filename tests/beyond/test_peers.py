@@ -1,6 +1,7 @@
 """Other groups' files: their front ends and scaling as their cards say, and comparisons by hand."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,13 @@ def test_what_is_published_is_of_the_tasks_and_tables_show_it() -> None:
     rows = peer_tables.smallest_files(results).splitlines()[2:]
     assert len(rows) == len(load_homeworks())
     assert peer_tables.peers(results).count("\n") == 2 + len(found[SPOTTING])
+    lines = peer_tables.smallest_bytes(results).splitlines()[2:]
+    assert len(lines) == len(load_homeworks())
+    for line in lines:  # any file of theirs that is smaller misses a limit
+        limits = [float(n) for n in re.findall(r"[<>] ([\d.]+)", line)]
+        task, theirs = line.split(" | ")[1], int(line.split(" | ")[3].replace(",", ""))
+        for file in found[SPOTTING] if task == "8 words" else ():
+            assert file["bytes"] >= theirs or file["accuracy_pct"] <= limits[0]
 
 
 def test_words_and_front_ends_that_are_not_ours_are_left_out() -> None:

@@ -7,10 +7,25 @@ from dataclasses import replace
 from helpers import ROOT, study_run
 
 from underbudget.reproduction.results import read_results
-from underbudget.results_page import sentences, speaker_tables, tables
+from underbudget.results_page import sentences, speaker_tables, tables, version_tables
 from underbudget.store import PUBLISHED
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) <= 8_000  # what comes on top belongs to docs
+
+
+def test_the_five_versions_in_one_line_each() -> None:
+    """The report's figures and ours, from its own text and from the files."""
+    lines = [line.strip("| ").split(" | ") for line in version_tables.five(read_results(PUBLISHED)).splitlines()[2:]]
+    assert [line[0] for line in lines] == [f"`{name}`" for name in ("th_a", "th_b", "kws_a", "kws_b", "kws_c")]
+    assert lines[0][1:3] == ["< 0.5 °C, < 1.8 %, < 2 kB", "0.44, 1.75, 1.95"]
+    test = json.loads((ROOT / "models/report/kws_c.json").read_text())
+    size = test["file"]["converted_compressed_bytes"] / 1024
+    missed = f"**{test['test']['accuracy_pct']:.2f}**"
+    assert lines[4][3] == f"{missed}, {size:.2f}, open"
 
 
 def test_two_files_meet_every_limit_of_all_five() -> None:
@@ -55,7 +70,7 @@ def test_the_listener_is_set_beside_its_aims() -> None:
 def test_strangers_are_set_beside_the_course_s_split() -> None:
     """The means are taken here from the files of results, in another way."""
     text = speaker_tables.strangers(read_results(PUBLISHED))
-    assert text in README
+    assert text in (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
     for recipes, who in ((("report",), "the report's recipes"), (("improved", "smallest"), "ours")):
         spans = []
         for suffix in ("-by-speaker", ""):

@@ -1,6 +1,6 @@
 """Other groups' files beside ours: the smallest for each limit, and all spotters on the same clips."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -19,22 +19,34 @@ from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
 def smallest_files(results: Results) -> str:
     """Tabulate for the limits of each homework the smallest file that anybody published and the smallest of ours."""
     lines = []
+    for homework, limits, sides in _smallest(results):
+        name = f"[{homework['year']} {homework['version']}]({homework['source']})"
+        lines.append([name, *_asked(homework, limits), *(_shown(side, limits) for side in sides)])
+    return markdown_table(["homework", "task", "limits", "smallest of others", "smallest of ours"], lines)
+
+
+def smallest_bytes(results: Results) -> str:
+    """Tabulate the bytes of these files alone."""
+    lines = []
+    for homework, limits, sides in _smallest(results):
+        sizes = (f"{side['bytes']:,}" if side else "none" for side in sides)
+        lines.append([f"{homework['year']} {homework['version']}", *_asked(homework, limits), *sizes])
+    return markdown_table(["homework", "task", "limits", "smallest of others, B", "smallest of ours, B"], lines)
+
+
+def _smallest(results: Results) -> Iterator[tuple[Mapping[str, Any], list[Limit], list[dict[str, Any] | None]]]:
     for homework in load_homeworks():
         limits = [Limit(metric, limit) for metric, limit in homework["limits"].items()]
         sides = [
-            min((file for file in files if all_met(limits, file)), key=lambda file: file["bytes"], default=None)
+            min((file for file in files if all_met(limits, file)), key=lambda file: int(file["bytes"]), default=None)
             for files in (_theirs(homework), _ours(results, homework))
         ]
-        shown = [METRICS[limit.metric].limit(limit.limit) for limit in limits]
-        lines.append(
-            [
-                f"[{homework['year']} {homework['version']}]({homework['source']})",
-                "6 readings to " + str(homework["steps"]) if homework["steps"] else "8 words",
-                ", ".join(shown),
-                *(_shown(side, limits) for side in sides),
-            ]
-        )
-    return markdown_table(["homework", "task", "limits", "smallest of others", "smallest of ours"], lines)
+        yield homework, limits, sides
+
+
+def _asked(homework: Mapping[str, Any], limits: list[Limit]) -> tuple[str, str]:
+    task = f"6 readings to {homework['steps']}" if homework["steps"] else "8 words"
+    return task, ", ".join(METRICS[limit.metric].limit(limit.limit) for limit in limits)
 
 
 def _theirs(homework: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from underbudget.results_page.kernel_tables import kernel_charts, kernel_loss, k
 from underbudget.results_page.latency_tables import bench, latency, pi
 from underbudget.results_page.listening_tables import det_charts, listening
 from underbudget.results_page.model_charts import bytes_charts, error_charts, latency_charts
-from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_files
+from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_bytes, smallest_files
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
 from underbudget.results_page.sentences import headline, listening_aims, naive
@@ -32,14 +32,29 @@ from underbudget.results_page.tables import (
     provenance,
     seeds,
     studies,
+    verdict_counts,
     verdicts,
 )
-from underbudget.results_page.version_tables import versions
+from underbudget.results_page.version_tables import five, versions
 
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
-    *(headline, listening_aims, naive, search_summary, verdicts),
-    *(versions, claims, models, improved, seeds, failed_runs, mlp, cnn, studies, prototypes, file_sizes, provenance),
-    *(smallest_files, peers, peer_forecasters),
+    *(headline, listening_aims, naive, search_summary, verdict_counts, verdicts),
+    *(
+        five,
+        versions,
+        claims,
+        models,
+        improved,
+        seeds,
+        failed_runs,
+        mlp,
+        cnn,
+        studies,
+        prototypes,
+        file_sizes,
+        provenance,
+    ),
+    *(smallest_bytes, smallest_files, peers, peer_forecasters),
     *(kernels, kernel_loss, kernel_charts),
     *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),

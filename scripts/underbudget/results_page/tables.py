@@ -43,13 +43,23 @@ def verdicts(results: Results) -> str:
     if results.beside:
         lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
-    found = judge_claims(results)
-    if all(claim.verdict == INCONCLUSIVE for claim in found):
+    named = _by_verdict(results)
+    if not any(named[verdict] for verdict in VERDICTS if verdict != INCONCLUSIVE):
         return "- No claim has been judged yet.\n"
-    named = {verdict: [c.claim for c in found if c.verdict == verdict] for verdict in VERDICTS}
-    counts = ", ".join(f"{len(own)} {verdict}" for verdict, own in named.items())
     table = markdown_table(["claim", "verdict"], [[claim, verdict] for verdict, own in named.items() for claim in own])
-    return f"Of {len(found)} claims: {counts}.\n\n{table}"
+    return f"{verdict_counts(results)}\n{table}"
+
+
+def verdict_counts(results: Results) -> str:
+    """Count the claims by verdict, in a sentence."""
+    named = _by_verdict(results)
+    counts = ", ".join(f"{len(own)} {verdict}" for verdict, own in named.items())
+    return f"Of {sum(map(len, named.values()))} claims of the report, judged over several seeds: {counts}.\n"
+
+
+def _by_verdict(results: Results) -> dict[str, list[str]]:
+    found = judge_claims(results)
+    return {verdict: [c.claim for c in found if c.verdict == verdict] for verdict in VERDICTS}
 
 
 def models(results: Results) -> str:

@@ -15,6 +15,7 @@ from underbudget.reproduction.reference import authors_file, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import meets, runs_of
 from underbudget.results_page.markdown import literal, markdown_table
+from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.store import LOCAL, differences, store_of
 from underbudget.versions.catalogue import VERSIONS
 
@@ -137,6 +138,37 @@ def versions(results: Results) -> str:
             cells.append(_cell(row.here, row.metric) + (f" ({literal(row.here_differs)})" if row.here_differs else ""))
         lines.append(cells)
     return markdown_table(header, lines)
+
+
+def five(results: Results) -> str:
+    """Tabulate the five versions in one line each: the limits, the report, the published run, no network, strangers."""
+    lines = []
+    table = rows(results)
+    for name in dict.fromkeys(row.version for row in table):
+        own = [row for row in table if row.version == name]
+        met = sum(meets(run, VERSIONS[name].offline_limits) for run in runs_of(results.study_runs("report"), name))
+        runs = len(runs_of(results.study_runs("report"), name))
+        lines.append(
+            [
+                f"`{name}`",
+                ", ".join(row.limit for row in own),
+                ", ".join("–" if row.report is None else f"{row.report:g}" for row in own),
+                ", ".join(_short(row) for row in own),
+                f"{met} of {runs}",
+                ", ".join(f"{row.naive:.{METRICS[row.metric].digits}f}" for row in own if row.naive is not None),
+                unknown_speakers(results, "report", name).partition(" (")[0],
+            ]
+        )
+    header = ["version", "limits", "report", "here, seed 22", "seeds within all limits"]
+    return markdown_table([*header, "last reading repeated", "unknown speakers"], lines)
+
+
+def _short(row: LimitRow) -> str:
+    """Format the published figure without its interval; "open" for a latency, which no Raspberry Pi has measured."""
+    if row.published is None or row.published.met is None:
+        return "open" if METRICS[row.metric].is_latency else "–"
+    text = f"{row.published.value:.{METRICS[row.metric].digits}f}"
+    return text if row.published.met else f"**{text}**"
 
 
 def _cell(figure: Figure | None, metric: str) -> str:
