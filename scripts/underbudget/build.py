@@ -222,6 +222,7 @@ def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
         model = forecasting.train(task, recipe, seed)
     else:
         model = spotting.train(task, recipe, seed)
+    curve = _curve(model)  # before anything is predicted: Keras then forgets it
     on_grid = recipe.qat is not None
     int8, smallest = recipe.export.int8_weights, recipe.export.order_for_compression
     small = shrink(model, int8, task.inputs("validation"), on_grid=on_grid, smallest=smallest)
@@ -231,7 +232,7 @@ def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
     checks = {
         "validation": task.metrics(small.outputs, "validation"),
         "conversion_check": {"metric": what, "difference": round(distance, 6), "tolerance": allowed},
-        "curve": {what: [float(f"{v:.4g}") for v in values] for what, values in _curve(model).items()},
+        "curve": {what: [float(f"{v:.4g}") for v in values] for what, values in curve.items()},
     }
     sparsity = round(loop.sparsity_of(model.get_weights()), 4)
     return Made(small.file, small.converted, small.quantised, small.slimmed, sparsity, checks)

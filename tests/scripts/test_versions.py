@@ -61,6 +61,9 @@ def test_each_version_makes_a_model_that_its_card_describes(made: Path, name: st
     assert card["made_from"]["seed"] == 22
     assert card["file"]["slimmed_bytes"] < card["file"]["converted_bytes"]
     assert card["conversion_check"]["difference"] <= card["conversion_check"]["tolerance"]
+    losses = card["curve"]["loss"]
+    assert len(losses) == card["made_from"]["recipe"]["fit"]["epochs"]
+    assert losses[-1] < losses[0]
     for result in card["results"]:
         latency = METRICS[result["metric"]].is_latency
         assert (result["value"] is None) == latency
