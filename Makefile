@@ -35,12 +35,13 @@ endif
   bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all improved: RAY =
-all: data ## set up, get the data, build the five versions, time them, print the table
+##@ The report's five versions
+all: data ## set up, get the data, build the five versions, time them, print the table (5 minutes on two cores; 3 GB)
 	@$(MAKE) $(BESIDE)
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
-setup: ## install the pinned packages into .venv
+setup: ## install the pinned packages into .venv (some minutes; 2.6 GB)
 	@$(PYTHON) scripts/00_setup.py $(RAY)
 
 data: setup ## get and check the data
@@ -49,13 +50,14 @@ data: setup ## get and check the data
 $(VERSIONS): $(if $(SIDE_BY_SIDE),,setup) ## build one version: train, prune, quantise, compress, evaluate
 	@$(if $(SIDE_BY_SIDE),SIDE_BY_SIDE=$@) $(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
 
-improved: data ## build all five by our own recipes: smaller and more accurate
+##@ Smaller and more accurate, your own words, your own limits
+improved: data ## build all five by our own recipes: smaller and more accurate (half an hour)
 	@$(MAKE) $(BESIDE) RECIPE=improved
 
-smallest: setup ## build our most accurate spotter in less than 2,000 bytes
+smallest: setup ## build our most accurate spotter in less than 2,000 bytes (some minutes)
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
 
-live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER)
+live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER; a quarter of an hour)
 	@$(MAKE) --no-print-directory kws_a RECIPE=live
 
 words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive
@@ -66,6 +68,7 @@ search: ## find the best model under limits: make search LIMITS="size_kb<8 accur
 	@$(RUN) scripts/19_search.py $(call option,limits,LIMITS) $(call option,task,TASK) $(call option,trials,TRIALS) \
 	  $(call option,name,SEARCH) $(call option,split,SPLIT) $(call option,host,HOST) $(call option,seed,SEED) $(STUDY)
 
+##@ Several seeds, comparisons
 seeds: setup ## build one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
 	@$(RUN) scripts/14_seeds.py $(RECIPE) $(call option,seeds,SEEDS) $(STUDY)
 
@@ -81,6 +84,7 @@ study: ## run all experiments behind the claims (takes hours; can be stopped and
 	  $(RUN) scripts/14_seeds.py $$study $(STUDY) || exit 1; done
 	@$(MAKE) --no-print-directory measure emulated bench results
 
+##@ Measured
 measure: setup ## time all models on this machine
 	@$(RUN) scripts/08_measure.py
 
@@ -100,20 +104,21 @@ bench: setup ## time our front ends and training steps beside those of TensorFlo
 listening: setup ## measure the published spotters on long recordings (OTHER)
 	@$(RUN) scripts/18_listening.py $(SOURCES)
 
-publish-models: setup ## for maintainers: copy this machine's models to the published ones, before they are measured
+##@ For maintainers
+publish-models: setup ## copy this machine's models to the published ones, before they are measured
 	@$(RUN) scripts/15_publish.py --only models
 
-publish-searches: setup ## for maintainers: copy the results of this machine's searches to the published ones
+publish-searches: setup ## copy the results of this machine's searches to the published ones
 	@$(RUN) scripts/15_publish.py --only searches
 
-publish: setup ## for maintainers: copy this machine's models and results to the published ones
+publish: setup ## copy this machine's models and results to the published ones
 	@$(RUN) scripts/15_publish.py $(SOURCES)
 
-render: setup ## for maintainers: write the tables of README and docs, the plots and the page from the published results
+render: setup ## write the tables of README and docs, the plots and the page from the published results
 	@$(RUN) scripts/16_render.py
 
 LOG := results/local/published.log
-published: setup ## for maintainers: make everything that is published, in the background (takes hours; resumes)
+published: setup ## make everything that is published, in the background (takes hours; resumes)
 	@mkdir -p $(dir $(LOG))
 	@flock -n $(LOG).lock true || { echo "error: it is running already: tail -f $(LOG)" >&2; exit 1; }
 	@setsid nohup flock -n $(LOG).lock $(MAKE) --no-print-directory study publish-models measure emulated listening \
@@ -123,6 +128,7 @@ published: setup ## for maintainers: make everything that is published, in the b
 
 TESTS =
 check: TESTS = -m "not slow"
+##@ Tests
 check: test ## check style and types, run the fast tests (some minutes)
 
 test: ## check style and types, run all tests (about 20 minutes on two cores)
@@ -153,7 +159,7 @@ fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuz
 COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
 pinned = $(foreach lock,$1,-c $(lock)) $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $1)
-lock: ## for maintainers: pin all packages, with the hashes of their files (needs uv)
+lock: ## pin all packages, with the hashes of their files (needs uv)
 	@$(COMPILE) requirements.txt -o requirements.lock
 	@$(COMPILE) requirements.txt requirements-search.txt $(call pinned,requirements.lock) -o requirements-search.lock
 	@$(COMPILE) requirements.txt requirements-search.txt tests/requirements.txt \
@@ -161,6 +167,7 @@ lock: ## for maintainers: pin all packages, with the hashes of their files (need
 
 STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
   forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels
+##@ Other
 clean: ## remove what runs on this machine made; own words, searches, downloads, .venv and published files stay
 	@for store in local synthetic; do \
 	  rm -rf models/$$store/*/seed-*; \
@@ -176,8 +183,8 @@ clean: ## remove what runs on this machine made; own words, searches, downloads,
 	  sed '1i not removed (own words, searches, your files; remove by hand what you no longer need):'; true
 
 help: ## this list
-	@echo "make all builds and measures the five versions; make test checks everything. All targets:"; echo
-	@sed -n -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1 (also: $(wordlist 2,99,$(VERSIONS)))/' \
+	@echo "make all builds and measures the five versions; make test checks everything."
+	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1 (also: $(wordlist 2,99,$(VERSIONS)))/' \
 	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 26
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (other sounds: none of the words)"

@@ -23,6 +23,7 @@ def main() -> None:
     arguments = options.parse_args()
     # these imports take seconds, and --help should not
     from underbudget.reproduction.results import read_local
+    from underbudget.results_page.markdown import aligned
     from underbudget.results_page.page import page
     from underbudget.results_page.version_tables import compared_with_published, versions, versions_csv
     from underbudget.store import NO_VERDICT, SYNTHETIC
@@ -34,7 +35,7 @@ def main() -> None:
     if results.store == SYNTHETIC:
         print(f"*** {NO_VERDICT}. ***")
     print("\n".join(compared_with_published(results)) + "\n")
-    print(versions(results))
+    print(aligned(versions(results)))
     print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi")
     print(f"all results, to open in a browser: {shown.relative_to(files.ROOT)}")
     print(f"the table as CSV: {table.relative_to(files.ROOT)}")

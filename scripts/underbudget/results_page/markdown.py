@@ -1,5 +1,6 @@
 """Markdown tables."""
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 
@@ -14,3 +15,17 @@ def literal(text: str) -> str:
     """Return text from outside, such as a file's name, so that it is shown as it is: no markup, no cell of its own."""
     one_line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
     return re.sub(r"([\\`*\[\]])", r"\\\1", one_line)
+
+
+def aligned(table: str) -> str:
+    """Return a Markdown table with columns of equal width and without marks, for a terminal."""
+    lines = (line.removeprefix("| ").removesuffix(" |") for line in table.splitlines())
+    rows = [[_plain(cell) for cell in line.split(" | ")] for line in lines]
+    del rows[1]  # the rule
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
+
+
+def _plain(cell: str) -> str:
+    return html.unescape(re.sub(r"\\([\\`*\[\]])|\*\*|`", r"\1", cell)).strip()
