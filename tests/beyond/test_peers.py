@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from underbudget.beyond import peers
 from underbudget.data import synthetic
-from underbudget.data.speech import LABELS
+from underbudget.data.sources import Sources
+from underbudget.data.speech import BY_LISTS, LABELS, Speech
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc, Stft, extractor
@@ -84,6 +86,17 @@ def test_what_is_published_is_of_the_tasks_and_tables_show_it() -> None:
         task, theirs = line.split(" | ")[1], int(line.split(" | ")[3].replace(",", ""))
         for file in found[SPOTTING] if task == "8 words" else ():
             assert file["bytes"] >= theirs or file["accuracy_pct"] <= limits[0]
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "load_speech", lambda _: replace_split(synthetic.make_speech(24)))
+    monkeypatch.setattr(peers, "load_weather", lambda _: None)
+    with pytest.raises(UserError, match="no card of a file that does one of our tasks"):
+        peers.measure(tmp_path, Sources())
+
+
+def replace_split(speech: Speech) -> Speech:
+    return replace(speech, identity=replace(speech.identity, split=BY_LISTS))
 
 
 def test_words_and_front_ends_that_are_not_ours_are_left_out() -> None:

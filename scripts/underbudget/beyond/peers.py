@@ -39,7 +39,7 @@ def measure(folder: Path, sources: Sources) -> dict[str, Any]:
     """Measure all files of a folder that do one of our tasks: eight words, or six readings to at most six.
 
     Raises:
-        UserError: bad data; a file that does not match its card; the clips are not split by the course's lists.
+        UserError: bad data; a file that does not match its card, or none; clips not split by the course's lists.
     """
     cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     speech, weather = load_speech(sources), load_weather(sources)
@@ -48,6 +48,8 @@ def measure(folder: Path, sources: Sources) -> dict[str, Any]:
     spotters = [card for card in cards if card["task"] == SPOTTING and _is_ours(card)]
     forecasters = [card for card in cards if card["task"] == FORECASTING and card["steps"] <= OUTPUT_STEPS]
     right = _right_of_ours(speech)
+    if not spotters and not forecasters:
+        raise UserError(f"{folder}: no card of a file that does one of our tasks: give the folder of their files")
     with progress_bar(spotters, "measuring", "spotter") as bar:
         measured = [_spotter(card, folder, speech, right) for card in bar]
     return {
