@@ -6,14 +6,14 @@ $(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(
   $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
-$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MINUTES ONLY SIDE_BY_SIDE,\
+$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MODEL MINUTES ONLY SIDE_BY_SIDE,\
   $(eval $(name) =))
 unexport PYTHONPATH PYTHONHOME
 
 # an option of a script, if the variable is not empty
 option = $(if $(value $2),--$1 '$(subst ','\'',$(value $2))')
 SOURCES = $(call option,data,DATA) $(call option,jena,JENA) $(call option,speech,SPEECH) $(call option,other,OTHER)
-MODEL = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
+BUILD = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
 STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
@@ -31,7 +31,7 @@ RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
-.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results \
+.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results show \
   bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all improved: RAY =
@@ -48,7 +48,7 @@ data: setup ## get and check the data
 	@$(RUN) scripts/01_download.py $(SOURCES)
 
 $(VERSIONS): $(if $(SIDE_BY_SIDE),,setup) ## build one version: train, prune, quantise, compress, evaluate
-	@$(if $(SIDE_BY_SIDE),SIDE_BY_SIDE=$@) $(RUN) scripts/[0-9][0-9]_$@.py $(MODEL)
+	@$(if $(SIDE_BY_SIDE),SIDE_BY_SIDE=$@) $(RUN) scripts/[0-9][0-9]_$@.py $(BUILD)
 
 ##@ Smaller and more accurate, your own words, your own limits
 improved: data ## build all five by our own recipes: smaller and more accurate (half an hour)
@@ -97,6 +97,9 @@ emulated: setup ## count the models' instructions on an emulated Pi (needs qemu-
 
 results: setup ## compare the report, the published run and this machine's run: a table, and a page to open
 	@$(RUN) scripts/09_results.py $(SOURCES)
+
+show: setup ## show a model, its layers and its scores: make show MODEL=improved/kws_a
+	@$(RUN) scripts/23_show.py $(if $(MODEL),'$(subst ','\'',$(MODEL))')
 
 bench: setup ## time our front ends and training steps beside those of TensorFlow, Keras and PyTorch
 	@$(RUN) scripts/13_bench.py $(SOURCES)
@@ -191,4 +194,4 @@ help: ## this list
 	@echo "           JOBS=2 (trainings at once, of all, improved, search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
-	@echo "           MINUTES=3 (of make fuzz)"
+	@echo "           MODEL=improved/kws_a (of make show)  MINUTES=3 (of make fuzz)"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from underbudget.device.errors import UserError
 from underbudget.export import convert
-from underbudget.export.costs import ALIGNMENT, Costs, costs, greedy_by_size
+from underbudget.export.costs import ALIGNMENT, Costs, costs, greedy_by_size, layers
 
 
 def published(name: str) -> Costs:
@@ -27,6 +27,20 @@ def test_a_spotter_by_hand() -> None:
     first, second = 24 * 8 * 79 * 4, 22 * 6 * 79 * 4  # the two largest neighbours: bytes out of conv and of depthwise
     assert found.peak_tensor_bytes >= first + second
     assert found.peak_tensor_bytes < first + second + 49 * 10 * 4 + 4 * ALIGNMENT
+
+
+def test_the_layers_of_a_spotter_by_hand() -> None:
+    found = layers(ROOT / "models" / "report" / "kws_a.tflite.zlib")
+    assert [layer.operator for layer in found] == [
+        *("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "FULLY_CONNECTED")
+    ]
+    assert [layer.kernel for layer in found[:3]] == [(79, 3, 3, 1), (1, 3, 3, 79), (79, 1, 1, 79)]
+    assert [layer.output for layer in found[:2]] == [(1, 24, 8, 79), (1, 22, 6, 79)]
+    # tensors of fewer than 1,024 weights stay in float
+    assert [layer.weights for layer in found] == ["float32", "float32", "int8", "float32", "int8", "float32"]
+    assert [layer.macs for layer in found[:3]] == [24 * 8 * 79 * 9, 22 * 6 * 79 * 9, 22 * 6 * 79 * 79]
+    assert found[-1].parameters == 79 * 8 + 8
+    assert sum(layer.macs for layer in found) == published("kws_a").macs
 
 
 def test_a_forecaster_by_hand() -> None:

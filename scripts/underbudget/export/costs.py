@@ -12,6 +12,7 @@ from underbudget.export.slim import Op, opcode_name, opcode_of, parse
 
 ALIGNMENT = 64  # bytes: kDefaultTensorAlignment of the runtime
 ITEM_BYTES = {schema.TensorType.FLOAT32: 4, schema.TensorType.INT32: 4, schema.TensorType.INT8: 1}
+TYPE_NAMES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT8: "int8"}
 WITH_WEIGHTS = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED)
 WITHOUT_MACS = (
     Op.ADD, Op.DEQUANTIZE, Op.EXPAND_DIMS, Op.MAX_POOL_2D, Op.MEAN, Op.RELU, Op.RESHAPE,
@@ -35,6 +36,27 @@ class Costs:
     peak_tensor_bytes: int
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One operator with weights: the shapes of its kernel and of its output, its weights' type, what it takes."""
+
+    operator: str
+    kernel: tuple[int, ...]
+    output: tuple[int, ...]
+    weights: str
+    parameters: int
+    macs: int
+
+
+def layers(file: File) -> list[Layer]:
+    """Return the operators of a TFLite file that have weights, in their order.
+
+    Raises:
+        UserError: as `costs`.
+    """
+    return _layers(_single_graph(file))[0]
+
+
 def costs(file: File) -> Costs:
     """Compute the costs of a TFLite file with one graph and batch 1.
 
@@ -44,30 +66,50 @@ def costs(file: File) -> Costs:
     Raises:
         UserError: no such file; an operator of which the number of multiplications is not known here.
     """
+    model = _single_graph(file)
+    (graph,) = model.subgraphs
+    found, stored = _layers(model)
+    constant = {i for i, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None}
+    dequantised = {int(i) for i, origin in _dequantised(model).items() if int(origin) in constant}
+    return Costs(sum(stored.values()), sum(layer.macs for layer in found), _arena_bytes(graph, constant | dequantised))
+
+
+def _single_graph(file: File) -> schema.ModelT:
     model = parse(open_file(file, card=False).content)
     if len(model.subgraphs) != 1:
         raise UserError(
             f"it has {len(model.subgraphs)} graphs, for loops or branches: how often each runs is not known"
         )
+    return model
+
+
+def _dequantised(model: schema.ModelT) -> dict[int, int]:
+    """Return the tensor that each dequantised one comes from."""
+    operators = model.subgraphs[0].operators
+    return {op.outputs[0]: op.inputs[0] for op in operators if opcode_of(model, op) == Op.DEQUANTIZE}
+
+
+def _layers(model: schema.ModelT) -> tuple[list[Layer], dict[int, int]]:
+    """Return the operators with weights, and the numbers in each buffer of weights: a shared one counts once."""
     (graph,) = model.subgraphs
-    constant = {i for i, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None}
-    stored: dict[int, int] = {}  # elements by buffer: a shared one counts once
-    source = {op.outputs[0]: op.inputs[0] for op in graph.operators if opcode_of(model, op) == Op.DEQUANTIZE}
-    macs = 0
+    source, found = _dequantised(model), []
+    stored: dict[int, int] = {}
     for op in graph.operators:
         code = opcode_of(model, op)
         if code in WITH_WEIGHTS:
-            kernel = graph.tensors[op.inputs[1]].shape
+            kernel = tuple(map(int, graph.tensors[op.inputs[1]].shape))
             # every output number takes one product per input of its filter
             per_output = np.prod(kernel[1:3]) if code == Op.DEPTHWISE_CONV_2D else np.prod(kernel[1:])
-            rows = _size(graph.tensors[op.outputs[0]])
-            macs += int(rows * per_output)
-            for index in (source.get(int(i), int(i)) for i in op.inputs[1:] if i >= 0):
-                stored[graph.tensors[index].buffer] = _size(graph.tensors[index])
+            output = graph.tensors[op.outputs[0]]
+            own = [graph.tensors[source.get(int(i), int(i))] for i in op.inputs[1:] if i >= 0]
+            stored |= {tensor.buffer: _size(tensor) for tensor in own}
+            kind = TYPE_NAMES.get(own[0].type, "?")
+            macs = int(_size(output) * per_output)
+            shape = tuple(map(int, output.shape))
+            found.append(Layer(opcode_name(code), kernel, shape, kind, sum(map(_size, own)), macs))
         elif code not in WITHOUT_MACS:
             raise UserError(f"operator {opcode_name(code)}: how many multiplications it takes is not known")
-    dequantised = {int(i) for i, origin in source.items() if int(origin) in constant}
-    return Costs(sum(stored.values()), macs, _arena_bytes(graph, constant | dequantised))
+    return found, stored
 
 
 def _size(tensor: schema.TensorT) -> int:

@@ -1,9 +1,11 @@
 """How the published models were trained: the loss of each epoch."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from matplotlib.axes import Axes
 
+from underbudget.device.artifact import Card
 from underbudget.reproduction.results import Results
 from underbudget.results_page.style import WIDTH, Chart, chart, join_sentence
 from underbudget.versions.catalogue import RECIPES, VERSIONS
@@ -12,20 +14,26 @@ Curves = dict[str, list[float]]
 
 
 def curve_charts(results: Results) -> list[Chart]:
-    """Draw the loss of each epoch, one chart per recipe; in quantisation-aware training it goes on from the first."""
+    """Draw the loss of each epoch, one chart per recipe."""
     charts = []
     for recipe in RECIPES:
         cards = {name: card for name in VERSIONS if (card := results.card(recipe, name))}
-        found = {name: card.content.get("curve", {}) for name, card in cards.items()}
-        curves = {name: curve["loss"] + curve.get("quantised_loss", []) for name, curve in found.items() if curve}
-        if curves:
-            words = [
-                f"{name}: {losses[0]:.3g} after the first epoch, {losses[-1]:.3g} after {len(losses)}"
-                for name, losses in curves.items()
-            ]
-            title = f"{recipe}: training loss by epoch"
-            charts.append(chart(title, join_sentence(words), (WIDTH, 2.6), partial(_losses, curves=curves)))
+        charts += curve_chart(recipe, cards)
     return charts
+
+
+def curve_chart(title: str, cards: Mapping[str, Card]) -> list[Chart]:
+    """Draw the loss of each epoch of some models, if one knows it; in quantisation-aware training it goes on."""
+    found = {name: card.content.get("curve", {}) for name, card in cards.items()}
+    curves = {name: curve["loss"] + curve.get("quantised_loss", []) for name, curve in found.items() if curve}
+    words = [
+        f"{name}: {losses[0]:.3g} after the first epoch, {losses[-1]:.3g} after {len(losses)}"
+        for name, losses in curves.items()
+    ]
+    if not curves:
+        return []
+    title = f"{title}: training loss by epoch"
+    return [chart(title, join_sentence(words), (WIDTH, 2.6), partial(_losses, curves=curves))]
 
 
 def _losses(axis: Axes, curves: Curves) -> None:

@@ -18,12 +18,12 @@ def literal(text: str) -> str:
 
 
 def aligned(table: str) -> str:
-    """Return a Markdown table with columns of equal width and without marks, for a terminal."""
+    """Return a Markdown table in columns and without marks, for a terminal; a header without titles is left out."""
     lines = (line.removeprefix("| ").removesuffix(" |") for line in table.splitlines())
     rows = [[_plain(cell) for cell in line.split(" | ")] for line in lines]
     del rows[1]  # the rule
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["-" * width for width in widths])
+    rows[:1] = [rows[0], ["-" * width for width in widths]] if any(rows[0]) else []
     return "".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in rows)
 
 

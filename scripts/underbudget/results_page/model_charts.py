@@ -60,21 +60,21 @@ def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
 
 
 def _confusion_charts(results: Results) -> list[Chart]:
-    charts = []
-    for title, card in _cards(results, SPOTTERS).items():
-        matrix = np.array(card.content["test"]["confusion"])
-        wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
-        most = [
-            f"{said} taken for {predicted} {count} times" for count, said, predicted in sorted(wrong, reverse=True)[:3]
-        ]
-        words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
-        fill = partial(_confusion, matrix=matrix, labels=card.labels)
-        charts.append(chart(f"{title}: word said and word detected", words, (3.8, 3.6), fill))
-    return charts
+    return [confusion_chart(title, card) for title, card in _cards(results, SPOTTERS).items()]
+
+
+def confusion_chart(title: str, card: Card) -> Chart:
+    """Draw which word of the test clips a spotter took for which."""
+    matrix = np.array(card.content["test"]["confusion"])
+    wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
+    most = [f"{said} taken for {predicted} {count} times" for count, said, predicted in sorted(wrong, reverse=True)[:3]]
+    words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
+    fill = partial(_confusion, matrix=matrix, labels=card.labels)
+    return chart(f"{title}: word said and word detected", words, (3.8, 3.6), fill)
 
 
 def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64]], labels: tuple[str, ...]) -> None:
-    share = matrix / matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # a label may have no clips
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for said, predicted in zip(*np.nonzero(matrix), strict=True):
         colour = "white" if share[said, predicted] > 0.5 else "black"
@@ -124,8 +124,13 @@ def bytes_charts(results: Results) -> list[Chart]:
                 if card and (parts := card.content["file"].get(f"{when}_parts_bytes")):
                     bars[f"{name} {when}"] = parts
         if bars:
-            charts.append(_bar_chart(f"Bytes by part, {title}", bars, PARTS, "bytes before compression"))
+            charts.append(bytes_chart(title, bars))
     return charts
+
+
+def bytes_chart(title: str, bars: Bars) -> Chart:
+    """Draw what files are made of, one bar for each."""
+    return _bar_chart(f"Bytes by part, {title}", bars, PARTS, "bytes before compression")
 
 
 def _bar_chart(title: str, bars: Bars, colours: dict[str, str], unit: str) -> Chart:

@@ -5,6 +5,7 @@ The text is page.md, in which comments mark the places of tables and charts; pag
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from string import Template
@@ -42,6 +43,16 @@ def page(results: Results) -> str:
         return MARK.sub(lambda mark: found[mark[1]], text) if any(found.values()) or not found else ""
 
     text = "".join(map(section, re.split("^(?=## )", TEXT.read_text(encoding="utf-8"), flags=re.MULTILINE)))
+    return document(TITLE, text, charts, SYNTHETIC_NOTICE if results.store == SYNTHETIC else "")
+
+
+def document(title: str, text: str, charts: Mapping[str, Sequence[Chart]], notice: str = "") -> str:
+    """Return Markdown as a page.
+
+    Args:
+        text: a paragraph "charts:NAME" stands for the charts of this name.
+        notice: HTML that stands above all.
+    """
     converter = Markdown(extensions=["tables", "toc"])
     converter.preprocessors.deregister("html_block")  # nothing in a result can bring markup of its own
     converter.inlinePatterns.deregister("html")
@@ -55,8 +66,8 @@ def page(results: Results) -> str:
         return f'<div class="charts">\n{found}\n</div>'
 
     return Template(FRAME.read_text(encoding="utf-8")).substitute(
-        title=html.escape(TITLE),
-        notice=SYNTHETIC_NOTICE if results.store == SYNTHETIC else "",
+        title=html.escape(title),
+        notice=notice,
         contents=converter.toc,
         body=re.sub("<p>charts:(.*)</p>", figures, body),
     )
