@@ -36,7 +36,7 @@ endif
 
 all improved: RAY =
 ##@ The report's five versions
-all: data ## set up, get the data, build the five versions, time them, print the table (5 minutes on two cores; 3 GB)
+all: data ## set up, get the data, build the five versions, time them, print the table (5 minutes on two cores)
 	@$(MAKE) $(BESIDE)
 	@$(RUN) scripts/08_measure.py --versions $(SOURCES)
 	@$(RUN) scripts/09_results.py $(SOURCES)
@@ -54,10 +54,10 @@ $(VERSIONS): $(if $(SIDE_BY_SIDE),,setup) ## build one version: train, prune, qu
 improved: data ## build all five by our own recipes: smaller and more accurate (half an hour)
 	@$(MAKE) $(BESIDE) RECIPE=improved
 
-smallest: setup ## build our most accurate spotter in less than 2,000 bytes (some minutes)
+smallest: setup ## build our most accurate spotter in less than 2,000 bytes (ten minutes)
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
 
-live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER; a quarter of an hour)
+live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER; 20 minutes)
 	@$(MAKE) --no-print-directory kws_a RECIPE=live
 
 words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive
@@ -131,6 +131,16 @@ published: setup ## make everything that is published, in the background (takes 
 
 TESTS =
 check: TESTS = -m "not slow"
+# each file holds what those before it do not; versions stay as they are while they fit
+COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
+pinned = $(foreach lock,$1,-c $(lock)) $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $1)
+lock: ## pin all packages, with the hashes of their files (needs uv)
+	@$(COMPILE) requirements.txt -o requirements.lock
+	@$(COMPILE) requirements.txt requirements-search.txt $(call pinned,requirements.lock) -o requirements-search.lock
+	@$(COMPILE) requirements.txt requirements-search.txt tests/requirements.txt \
+	  $(call pinned,requirements.lock requirements-search.lock) -o tests/requirements.lock
+
 ##@ Tests
 check: test ## check style and types, run the fast tests (some minutes)
 
@@ -157,16 +167,6 @@ fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuz
 	@$(PYTHON) scripts/00_setup.py --tests
 	@$(RUN) -m pip install --quiet --only-binary :all: "atheris>=2.3,<4"
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz.readers $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
-
-# each file holds what those before it do not; versions stay as they are while they fit
-COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
-  --no-emit-find-links --custom-compile-command "make lock"
-pinned = $(foreach lock,$1,-c $(lock)) $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $1)
-lock: ## pin all packages, with the hashes of their files (needs uv)
-	@$(COMPILE) requirements.txt -o requirements.lock
-	@$(COMPILE) requirements.txt requirements-search.txt $(call pinned,requirements.lock) -o requirements-search.lock
-	@$(COMPILE) requirements.txt requirements-search.txt tests/requirements.txt \
-	  $(call pinned,requirements.lock requirements-search.lock) -o tests/requirements.lock
 
 STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
   forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels

@@ -28,6 +28,7 @@ def main() -> None:
     path = published if published.exists() else Path(model)
     card, content = artifact.load_file(path)
     title = f"{path.parent.name}/{card.name}"
+    print(f"{title}\n")
     for name, table in sections(card, content):
         print(f"{name}\n\n{aligned(table)}")
     page = LOCAL.page / f"{title.replace('/', '-')}.html"

@@ -26,8 +26,10 @@ def judged(parts: Sequence[bool]) -> str:
 
 
 def agreed(verdicts: Sequence[str]) -> str:
-    """Judge a claim that was tried in several ways: where these lead to different verdicts, it is "partly"."""
-    return verdicts[0] if len(set(verdicts)) == 1 else PARTLY
+    """Judge a claim tried in several ways: it is "partly" if it, or a part of it, holds in one of them only."""
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return PARTLY if {REPRODUCED, PARTLY} & set(verdicts) else INCONCLUSIVE
 
 
 def often(count: int, runs: int) -> str:

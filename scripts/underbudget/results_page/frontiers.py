@@ -38,7 +38,9 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     ):
         _scatter(axis, title, marker, colour, [(f["bytes"], f["accuracy_pct"], "") for f in files if f.get("bytes")])
     _own(axis, names, "accuracy_pct", results)
-    axis.axhline(VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":")
+    axis.axhline(
+        VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":", label="limit"
+    )
     _label(axis, "accuracy on test, %")
 
 
@@ -49,11 +51,12 @@ def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
     cards = [card for name in names if (card := results.card("report", name))]
     points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
+    points = [(x, y, "") for x, y, _ in points]
     _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
         runs = results.study_runs(recipe)
         means = [summary(runs, name, metric) for name in names]
-        points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
+        points = [(s.bytes_mean, s.mean, f"{recipe}/{name}") for s, name in zip(means, names, strict=True) if s]
         seeds = len({t["seed"] for t in runs})
         _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
         for s in filter(None, means):
@@ -66,7 +69,9 @@ def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tupl
     x, y, names = zip(*points, strict=True)
     axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
-        side, align = (-4, "right") if name == "kws_a" else (4, "left")  # its point may lie close to that of kws_b
+        side, align = (
+            (-4, "right") if name.endswith("kws_a") else (4, "left")
+        )  # its point may lie close to that of kws_b
         axis.annotate(name, (at_x, at_y), xytext=(side, 4), textcoords="offset points", fontsize=7, ha=align)
 
 

@@ -35,15 +35,15 @@ def kernels(results: Results) -> str:
     for name in SPOTTERS:
         for kind in KINDS:
             ours, sizes = _ours(results, name, kind)
-            if len(ours) < 2:
-                continue
             keras = metric_values(runs_of(results.study_runs("keras_fit"), f"{name}_keras"), "accuracy_pct")
             theirs = [100 * n / independent["clips"] for n in independent["correct"][name].get(kind, ())]
+            if max(len(ours), len(theirs)) < 2:
+                continue
             lines.append(
                 [
                     f"`{name}`, {kind}",
-                    f"{np.mean(sizes):,.0f}",
-                    _spread(name, ours),
+                    f"{np.mean(sizes):,.0f}" if sizes else "–",
+                    _beside(name, ours),
                     _beside(name, keras if kind == INT8 else [], ours),
                     _beside(name, theirs, ours),
                 ]
@@ -109,11 +109,9 @@ def _passed(name: str, seen: Sequence[float]) -> str:
     return format_share(sum(value > limit for value in seen), len(seen))
 
 
-def _spread(name: str, seen: Sequence[float]) -> str:
-    return f"{np.mean(seen):.2f} ± {np.std(seen, ddof=1):.2f} %; {_passed(name, seen)} pass"
-
-
-def _beside(name: str, seen: Sequence[float], ours: Sequence[float]) -> str:
+def _beside(name: str, seen: Sequence[float], ours: Sequence[float] = ()) -> str:
+    """Format a side, and p of its difference from ours."""
     if len(seen) < 2:
         return "–"
-    return f"{_spread(name, seen)}; {p_text(difference(ours, seen).p)}"
+    text = f"{np.mean(seen):.2f} ± {np.std(seen, ddof=1):.2f} %; {_passed(name, seen)} pass"
+    return f"{text}; {p_text(difference(ours, seen).p)}" if len(ours) > 1 else text

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from underbudget.device.artifact import SPOTTING, Card
 from underbudget.export.costs import Layer, layers
-from underbudget.metrics import METRICS, TASK_METRICS
+from underbudget.metrics import KB, METRICS, TASK_METRICS
 from underbudget.results_page.curve_charts import curve_chart
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.model_charts import bytes_chart, confusion_chart
@@ -54,7 +54,7 @@ def _about(card: Card) -> str:
     else:
         for key in ("mean", "std"):
             rows[f"normalisation, {key}"] = ", ".join(f"{value:.4g}" for value in getattr(card, key))
-    return _table({key: literal(str(value)) for key, value in rows.items()})
+    return _table({key.replace("_", " "): literal(str(value)) for key, value in rows.items()})
 
 
 def _scores(card: Card) -> str:
@@ -65,19 +65,27 @@ def _scores(card: Card) -> str:
         metric = METRICS[name]
         sides = [content[split] for split in ("test", "validation")]
         scores = [metric.interval(side[name], *side[f"{name}_95"]) for side in sides]
-        lines.append([metric.title, *scores, metric.limit(limits[name]) if name in limits else ""])
-    return markdown_table(["", "test (95 %)", "validation (95 %)", "limit"], lines)
+        lines.append([metric.title, *scores, _limit(name, limits)])
+    size = METRICS["size_kb"]
+    lines.append(
+        [size.title, f"{content['file']['compressed_bytes'] / KB:.2f} {size.unit}", "", _limit("size_kb", limits)]
+    )
+    return markdown_table(["", "test (95 % interval)", "validation (95 % interval)", "limit"], lines)
+
+
+def _limit(name: str, limits: Mapping[str, float]) -> str:
+    return METRICS[name].limit(limits[name]) if name in limits else ""
 
 
 def _costs(card: Card) -> str:
     size, costs = card.content["file"], card.content["costs"]
     rows = {
         "compressed": f"{size['compressed_bytes']:,} bytes",
-        "as converted, compressed": f"{size['converted_compressed_bytes']:,} bytes",
-        "inflated": f"{size['slimmed_bytes']:,} bytes",
+        "before it was stripped, compressed": f"{size['converted_compressed_bytes']:,} bytes",
+        "not compressed": f"{size['slimmed_bytes']:,} bytes",
         "parameters": f"{costs['parameters']:,}",
         "multiply-accumulates": f"{costs['macs']:,}",
-        "tensors": f"{costs['peak_tensor_bytes']:,} bytes",
+        "working memory, at least": f"{costs['peak_tensor_bytes']:,} bytes",
         "weights that are zero": f"{100 * card.content['sparsity']:.0f} %",
     }
     return _table(rows)
@@ -94,11 +102,13 @@ def _layers(found: Sequence[Layer]) -> str:
             layer.weights,
             f"{layer.parameters:,}",
             f"{layer.macs:,}",
-            f"{100 * layer.macs / total:.0f} %",
+            f"{100 * layer.macs / total:.0f}",
         ]
         for number, layer in enumerate(found, 1)
     ]
-    return markdown_table(["", "operator", "kernel", "output", "weights", "numbers", "MACs", "of all"], lines)
+    return markdown_table(
+        ["", "operator", "kernel", "output", "stored as", "weights and biases", "MACs", "% of MACs"], lines
+    )
 
 
 def _confusion(card: Card) -> str:

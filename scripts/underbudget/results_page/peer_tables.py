@@ -1,7 +1,6 @@
 """Other groups' files beside ours: the smallest for each limit, and all spotters on the same clips."""
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,14 @@ from underbudget.reproduction.reference import load_homeworks, load_peers
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.verdicts import ALPHA
 from underbudget.results_page.markdown import markdown_table
-from underbudget.versions.catalogue import COMPARED_RECIPES, VERSIONS
+from underbudget.results_page.sentences import comparable_cards
 
 
 def smallest_files(results: Results) -> str:
     """Tabulate for the limits of each homework the smallest file that anybody published and the smallest of ours."""
     lines = []
     for homework, limits, sides in _smallest(results):
-        name = f"[{homework['year']} {homework['version']}]({homework['source']})"
+        name = f"[{_name(homework)}]({homework['source']})"
         lines.append([name, *_asked(homework, limits), *(_shown(side, limits) for side in sides)])
     return markdown_table(["homework", "task", "limits", "smallest of others", "smallest of ours"], lines)
 
@@ -30,7 +29,7 @@ def smallest_bytes(results: Results) -> str:
     lines = []
     for homework, limits, sides in _smallest(results):
         sizes = (f"{side['bytes']:,}" if side else "none" for side in sides)
-        lines.append([f"{homework['year']} {homework['version']}", *_asked(homework, limits), *sizes])
+        lines.append([_name(homework), *_asked(homework, limits), *sizes])
     return markdown_table(["homework", "task", "limits", "smallest of others, B", "smallest of ours, B"], lines)
 
 
@@ -42,6 +41,10 @@ def _smallest(results: Results) -> Iterator[tuple[Mapping[str, Any], list[Limit]
             for files in (_theirs(homework), _ours(results, homework))
         ]
         yield homework, limits, sides
+
+
+def _name(homework: Mapping[str, Any]) -> str:
+    return f"{homework['year']} {'th' if homework['steps'] else 'kws'}_{homework['version']}"
 
 
 def _asked(homework: Mapping[str, Any], limits: list[Limit]) -> tuple[str, str]:
@@ -61,9 +64,8 @@ def _theirs(homework: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return our published files of a task; of forecasters, the errors over the first steps."""
     found = []
-    for recipe, name in product(COMPARED_RECIPES, VERSIONS):
-        card = results.card(recipe, name)
-        if card is None or card.task != homework["task"]:
+    for place, card in comparable_cards(results).items():
+        if card.task != homework["task"]:
             continue
         test, size = card.content["test"], card.content["file"]["compressed_bytes"]
         figures = {
@@ -75,7 +77,7 @@ def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]
         }
         if not homework["steps"]:
             figures["accuracy_pct_95"] = test["accuracy_pct_95"]
-        found.append({**figures, "shown": f"`{recipe}/{name}`", "bytes": size, "size_kb": size / KB})
+        found.append({**figures, "shown": f"`{place}`", "bytes": size, "size_kb": size / KB})
     return found
 
 

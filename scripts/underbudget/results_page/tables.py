@@ -54,7 +54,7 @@ def verdict_counts(results: Results) -> str:
     """Count the claims by verdict, in a sentence."""
     named = _by_verdict(results)
     counts = ", ".join(f"{len(own)} {verdict}" for verdict, own in named.items())
-    return f"Of {sum(map(len, named.values()))} claims of the report, judged over several seeds: {counts}.\n"
+    return f"Of the report's {sum(map(len, named.values()))} claims: {counts}.\n"
 
 
 def _by_verdict(results: Results) -> dict[str, list[str]]:

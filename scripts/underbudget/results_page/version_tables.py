@@ -120,7 +120,7 @@ def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
 
 def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
-    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run", "all seeds"]
+    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run", "other seeds"]
     header += ["this machine's run"] if results.beside else []
     lines = []
     for row in rows(results):
@@ -159,8 +159,8 @@ def five(results: Results) -> str:
                 unknown_speakers(results, "report", name).partition(" (")[0],
             ]
         )
-    header = ["version", "limits", "report", "here, seed 22", "seeds within all limits"]
-    return markdown_table([*header, "last reading repeated", "unknown speakers"], lines)
+    header = ["version", "limits", "report", "our run, seed 22", "seeds within limits but latency"]
+    return markdown_table([*header, "last reading repeated", "unknown speakers, mean"], lines)
 
 
 def _short(row: LimitRow) -> str:
