@@ -4,6 +4,10 @@ MODEL is a file NAME.tflite.zlib with its card NAME.json beside it, or the name 
 improved/kws_a. The page goes to results/local/page.
 """
 
+from underbudget.determinism import deterministic
+
+deterministic()
+# isort: split
 from pathlib import Path
 
 from underbudget import files
