@@ -129,8 +129,6 @@ published: setup ## make everything that is published, in the background (takes 
 	echo "running in the background. To watch it: tail -f $(LOG)"; \
 	echo "To stop it: kill -- -$$!  (make published goes on from there)"
 
-TESTS =
-check: TESTS = -m "not slow"
 # each file holds what those before it do not; versions stay as they are while they fit
 COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock"
@@ -142,6 +140,8 @@ lock: ## pin all packages, with the hashes of their files (needs uv)
 	  $(call pinned,requirements.lock requirements-search.lock) -o tests/requirements.lock
 
 ##@ Tests
+TESTS =
+check: TESTS = -m "not slow"
 check: test ## check style and types, run the fast tests (some minutes)
 
 test: ## check style and types, run all tests (about 20 minutes on two cores)

@@ -308,7 +308,7 @@ def test_a_version_that_fails_ends_all_and_is_named(tmp_path: Path) -> None:
 
 
 def test_pythons_path_is_not_the_shells(tmp_path: Path) -> None:
-    command = ["make", "--eval=show:; @echo [$${PYTHONPATH}$${PYTHONHOME}]", "show"]
+    command = ["make", "--eval=paths:; @echo [$${PYTHONPATH}$${PYTHONHOME}]", "paths"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**clean_environment(), **SHELL})
     assert done.stdout == "[]\n"
 
