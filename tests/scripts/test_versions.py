@@ -141,7 +141,7 @@ def test_the_report_marks_synthetic_data_and_leaves_what_is_published(made: Path
     text = (project / "results" / "synthetic" / "versions.csv").read_text()
     assert "SYNTHETIC DATA" in (project / "results" / "synthetic" / "page" / "index.html").read_text()
     assert len(text.splitlines()) == 15
-    rows = [line for line in done.stdout.splitlines() if re.match(r"(th|kws)_[abc] ", line)]
+    rows = [line for line in done.stdout.splitlines() if re.match(r"(th|kws)_[abc]  ", line)]
     assert len(rows) == 14
     assert all("(synthetic data" in row or row.endswith("–") for row in rows)
     assert not (project / "results" / "local").exists()
@@ -183,7 +183,7 @@ def test_a_sixth_version_a_network_and_a_study_are_in_table_and_page(project: Pa
             capture_output=True, text=True, env=clean_environment(), timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    assert len(re.findall("^th_c ", done.stdout, re.MULTILINE)) == 3
+    assert len(re.findall("^th_c  ", done.stdout, re.MULTILINE)) == 3
     page = (root / "results" / "synthetic" / "page" / "index.html").read_text()
     assert "<code>th_c</code>" in page and "<code>th_c_wide</code>" in page
     assert "th_c" in (root / "results" / "synthetic" / "versions.csv").read_text()
