@@ -16,7 +16,7 @@ from underbudget.versions.catalogue import RECIPES
 
 Run = dict[str, Any]
 ERRORS = TASK_METRICS[FORECASTING]
-FAR = 2  # times
+FAR = 2  # times the median error of a study's runs: a training that is so far off has failed
 SPEAKER_SUFFIX = "-by-speaker"  # ends the names of studies in which no speaker is in two splits
 
 

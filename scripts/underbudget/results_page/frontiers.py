@@ -38,9 +38,8 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     ):
         _scatter(axis, title, marker, colour, [(f["bytes"], f["accuracy_pct"], "") for f in files if f.get("bytes")])
     _own(axis, names, "accuracy_pct", results)
-    axis.axhline(
-        VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0, color="grey", linewidth=0.8, linestyle=":", label="limit"
-    )
+    limit = VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0
+    axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":", label="limit")
     _label(axis, "accuracy on test, %")
 
 
@@ -50,8 +49,7 @@ def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str
 
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
     cards = [card for name in names if (card := results.card("report", name))]
-    points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], c.name) for c in cards]
-    points = [(x, y, "") for x, y, _ in points]
+    points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], "") for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
         runs = results.study_runs(recipe)
@@ -69,9 +67,8 @@ def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tupl
     x, y, names = zip(*points, strict=True)
     axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
-        side, align = (
-            (-4, "right") if name.endswith("kws_a") else (4, "left")
-        )  # its point may lie close to that of kws_b
+        # the point of kws_a may lie close to that of kws_b
+        side, align = (-4, "right") if name.endswith("kws_a") else (4, "left")
         axis.annotate(name, (at_x, at_y), xytext=(side, 4), textcoords="offset points", fontsize=7, ha=align)
 
 

@@ -146,15 +146,15 @@ def five(results: Results) -> str:
     table = rows(results)
     for name in dict.fromkeys(row.version for row in table):
         own = [row for row in table if row.version == name]
-        met = sum(meets(run, VERSIONS[name].offline_limits) for run in runs_of(results.study_runs("report"), name))
-        runs = len(runs_of(results.study_runs("report"), name))
+        runs = runs_of(results.study_runs("report"), name)
+        met = sum(meets(run, VERSIONS[name].offline_limits) for run in runs)
         lines.append(
             [
                 f"`{name}`",
                 ", ".join(row.limit for row in own),
                 ", ".join("–" if row.report is None else f"{row.report:g}" for row in own),
                 ", ".join(_short(row) for row in own),
-                f"{met} of {runs}",
+                f"{met} of {len(runs)}",
                 ", ".join(f"{row.naive:.{METRICS[row.metric].digits}f}" for row in own if row.naive is not None),
                 unknown_speakers(results, "report", name).partition(" (")[0],
             ]
