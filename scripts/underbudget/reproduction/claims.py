@@ -24,6 +24,7 @@ from underbudget.reproduction.runs import (
     format_mean,
     format_range,
     format_share,
+    learnt,
     meets,
     metric_values,
     runs_of,
@@ -193,11 +194,9 @@ def version_claim(
     own = runs_of(runs, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    lost = failed(own)
-    learnt = [run for run in own if run not in lost]
-    chances = [prediction_p_value(metric_values(learnt, c.metric), theirs[c.metric]) for c in limits]
+    chances = [prediction_p_value(metric_values(learnt(own), c.metric), theirs[c.metric]) for c in limits]
     parts = [f"{format_range(own, c.metric)}, {p_text(p)}" for c, p in zip(limits, chances, strict=True)]
-    if lost:
+    if lost := failed(own):
         parts.append(f"p without {len(lost)} runs that did not learn one output")
     met = sum(meets(run, limits) for run in own)
     evidence = f"{format_share(met, len(own))} meet them: {'; '.join(parts)}"

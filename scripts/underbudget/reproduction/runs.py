@@ -46,6 +46,12 @@ def failed(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if any(run["test"][metric] >= FAR * usual[metric] for metric in usual)]
 
 
+def learnt(runs: Sequence[Run]) -> list[Run]:
+    """Return the other runs: those that p is computed from."""
+    lost = failed(runs)
+    return [run for run in runs if run not in lost]
+
+
 def format_range(runs: Sequence[Run], metric: str) -> str:
     """Format the median over seeds with the range."""
     seen, shown = metric_values(runs, metric), METRICS[metric]

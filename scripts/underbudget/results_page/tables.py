@@ -18,6 +18,7 @@ from underbudget.reproduction.runs import (
     format_mean,
     format_p,
     format_share,
+    learnt,
     meets,
     metric_values,
     runs_of,
@@ -143,10 +144,10 @@ def failed_runs(results: Results) -> str:
 
 def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
-    seen, lost = metric_values(runs, metric), failed(runs)
+    seen = metric_values(runs, metric)
     better = sum(Limit(metric, theirs).met_by(value) for value in seen)
-    learnt = metric_values([run for run in runs if run not in lost], metric)
-    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(prediction_p_value(learnt, theirs))]
+    chance = prediction_p_value(metric_values(learnt(runs), metric), theirs)
+    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(chance)]
 
 
 def mlp(results: Results) -> str:
