@@ -25,7 +25,7 @@ from underbudget.device.listen import HOP, KeywordDetector, Settings
 
 IMPROVED = ROOT / "models" / "improved"
 TH_A, KWS_A = IMPROVED / "th_a.tflite.zlib", IMPROVED / "kws_a.tflite.zlib"
-PAGES = ("docs/library.md", "docs/how-it-works.md")
+PAGE = "docs/how-it-works.md"
 SECOND = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
 READINGS = np.array([[18.2, 61], [18.5, 60], [18.9, 58], [19.1, 57], [19.4, 56], [19.6, 55]], np.float32)
 IMPORT = """
@@ -73,7 +73,7 @@ def test_the_names_are_the_same_for_editors_programs_and_readers() -> None:
     seen = {(name.name, node.module) for node in typed.body if isinstance(node, ast.ImportFrom) for name in node.names}
     assert seen == {(name, f"underbudget.{module}") for name, module in ub._MODULES.items()}
     assert sorted(ub.__all__) == sorted(ub._MODULES)
-    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    page = (ROOT / PAGE).read_text(encoding="utf-8")
     for name in ub.__all__:
         assert getattr(ub, name).__name__ == name
         assert not name.islower() or f"{name}(" in page, name
@@ -214,25 +214,22 @@ def copied(project: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_examples_run(page: str, copied: Path) -> None:
-    """As in a notebook: all of a page one after the other, in a process that has set nothing."""
-    examples = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+def test_the_examples_run(copied: Path) -> None:
+    """As in a notebook: all one after the other, in a process that has set nothing."""
+    examples = re.findall(r"^```python\n(.*?)^```$", (ROOT / PAGE).read_text(encoding="utf-8"), re.M | re.S)
     assert examples
     assert max(example.count("\n") for example in examples) <= 8
     steps = "".join(f"print({i!r}, flush=True)\n{example}" for i, example in enumerate(examples))
-    python("import sys\nsys.path.insert(0, sys.argv[1])\n" + steps + LAST.get(page, ""), "scripts", cwd=copied)
+    python("import sys\nsys.path.insert(0, sys.argv[1])\n" + steps + LAST, "scripts", cwd=copied)
 
 
-LAST = {
-    "docs/library.md": """
+LAST = """
 assert card.name == "th_b" and (card.content["made_from"]["seed"], card.content["results"][0]["met"]) == (22, None)
 from pathlib import Path
 made = ub.load_model("my_models/th_b.tflite.zlib")
 assert ub.evaluate("my_models/th_b.tflite.zlib", weather).metrics["t_mae_c"] == card.content["test"]["t_mae_c"]
 assert len(ub.shrink(rounded, check=inputs, on_grid=True, smallest=True).file) < 0.6 * len(small.file)
 """
-}
 
 
 def test_the_same_bytes_from_a_notebook_and_a_script(copied: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Small models under hard limits: data, training, shrinking, evaluation, measuring.
 
-The functions and classes for other programs are named here, and imported when they are first used: docs/library.md.
+The functions and classes for other programs are named here, and imported when first used: docs/how-it-works.md.
 """
 
 from typing import TYPE_CHECKING, Any

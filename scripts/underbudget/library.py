@@ -1,4 +1,4 @@
-"""What is offered to other programs, and needs this project's data, or a process of its own (see docs/library.md)."""
+"""What is offered to other programs, and needs the data, or a process of its own (see docs/how-it-works.md)."""
 
 import os
 from pathlib import Path

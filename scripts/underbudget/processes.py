@@ -30,7 +30,7 @@ COMPUTING = (*determinism.SETTINGS, "TF_CPP_MIN_LOG_LEVEL")
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 RETRIES = 2  # of a task whose process or machine is lost, by Ray
 CONNECT_S = 10  # to connect to a cluster
-NO_ANSWER = "no Ray cluster answers that takes your token: correct RAY_ADDRESS (host:port, or auto): docs/cluster.md"
+NO_ANSWER = "no Ray cluster answers that takes your token: correct RAY_ADDRESS (host:port, or auto): docs/search.md"
 
 RAY_SETTINGS = {  # read as Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -74,7 +74,7 @@ def test_the_listener_is_set_beside_its_aims() -> None:
 def test_strangers_are_set_beside_the_course_s_split() -> None:
     """The means are taken here from the files of results, in another way."""
     text = speaker_tables.strangers(read_results(PUBLISHED))
-    assert text in (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert text in (ROOT / "docs" / "smaller.md").read_text(encoding="utf-8")
     for recipes, who in ((("report",), "the report's recipes"), (("improved", "smallest"), "ours")):
         spans = []
         for suffix in ("-by-speaker", ""):
