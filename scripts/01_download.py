@@ -25,6 +25,7 @@ def main() -> None:
     for load in (load_weather, load_speech):
         identity = load(sources).identity
         print(f"{identity.source}: {identity.description}; split: {identity.split}; SHA-256 {identity.digest}")
+    print("ready: every other command takes these data")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def main() -> None:
     else:
         print(f"PyTorch is not installed, its rows are left out: .venv/bin/pip install {TORCH}, then run this again")
     files.write_json(path, {"made_with": "make bench", "device": probe(), "rows": rows})
+    print(f"in full: {files.shown(path)}")
 
 
 if __name__ == "__main__":

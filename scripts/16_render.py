@@ -11,8 +11,10 @@ from underbudget.results_page.render import rendered
 
 def main() -> None:
     parser(__doc__, "  .venv/bin/python scripts/16_render.py").parse_args()
-    for path, content in rendered().items():
+    made = rendered()
+    for path, content in made.items():
         files.write_text(path, content)
+    print(f"written, to be looked at and committed: {', '.join(files.shown(path) for path in made)}")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ def card_lines(path: Path) -> list[str]:
         f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
         f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}",
         *(f"  {verdict(result, content['test'], synthetic)}" for result in content["results"]),
+        f"  layers, confusions, curve: make show MODEL={files.shown(path.with_suffix('.tflite.zlib'))}",
     ]
 
 
