@@ -26,7 +26,7 @@ from underbudget.store import PUBLISHED, ResultStore
 
 PAGE = ROOT / "results" / "page" / "index.html"
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync --virtual-time-budget=5000"
+FLAGS += " --disable-component-update --disable-sync --virtual-time-budget=5000 --hide-scrollbars"  # as on a phone
 
 
 class Reader(HTMLParser):
