@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
+from underbudget.reproduction.host import EMULATED_RESULT
 from underbudget.reproduction.results import Results, read_results
 from underbudget.results_page import frontiers, model_charts, run_charts
 from underbudget.store import ResultStore
@@ -40,10 +42,10 @@ def few(tmp_path: Path) -> Results:
         ]
         store.study_path(study).write_text("".join(json.dumps(line) + "\n" for line in lines))
     store.latency.mkdir()
-    stages = {"resample": 0.1, "features": 0.2, "set": 9.0, "invoke": 0.3, "get": 0.05}
-    timed = {"stages_ms": {stage: {"median": ms} for stage, ms in stages.items()}}
-    content = {"device": {"kind": "host"}, "protocol": {}, "models": {CARDS["kws_a"]["file"]["sha256"]: timed}}
-    (store.latency / "host.json").write_text(json.dumps(content))
+    stages = {"resample": 100_000, "features": 200_000, "set": 9_000_000, "invoke": 300_000, "get": 50_000}
+    models = {CARDS["kws_a"]["file"]["sha256"]: {"instructions": {"stages": stages}}}
+    content = {"device": {"kind": "emulated"}, "protocol": {}, "models": models}
+    (store.latency / EMULATED_RESULT).write_text(json.dumps(content))
     return read_results(store)
 
 
@@ -66,7 +68,7 @@ def test_a_point_is_as_many_bytes_and_as_good_as_its_file(few: Results) -> None:
     card = CARDS["kws_a"]
     ours = (card["file"]["compressed_bytes"], card["test"]["accuracy_pct"])
     assert found["the report's recipes, here, one seed"] == [ours]
-    assert found["ours, improved: mean of 2 seeds, 95 % interval"] == [(1150, 91)]
+    assert found["ours, improved: mean of 2 seeds (95 %)"] == [(1150, 91)]
     (interval,) = [each for each in drawn.collections if isinstance(each, LineCollection) and len(each.get_segments())]
     np.testing.assert_allclose(interval.get_segments()[0], [[1150, 91 - 12.7062], [1150, 91 + 12.7062]], atol=1e-3)
     drawn = axis()
@@ -96,7 +98,7 @@ def test_every_seed_is_a_dot_and_a_failed_one_is_named_at_the_edge(few: Results)
 
 def test_which_word_was_heard_for_which(few: Results) -> None:
     matrix = np.array(CARDS["kws_a"]["test"]["confusion"])
-    drawn = model_charts.error_charts(few)[-1]
+    (drawn,) = model_charts.confusion_charts(few)
     assert drawn.words.startswith(f"{sum(matrix[i][i] for i in range(8))} of 800 clips right; ")
     numbers = [int(text) for text in re.findall(r">(\d+)</text>", drawn.svg)]
     assert sorted(numbers) == sorted(matrix[matrix > 0].tolist())
@@ -107,7 +109,7 @@ def test_which_word_was_heard_for_which(few: Results) -> None:
 def test_latency_by_stage_and_bytes_by_part(few: Results) -> None:
     (latency,) = model_charts.latency_charts(few)
     said = "report/kws_a: resample 0.1, features 0.2, inference 0.35."  # 0.3 to invoke, 0.05 to get
-    assert latency.words == f"In ms, medians. {said}"
+    assert latency.words == f"In million instructions. {said}"
     forecasters, spotters = model_charts.bytes_charts(few)
     for drawn, name in ((forecasters, "th_b"), (spotters, "kws_a")):
         parts: dict[str, Any] = CARDS[name]["file"]["slimmed_parts_bytes"]
@@ -117,6 +119,14 @@ def test_latency_by_stage_and_bytes_by_part(few: Results) -> None:
 
 def test_without_results_there_is_nothing_to_draw(tmp_path: Path) -> None:
     nothing = read_results(ResultStore(tmp_path, tmp_path))
-    for charts in (run_charts.seed_charts, model_charts.error_charts, model_charts.latency_charts):
+    for charts in (run_charts.seed_charts, model_charts.step_charts, model_charts.latency_charts):
         assert charts(nothing) == []
-    assert model_charts.bytes_charts(nothing) == []
+    assert model_charts.bytes_charts(nothing) == model_charts.confusion_charts(nothing) == []
+
+
+def test_forecasts_stand_beside_those_that_need_no_network(few: Results) -> None:
+    naive = {"last reading repeated": {"t_mae_c_by_step": [0.125, 0.75], "rh_mae_pct_by_step": [1.0, 3.25]}}
+    temperature, humidity = model_charts.step_charts(replace(few, naive={"forecasts": naive}))
+    assert temperature.words.startswith("last reading repeated: 0.12 °C at the first step, 0.75 °C at the last; ")
+    test = CARDS["th_b"]["test"]
+    assert f"report/th_b: {test['rh_mae_pct_by_step'][0]:.2f} % at the first step" in humidity.words

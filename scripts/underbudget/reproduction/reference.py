@@ -9,6 +9,7 @@ from underbudget.device.artifact import TASK_METRICS
 
 PUBLISHED_SEED = 22  # of the published versions
 PEERS = files.RESULTS / "reference" / "peers.json"  # other groups' files, measured
+REFERENCE = PEERS.with_name("reference.json")  # figures of the report and of others
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 It is drawn where the data are, into a file that the page takes in: the page needs no data itself.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from underbudget.data.weather import DAY, OUTPUT_STEPS
 from underbudget.device import artifact
 from underbudget.device.runtime import open_model
 from underbudget.reproduction.results import Results
-from underbudget.results_page.style import IMPROVED, REPORT, WIDTH, Chart, chart, legend
+from underbudget.results_page.style import IMPROVED, REPORT, Chart, chart, legend
 
 Array = NDArray[np.float32]
 FILE = "at-work.svg"
@@ -25,7 +26,8 @@ MODEL = "improved", "th_a"
 def at_work(results: Results) -> list[Chart]:
     """Read the drawing beside the page, if there is one."""
     path = results.store.page / FILE
-    return [Chart.from_file(path.read_text(encoding="utf-8"))] if path.exists() else []
+    card = results.store.models.joinpath(*MODEL).with_suffix(".json")
+    return [replace(Chart.from_file(path.read_text(encoding="utf-8")), data=(card,))] if path.exists() else []
 
 
 def draw_at_work(results: Results, sources: Sources) -> None:
@@ -46,29 +48,24 @@ def draw_at_work(results: Results, sources: Sources) -> None:
     days = np.flatnonzero(starts[DAY:] - starts[:-DAY] == DAY)[::DAY]  # windows from which a whole day goes on
     by_day = np.array([errors[day : day + DAY].mean() for day in days])
     day = int(days[np.argsort(by_day)[len(days) // 2]])
-    seen, ahead = truth[day : day + DAY, 0], outputs[day : day + DAY]
-    off = np.abs(ahead - truth[day : day + DAY]).mean(axis=(0, 1))
-    columns = list(enumerate((("temperature", "°C"), ("relative humidity", "%"))))
-    read = (f"{what} from {seen[:, i].min():.1f} to {seen[:, i].max():.1f} {unit}" for i, (what, unit) in columns)
-    errors_then = " and ".join(f"{off[i]:.2f} {unit}" for i, (_, unit) in columns)
+    seen, ahead = truth[day : day + DAY, 0, 0], outputs[day : day + DAY, :, 0]
     words = (
-        f"The test day whose forecasts by {'/'.join(MODEL)} are as good as the median day's: {' and '.join(read)},"
-        f" and a forecast each hour for the next, on average {errors_then} off."
+        f"The test day whose forecasts by {'/'.join(MODEL)} are as good as the median day's: from {seen.min():.1f} to"
+        f" {seen.max():.1f} °C, and a forecast each hour for the next, on average"
+        f" {np.abs(ahead - truth[day : day + DAY, :, 0]).mean():.2f} °C off."
     )
-    panels = [partial(_day, i, f"{what}, {unit}", seen[:, i], ahead[:, :, i]) for i, (what, unit) in columns]
-    drawn = chart("A day's forecasts over the readings", words, (WIDTH, 3.2), *panels)
+    drawn = chart("A day's forecasts over the readings", words, (), 400, partial(_day, seen, ahead))
     files.write_text(results.store.page / FILE, drawn.to_file())
 
 
-def _day(panel: int, title: str, seen: Array, ahead: Array, axis: Axes) -> None:
+def _day(seen: Array, ahead: Array, axis: Axes) -> None:
     hours = (np.arange(len(seen)) + 1) / 6
     axis.plot(hours, seen, color=REPORT, label="read")
-    for at in range(0, len(seen) - OUTPUT_STEPS, OUTPUT_STEPS):
+    for at in range(0, len(seen), OUTPUT_STEPS):
         label = None if at else "forecast, each hour for the next"
         axis.plot(
             hours[at : at + OUTPUT_STEPS], ahead[at], ".-", color=IMPROVED, markersize=2, linewidth=1, label=label
         )
     axis.set_xlabel("hours")
-    axis.set_ylabel(title)
-    if panel == 0:
-        legend(axis, 0.16, 1)
+    axis.set_ylabel("temperature, °C")
+    legend(axis, 0.15, 1)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from underbudget.device.artifact import Card
 from underbudget.reproduction.results import Results
-from underbudget.results_page.style import WIDTH, Chart, chart, join_sentence
+from underbudget.results_page.style import Chart, chart, join_sentence
 from underbudget.versions.catalogue import RECIPES, VERSIONS
 
 Curves = dict[str, list[float]]
@@ -18,11 +20,11 @@ def curve_charts(results: Results) -> list[Chart]:
     charts = []
     for recipe in RECIPES:
         cards = {name: card for name in VERSIONS if (card := results.card(recipe, name))}
-        charts += curve_chart(recipe, cards)
+        charts += curve_chart(recipe, cards, results.store.models / recipe)
     return charts
 
 
-def curve_chart(title: str, cards: Mapping[str, Card]) -> list[Chart]:
+def curve_chart(title: str, cards: Mapping[str, Card], *data: Path) -> list[Chart]:
     """Draw the loss of each epoch of some models, if one knows it; in quantisation-aware training it goes on."""
     found = {name: card.content.get("curve", {}) for name, card in cards.items()}
     curves = {name: curve["loss"] + curve.get("quantised_loss", []) for name, curve in found.items() if curve}
@@ -32,14 +34,17 @@ def curve_chart(title: str, cards: Mapping[str, Card]) -> list[Chart]:
     ]
     if not curves:
         return []
-    title = f"{title}: training loss by epoch"
-    return [chart(title, join_sentence(words), (WIDTH, 2.6), partial(_losses, curves=curves))]
+    title = f"Training loss by epoch: {title}"
+    return [chart(title, join_sentence(words), data, 250, partial(_losses, curves=curves))]
 
 
 def _losses(axis: Axes, curves: Curves) -> None:
     for name, losses in curves.items():
         axis.plot(range(1, len(losses) + 1), losses, label=name)
     axis.set_yscale("log")
+    ticks = np.geomspace(min(map(min, curves.values())), max(map(max, curves.values())), 5)
+    axis.set_yticks(ticks, [f"{float(f'{tick:.2g}'):g}" for tick in ticks])
+    axis.set_yticks([], minor=True)
     axis.set_xlabel("epoch")
     axis.set_ylabel("training loss")
-    axis.legend(fontsize=7)
+    axis.legend()

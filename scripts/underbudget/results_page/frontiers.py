@@ -12,7 +12,7 @@ from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import load_peers, load_reference, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import summary
-from underbudget.results_page.style import NARROW, OTHERS, RECIPE_STYLE, REPORT
+from underbudget.results_page.style import OTHERS, RECIPE_STYLE, REPORT, WIDTH, legend
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
 
 
@@ -34,7 +34,7 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
     for title, marker, colour, files in (
         ("others, same task", "x", OTHERS, load_peers()[SPOTTING]),
-        ("literature, another task: 12 words", "+", "tab:green", load_reference()["literature"]),
+        ("literature, another task: 12 words", "+", "tab:grey", load_reference()["literature"]),
     ):
         _scatter(axis, title, marker, colour, [(f["bytes"], f["accuracy_pct"], "") for f in files if f.get("bytes")])
     _own(axis, names, "accuracy_pct", results)
@@ -44,7 +44,7 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
 
 
 def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str]]:
-    return [(reported(n)["size_kb"] * KB, reported(n)[metric], n) for n in names if reported(n)]
+    return [(reported(n)["size_kb"] * KB, reported(n)[metric], "") for n in names if reported(n)]
 
 
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
@@ -54,9 +54,9 @@ def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> Non
     for recipe in COMPARED_RECIPES[1:]:
         runs = results.study_runs(recipe)
         means = [summary(runs, name, metric) for name in names]
-        points = [(s.bytes_mean, s.mean, f"{recipe}/{name}") for s, name in zip(means, names, strict=True) if s]
+        points = [(s.bytes_mean, s.mean, name) for s, name in zip(means, names, strict=True) if s]
         seeds = len({t["seed"] for t in runs})
-        _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds, 95 % interval", *RECIPE_STYLE[recipe], points)
+        _scatter(axis, f"ours, {recipe}: mean of {seeds} seeds (95 %)", *RECIPE_STYLE[recipe], points)
         for s in filter(None, means):
             axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)
 
@@ -68,19 +68,18 @@ def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tupl
     axis.scatter(x, y, marker=marker, color=colour, label=label, s=28, zorder=3)
     for at_x, at_y, name in zip(x, y, names, strict=True):
         # the point of kws_a may lie close to that of kws_b
-        side, align = (-4, "right") if name.endswith("kws_a") else (4, "left")
-        axis.annotate(name, (at_x, at_y), xytext=(side, 4), textcoords="offset points", fontsize=7, ha=align)
+        side, align = (-5, "right") if name == "kws_a" else (5, "left")
+        axis.annotate(name, (at_x, at_y), color=colour, xytext=(side, 5), textcoords="offset points", ha=align)
 
 
 def _label(axis: Axes, quality: str) -> None:
-    axis.margins(x=0.08)  # room for a label beside the leftmost point
+    axis.margins(x=0.25)  # room for labels beside points
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1000:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_xlabel("bytes of the compressed file")
+    axis.set_xlabel("thousand bytes of the compressed file")
     axis.set_ylabel(quality)
     figure = axis.get_figure(root=True)
     assert figure is not None  # the caller drew it there
-    columns = 2 if figure.get_figwidth() > NARROW else 1
-    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns)
+    legend(axis, 0.15, 2 if 72 * figure.get_figwidth() > WIDTH else 1)

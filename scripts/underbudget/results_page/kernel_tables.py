@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from underbudget.intervals import difference, mean_interval
 from underbudget.metrics import METRICS
 from underbudget.reproduction.kernels import BUILT_IN, FIRST_DEQUANTISED, FIRST_IN_FLOAT, FLOAT, INT8, OF, STUDY
-from underbudget.reproduction.reference import load_independent, reported
+from underbudget.reproduction.reference import REFERENCE, load_independent, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import format_share, metric_values, runs_of
 from underbudget.reproduction.verdicts import p_text
 from underbudget.results_page.markdown import markdown_table
-from underbudget.results_page.style import OURS, REPORT, WIDTH, Chart, chart, join_sentence, legend
+from underbudget.results_page.style import OURS, REPORT, Chart, chart, join_sentence, legend
 from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 
 ACCURACY = METRICS["accuracy_pct"]
@@ -80,19 +80,21 @@ def kernel_charts(results: Results) -> list[Chart]:
         return []
     words = [f"{kind}: mean {np.mean(seen):.2f} %, {_passed(EXPLAINED, seen)} pass" for kind, seen in sides.items()]
     fill = partial(_dots, sides=list(sides.values()))
-    return [chart(f"{EXPLAINED}: the same weights by each kind of kernel", join_sentence(words), (WIDTH, 3.3), fill)]
+    title, data = f"The same weights of {EXPLAINED} by each kernel", [results.store.study_path(STUDY), REFERENCE]
+    return [chart(title, join_sentence(words), data, 330, fill)]
 
 
 def _dots(axis: Axes, sides: Sequence[Sequence[float]]) -> None:
     for at, seen in enumerate(sides):
-        x = at + np.linspace(-0.25, 0.25, len(seen))
-        axis.scatter(x, sorted(seen), color=OURS, s=10, label="" if at else "one run")
-        axis.hlines(np.mean(seen), at - 0.35, at + 0.35, color=OURS, label="" if at else "mean")
-    axis.axhline(VERSIONS[EXPLAINED].limit("accuracy_pct") or 0, color="grey", linestyle=":", label="limit")
-    axis.axhline(reported(EXPLAINED)["accuracy_pct"], color=REPORT, label="the report")
-    axis.set_xticks(range(len(KINDS)), list(KINDS.values()), fontsize=7)
-    axis.set_ylabel(f"accuracy on test, {ACCURACY.unit}")
-    legend(axis, 0.16, 4)
+        y = at + np.linspace(0.25, -0.25, len(seen))
+        axis.scatter(sorted(seen), y, color=OURS, s=10, label="" if at else "one run")
+        axis.vlines(np.mean(seen), at - 0.35, at + 0.35, color=OURS, label="" if at else "mean")
+    axis.axvline(VERSIONS[EXPLAINED].limit("accuracy_pct") or 0, color="grey", linestyle=":", label="limit")
+    axis.axvline(reported(EXPLAINED)["accuracy_pct"], color=REPORT, label="the report")
+    axis.set_yticks(range(len(KINDS)), list(KINDS.values()))
+    axis.invert_yaxis()
+    axis.set_xlabel(f"accuracy on test, {ACCURACY.unit}")
+    legend(axis, 0.18, 2)
 
 
 def _ours(results: Results, name: str, kind: str) -> tuple[list[float], list[int]]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS
 from underbudget.reproduction.results import Results
 from underbudget.results_page.markdown import markdown_table
-from underbudget.results_page.style import RECIPE_STYLE, WIDTH, Chart, chart, join_sentence, legend
+from underbudget.results_page.style import RECIPE_STYLE, Chart, chart, join_sentence, legend
 from underbudget.versions.catalogue import RECIPES, SPOTTERS
 
 SENSITIVITY = "middle"  # what the table and the dots show; the listener's default
@@ -104,10 +104,10 @@ def det_charts(results: Results) -> list[Chart]:
         for name, entry in entries.items():
             lost, per_hour = _at_work(entry, condition)
             words.append(f"{name}: {lost:.1f} % of words missed, {per_hour:,.0f} triggers per hour")
-        title = "Words missed against triggers" + ("" if condition == CLEAN else f", with noise at {condition}")
+        title = "Words missed against triggers" + ("" if condition == CLEAN else f", {condition}")
         fill = partial(_curves, entries=entries, condition=condition)
         caption = "At the middle sensitivity: " + join_sentence(words)
-        charts.append(chart(title, caption, (WIDTH, 4.4), fill))
+        charts.append(chart(title, caption, [results.store.listening_path], 400, fill))
     return charts
 
 
@@ -136,10 +136,10 @@ def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     axis.xaxis.set_major_locator(LogLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.0f}"))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel("triggers per hour of speech (none: at the left end)")
+    axis.set_xlabel("triggers per hour of speech (left end: none)")
     axis.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0f} %"))
     axis.set_ylabel("words missed")
-    legend(axis, 0.14, 3)
+    legend(axis, 0.14, 2)
 
 
 def _shown(per_hour: Sequence[float]) -> list[float]:

@@ -1,116 +1,113 @@
-"""The page's charts of single models: error by step, confused words, latency by stage, bytes by part."""
+"""The page's charts of single models: error by step, confused words, instructions by stage, bytes by part."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
-from underbudget.device.artifact import Card
+from underbudget.device.artifact import FORECASTING, Card
 from underbudget.device.sensor import CADENCE
-from underbudget.metrics import METRICS
+from underbudget.metrics import METRICS, TASK_METRICS
+from underbudget.reproduction.host import EMULATED_RESULT
+from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES
 from underbudget.reproduction.results import Results
-from underbudget.results_page.style import RECIPE_STYLE, WIDTH, Chart, chart, join_sentence
-from underbudget.versions.catalogue import FORECASTERS, SPOTTERS
+from underbudget.results_page.style import INK, RECIPE_STYLE, REPORT, Chart, chart, join_sentence, legend
+from underbudget.versions.catalogue import FORECASTERS, RECIPES, SPOTTERS
 
 PARTS = {"weights": "tab:blue", "scales": "tab:red", "structure": "tab:grey"}
 STAGE_COLOURS = {"resample": "tab:grey", "features": "tab:blue", "inference": "tab:red"}
 Bars = dict[str, dict[str, float]]  # of each bar, its parts
 
 
-def _cards(results: Results, names: tuple[str, ...]) -> dict[str, Card]:
-    """Return the cards by the report's recipes and by ours, named "recipe/version"."""
-    found = {f"{recipe}/{name}": results.card(recipe, name) for recipe in ("report", "improved") for name in names}
+def _cards(
+    results: Results, names: tuple[str, ...], recipes: Sequence[str] = ("report", "improved")
+) -> dict[str, Card]:
+    """Return the cards by some recipes, named "recipe/version"."""
+    found = {f"{recipe}/{name}": results.card(recipe, name) for recipe in recipes for name in names}
     return {title: card for title, card in found.items() if card}
 
 
-def error_charts(results: Results) -> list[Chart]:
-    """Draw the error by forecast step, and which word was detected for which."""
-    return [*_step_charts(results), *_confusion_charts(results)]
-
-
-def _step_charts(results: Results) -> list[Chart]:
-    cards = _cards(results, FORECASTERS)
-    if not cards:
+def step_charts(results: Results) -> list[Chart]:
+    """Draw the error by forecast step, with a network and without."""
+    figures = {title: card.content["test"] for title, card in _cards(results, FORECASTERS).items()}
+    if not figures:
         return []
-    words = []
-    for title, card in cards.items():
-        first, last = (
-            f"{card.content['test']['t_mae_c_by_step'][at]:.2f} °C and "
-            f"{card.content['test']['rh_mae_pct_by_step'][at]:.2f} %"
-            for at in (0, -1)
-        )
-        words.append(f"{title}: {first} at the first step, {last} at the last")
-    fills = [partial(_steps, cards=cards, metric=metric) for metric in ("t_mae_c", "rh_mae_pct")]
-    return [chart("Error by forecast step", join_sentence(words), (WIDTH, 2.9), *fills)]
+    naive = results.naive_forecasts()
+    figures = {name: naive[name] for name in (LAST_READING, LEAST_SQUARES) if name in naive} | figures
+    data = [results.store.naive_path, *(results.store.models / recipe for recipe in ("report", "improved"))]
+    charts = []
+    for metric in TASK_METRICS[FORECASTING]:
+        shown = METRICS[metric]
+        steps = {title: found[f"{metric}_by_step"] for title, found in figures.items()}
+        words = [
+            f"{title}: {seen[0]:.2f} {shown.unit} at the first step, {seen[-1]:.2f} {shown.unit} at the last"
+            for title, seen in steps.items()
+        ]
+        fill = partial(_steps, steps=steps, quality=f"{shown.title}, {shown.unit}")
+        charts.append(chart(f"{shown.title} by forecast step", join_sentence(words), data, 400, fill))
+    return charts
 
 
-def _steps(axis: Axes, cards: dict[str, Card], metric: str) -> None:
-    for title, card in cards.items():
-        seen = card.content["test"][f"{metric}_by_step"]
-        line = "-" if card.name == FORECASTERS[0] else "--"
-        colour = RECIPE_STYLE[title.partition("/")[0]][1]
+def _steps(axis: Axes, steps: dict[str, list[float]], quality: str) -> None:
+    for title, seen in steps.items():
+        recipe, _, name = title.partition("/")
+        colour = RECIPE_STYLE[recipe][1] if name else "grey"
+        line = "--" if name == FORECASTERS[-1] or title == LEAST_SQUARES else "-"
         minutes = [CADENCE / timedelta(minutes=1) * (step + 1) for step in range(len(seen))]
-        axis.plot(minutes, seen, line, marker="o", markersize=3, color=colour, label=title)
+        axis.plot(minutes, seen, line, color=colour, label=title)
     axis.set_xlabel("minutes ahead")
-    axis.set_ylabel(f"{METRICS[metric].title}, {METRICS[metric].unit}")
+    axis.set_ylabel(quality)
     axis.set_ylim(bottom=0)
-    if metric == "t_mae_c":
-        axis.legend(fontsize=7)
+    legend(axis, 0.15, 1)
 
 
-def _confusion_charts(results: Results) -> list[Chart]:
-    return [confusion_chart(title, card) for title, card in _cards(results, SPOTTERS).items()]
+def confusion_charts(results: Results) -> list[Chart]:
+    """Draw for each published spotter which word it took for which."""
+    return [
+        confusion_chart(title, card, results.store.models / f"{title}.json")
+        for title, card in _cards(results, SPOTTERS, RECIPES).items()
+    ]
 
 
-def confusion_chart(title: str, card: Card) -> Chart:
+def confusion_chart(title: str, card: Card, *data: Path) -> Chart:
     """Draw which word of the test clips a spotter took for which."""
     matrix = np.array(card.content["test"]["confusion"])
     wrong = [(int(matrix[i, j]), card.labels[i], card.labels[j]) for i, j in np.ndindex(matrix.shape) if i != j]
     most = [f"{said} taken for {predicted} {count} times" for count, said, predicted in sorted(wrong, reverse=True)[:3]]
     words = f"{np.trace(matrix)} of {matrix.sum()} clips right; most often wrong: {', '.join(most)}."
     fill = partial(_confusion, matrix=matrix, labels=card.labels)
-    return chart(f"{title}: word said and word detected", words, (3.8, 3.6), fill)
+    return chart(f"Confusion of {title}", words, data, 320, fill)
 
 
 def _confusion(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.int64]], labels: tuple[str, ...]) -> None:
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)  # a label may have no clips
-    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    # the page shines through, be it light or dark
+    axis.imshow(np.dstack([np.full((*share.shape, 3), to_rgb(REPORT)), share]))
     for said, predicted in zip(*np.nonzero(matrix), strict=True):
-        colour = "white" if share[said, predicted] > 0.5 else "black"
-        axis.text(predicted, said, str(matrix[said, predicted]), ha="center", va="center", fontsize=8, color=colour)
-    axis.set_xticks(range(len(labels)), labels, fontsize=8)
-    axis.set_yticks(range(len(labels)), labels, fontsize=8)
+        colour = "white" if share[said, predicted] > 0.5 else INK
+        axis.text(predicted, said, str(matrix[said, predicted]), ha="center", va="center", color=colour)
+    axis.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(labels)), labels)
     axis.set_xlabel("detected")
     axis.set_ylabel("said")
     axis.grid(visible=False)
 
 
 def latency_charts(results: Results) -> list[Chart]:
-    """Draw sound to word by stage: milliseconds on this host, instructions on the emulated Cortex-A72."""
-    times: Bars = {}
-    counts: Bars = {}
+    """Draw the instructions from sound to word by stage, on the emulated Cortex-A72."""
+    bars: Bars = {}
     for title, card in _cards(results, SPOTTERS).items():
-        if timed := results.timed(card.sha256):
-            times[title] = _stages({stage: value["median"] for stage, value in timed[1]["stages_ms"].items()})
         if counted := results.counted(card.sha256):
-            counts[title] = _stages({stage: n / 1e6 for stage, n in counted["stages"].items()})
-    return [
-        _bar_chart(title, bars, STAGE_COLOURS, unit)
-        for bars, title, unit in (
-            (times, "Sound to word on the host", "ms, medians"),
-            (counts, "Sound to word on an emulated Raspberry Pi 4's core", "million instructions"),
-        )
-        if bars
-    ]
-
-
-def _stages(stages: dict[str, float]) -> dict[str, float]:
-    return {
-        "resample": stages["resample"],
-        "features": stages["features"],
-        "inference": stages["invoke"] + stages["get"],
-    }
+            stages = {stage: n / 1e6 for stage, n in counted["stages"].items()}
+            own = {"inference": stages["invoke"] + stages["get"]}
+            bars[title] = {stage: stages[stage] for stage in ("resample", "features")} | own
+    data = [results.store.latency / EMULATED_RESULT]
+    title = "Sound to word, emulated Raspberry Pi 4"
+    return [_bar_chart(title, bars, STAGE_COLOURS, "million instructions", data)] if bars else []
 
 
 def bytes_charts(results: Results) -> list[Chart]:
@@ -124,19 +121,19 @@ def bytes_charts(results: Results) -> list[Chart]:
                 if card and (parts := card.content["file"].get(f"{when}_parts_bytes")):
                     bars[f"{name} {when}"] = parts
         if bars:
-            charts.append(bytes_chart(title, bars))
+            charts.append(bytes_chart(title, bars, results.store.models / "report"))
     return charts
 
 
-def bytes_chart(title: str, bars: Bars) -> Chart:
+def bytes_chart(title: str, bars: Bars, *data: Path) -> Chart:
     """Draw what files are made of, one bar for each."""
-    return _bar_chart(f"Bytes by part, {title}", bars, PARTS, "bytes before compression")
+    return _bar_chart(f"Bytes by part, {title}", bars, PARTS, "bytes before compression", data)
 
 
-def _bar_chart(title: str, bars: Bars, colours: dict[str, str], unit: str) -> Chart:
+def _bar_chart(title: str, bars: Bars, colours: dict[str, str], unit: str, data: Sequence[Path]) -> Chart:
     words = [f"{bar}: " + ", ".join(f"{part} {_short(n)}" for part, n in parts.items()) for bar, parts in bars.items()]
     fill = partial(_stacked, bars=bars, colours=colours, unit=unit)
-    return chart(title, f"In {unit}. {join_sentence(words)}", (WIDTH, 1.3 + 0.25 * len(bars)), fill)
+    return chart(title, f"In {unit}. {join_sentence(words)}", data, 90 + 24 * len(bars), fill)
 
 
 def _short(value: float) -> str:
@@ -152,4 +149,4 @@ def _stacked(axis: Axes, bars: Bars, colours: dict[str, str], unit: str) -> None
     axis.set_yticks(range(len(bars)), list(bars))
     axis.invert_yaxis()
     axis.set_xlabel(unit)
-    axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3)

@@ -8,7 +8,7 @@ from underbudget.metrics import KB, METRICS, TASK_METRICS
 from underbudget.results_page.curve_charts import curve_chart
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.model_charts import bytes_chart, confusion_chart
-from underbudget.results_page.page import document
+from underbudget.results_page.page import document, figures
 from underbudget.results_page.style import Chart
 
 Section = tuple[str, str]  # a title, and a Markdown table
@@ -31,14 +31,15 @@ def model_page(title: str, card: Card, content: bytes) -> str:
     """Return a page of a model."""
     parts = card.content["file"]
     bars = {when: found for when in ("converted", "slimmed") if (found := parts.get(f"{when}_parts_bytes"))}
-    charts: dict[str, Sequence[Chart]] = {
+    drawn: dict[str, Sequence[Chart]] = {
         "curve": curve_chart(title, {card.name: card}),
         "bytes": [bytes_chart(title, bars)] if bars else [],
         "confusion": [confusion_chart(title, card)] if card.task == SPOTTING else [],
     }
     text = "\n".join(f"## {name}\n\n{table}" for name, table in sections(card, content))
-    drawn = "".join(f"\ncharts:{name}\n" for name, found in charts.items() if found)
-    return document(title, f"{text}\n## Charts\n{drawn}" if drawn else text, charts)
+    charts = {name: figures(name, found) for name, found in drawn.items() if found}
+    places = "".join(f"\ncharts:{name}\n" for name in charts)
+    return document(title, f"{text}\n## Charts\n{places}" if charts else text, charts)
 
 
 def _table(rows: Mapping[str, str]) -> str:

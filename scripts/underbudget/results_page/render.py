@@ -28,7 +28,7 @@ def rendered() -> dict[Path, str]:
         UserError: a damaged result, or a damaged marker in a document.
     """
     results = read_results(PUBLISHED)
-    frontier = svg((8.5, 4.8), partial(spotter_frontier, results=results))
+    frontier = svg((830, 480), partial(spotter_frontier, results=results))
     drawn = {"index.html": page(results), "frontier-kws.svg": frontier}
     texts = {path: fill(path, path.read_text(encoding="utf-8"), results) for path in documents()}
     return {**texts, **{PUBLISHED.page / name: content for name, content in drawn.items()}}

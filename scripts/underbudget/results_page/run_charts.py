@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from underbudget import metrics
 from underbudget.metrics import METRICS, Limit
-from underbudget.reproduction.reference import reported
+from underbudget.reproduction.reference import PEERS, REFERENCE, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import metric_values, runs_of
 from underbudget.results_page import frontiers
@@ -17,7 +17,6 @@ from underbudget.results_page.style import (
     OURS,
     RECIPE_STYLE,
     REPORT,
-    WIDTH,
     Chart,
     chart,
     join_sentence,
@@ -30,14 +29,17 @@ ChartRow = tuple[str, dict[str, float]]  # a title, and a value for each of who 
 
 def frontier_charts(results: Results) -> list[Chart]:
     """Draw quality against bytes."""
+    store = results.store
+    data = [REFERENCE, PEERS, store.models / "report", store.study_path("improved")]
     charts = []
     for metric in ("t_mae_c", "rh_mae_pct"):
         words = _frontier_words(FORECASTERS, metric, results)
         fill = partial(frontiers.forecaster_frontier, metric=metric, results=results)
-        charts.append(chart(f"{METRICS[metric].title} against bytes", words, (WIDTH, 4.6), fill))
+        title = f"{METRICS[metric].title} against bytes"
+        charts.append(chart(title, words, [*data, store.naive_path], 400, fill))
     words = _frontier_words(SPOTTERS, "accuracy_pct", results)
     fill = partial(frontiers.spotter_frontier, results=results)
-    return [*charts, chart("Accuracy against bytes", words, (WIDTH, 4.9), fill)]
+    return [*charts, chart("Accuracy against bytes", words, [*data, store.study_path("smallest")], 400, fill)]
 
 
 def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
@@ -68,7 +70,8 @@ def limit_charts(results: Results) -> list[Chart]:
             rows.append((f"{name} {METRICS[limit.metric].title}", shares))
     parts = [f"{title}: " + ", ".join(f"{who} {share:.2f}" for who, share in shares.items()) for title, shares in rows]
     words = "Shares of the limit. " + join_sentence(parts)
-    return [chart("How much of each limit is used", words, (WIDTH, 4.8), partial(_limits, rows=rows))]
+    data = [REFERENCE, *(results.store.models / recipe for recipe in ("report", "improved"))]
+    return [chart("How much of each limit is used", words, data, 400, partial(_limits, rows=rows))]
 
 
 def _share(limit: Limit, value: float) -> float:
@@ -90,14 +93,15 @@ def _limits(axis: Axes, rows: Sequence[ChartRow]) -> None:
             axis.scatter(x, y, marker=marker, color=colour, label=who, s=28, zorder=3)
     axis.axvline(1, color="grey", linestyle=":")
     axis.set_yticks([-at for at in range(len(rows))], [title for title, _ in rows])
-    axis.set_xlabel("share of the limit (accuracy: of the errors allowed)")
+    axis.set_xlabel("share of the limit")
     axis.set_xlim(left=0)
-    legend(axis, 0.12, 2)
+    legend(axis, 0.14, 1)
 
 
 def seed_charts(results: Results) -> list[Chart]:
     """Draw every run of the report's recipes, and of ours, as a dot."""
     charts = []
+    data = [REFERENCE, *map(results.store.study_path, ("report", "improved"))]
     for metric, names in (("t_mae_c", FORECASTERS), ("rh_mae_pct", FORECASTERS), ("accuracy_pct", SPOTTERS)):
         shown = METRICS[metric]
         sides = [
@@ -113,7 +117,7 @@ def seed_charts(results: Results) -> list[Chart]:
         if words:
             limits = {n: VERSIONS[n].limit(metric) or 0 for n in names}
             fill = partial(_seeds, metric=metric, sides=sides, limits=limits)
-            charts.append(chart(f"{shown.title} over seeds", join_sentence(words), (WIDTH, 3.3), fill))
+            charts.append(chart(f"All seeds: {shown.title}", join_sentence(words), data, 300, fill))
     return charts
 
 
@@ -134,12 +138,12 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
             axis.scatter(x, y, color=colour, s=14, label=f"{label} recipe, here", zorder=3)
         for at, name in zip(places, limits, strict=True):
             if failed := [f"{value:.1f}" for value in side[name] if value > top]:
-                axis.annotate(f"{', '.join(failed)} ↑", (at + offset, top), ha="center", va="top", fontsize=7)
+                axis.annotate(f"{', '.join(failed)} ↑", (at + offset, top), ha="center", va="top")
     axis.set_xticks(places, list(limits))
     axis.set_ylabel(f"{shown.title} on test, {shown.unit}")
     if np.isfinite(top):
         axis.set_ylim(top=top)
-    legend(axis, 0.1, 4)
+    legend(axis, 0.1, 2)
 
 
 def _beside(seen: Sequence[float], at: float) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.kernel_tables import kernel_charts, kernel_loss, kernels
 from underbudget.results_page.latency_tables import bench, latency, pi
 from underbudget.results_page.listening_tables import det_charts, listening
-from underbudget.results_page.model_charts import bytes_charts, error_charts, latency_charts
+from underbudget.results_page.model_charts import bytes_charts, confusion_charts, latency_charts, step_charts
 from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_bytes, smallest_files
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
@@ -58,7 +58,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(kernels, kernel_loss, kernel_charts),
     *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, search_results),
-    *(limit_charts, seed_charts, frontier_charts, error_charts, latency_charts),
+    *(limit_charts, seed_charts, frontier_charts, step_charts, confusion_charts, latency_charts),
     *(bytes_charts, curve_charts, det_charts, at_work),
 )
 SHOWN = {function.__name__: function for function in FUNCTIONS}

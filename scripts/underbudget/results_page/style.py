@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,13 +14,14 @@ from matplotlib.figure import Figure
 
 from underbudget.versions.catalogue import RECIPES
 
-WIDTH = 4.7  # inches, of a chart on the page
-NARROW = 5  # inches: what a phone still shows readably
+WIDTH = 328  # units of a chart of the page, which are pixels on a phone
 INK = "#010101"  # stands for the colour of the text around a plot
 STYLE = {
     "svg.hashsalt": "models-under-budget",
     "svg.fonttype": "path",
-    "font.size": 9,
+    "font.size": 12,
+    "font.sans-serif": ["DejaVu Sans"],
+    "legend.columnspacing": 1.2,
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.alpha": 0.3,
@@ -31,10 +33,11 @@ INLINE_STYLE = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     "svg.fonttype": "none",
 }  # the page's own letters
-REPORT, OURS, OTHERS = "tab:blue", "tab:cyan", "tab:orange"
+# all can be seen on white and on black
+REPORT, OURS, OTHERS = "tab:blue", "#1295a5", "tab:orange"
 # the marker and the colour of each recipe, made here
 RECIPE_STYLE = dict(
-    zip(RECIPES, cycle((("v", OURS), ("o", "tab:red"), ("D", "tab:purple"), ("s", "tab:brown"))), strict=False)
+    zip(RECIPES, cycle((("v", OURS), ("o", "tab:red"), ("D", "tab:purple"), ("s", "tab:green"))), strict=False)
 )
 IMPROVED = RECIPE_STYLE["improved"][1]
 Fill = Callable[[Axes], None]
@@ -42,11 +45,18 @@ Fill = Callable[[Axes], None]
 
 @dataclass(frozen=True)
 class Chart:
-    """A title, a description in words with the main figures, and the drawing as SVG."""
+    """A drawing.
+
+    Attributes:
+        words: a description with the main figures.
+        svg: the drawing itself.
+        data: the files it was drawn from, or folders of cards.
+    """
 
     title: str
     words: str
     svg: str
+    data: tuple[Path, ...] = ()
 
     def to_file(self) -> str:
         """Return the drawing as a file that tells its title and words to whoever reads it aloud."""
@@ -62,9 +72,9 @@ class Chart:
         return cls(html.unescape(title), html.unescape(words), start + rest)
 
 
-def chart(title: str, words: str, size: tuple[float, float], *fills: Fill) -> Chart:
-    """Draw a chart for the page; see svg."""
-    return Chart(title, words, svg(size, *fills, inline=True))
+def chart(title: str, words: str, data: Sequence[Path], height: float, fill: Fill) -> Chart:
+    """Draw a chart for the page, `height` units high."""
+    return Chart(title, words, svg((WIDTH, height), fill, inline=True), tuple(data))
 
 
 def join_sentence(parts: Sequence[str]) -> str:
@@ -74,19 +84,18 @@ def join_sentence(parts: Sequence[str]) -> str:
 
 def legend(axis: Axes, below: float, columns: int) -> None:
     """Place the legend under the axes, where it hides nothing."""
-    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -below), ncols=columns)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -below), ncols=columns)
 
 
-def svg(size: tuple[float, float], *fills: Fill, inline: bool = False) -> str:
-    """Draw an SVG of `size` inches with one panel for each of `fills`, side by side.
+def svg(size: tuple[float, float], fill: Fill, inline: bool = False) -> str:
+    """Draw an SVG of `size` units, of which 12 are the height of its letters.
 
     Args:
         inline: for a page: without background, in the colour of the text around it.
     """
     with mpl.rc_context({**STYLE, **(INLINE_STYLE if inline else {})}):
-        figure = Figure(size, layout="constrained")
-        for axis, fill in zip(figure.subplots(1, len(fills), squeeze=False)[0], fills, strict=True):
-            fill(axis)
+        figure = Figure((size[0] / 72, size[1] / 72), layout="constrained")
+        fill(figure.subplots())
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type") if inline else ("Date",))
         figure.savefig(text, format="svg", metadata=nothing, transparent=inline)

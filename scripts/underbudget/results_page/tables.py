@@ -25,8 +25,9 @@ from underbudget.reproduction.runs import (
     summary,
 )
 from underbudget.reproduction.studies import STUDIES, techniques
-from underbudget.reproduction.verdicts import INCONCLUSIVE, VERDICTS
+from underbudget.reproduction.verdicts import INCONCLUSIVE, NOT_REPRODUCED, VERDICTS
 from underbudget.results_page.markdown import literal, markdown_table
+from underbudget.results_page.sentences import headline
 from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.results_page.version_tables import compared_with_published
 from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
@@ -40,15 +41,17 @@ def claims(results: Results) -> str:
 
 
 def verdicts(results: Results) -> str:
-    """Count the claims by verdict, and list them; on this machine's page, say whether the files are the published."""
+    """Sum up the claims and our own files; on this machine's page, say which files are the published ones."""
     if results.beside:
         lines = [f"- {literal(line)}" for line in compared_with_published(results)]
         return "\n".join(lines) + "\n\nThe published page, results/page/index.html, has all results and verdicts.\n"
     named = _by_verdict(results)
     if not any(named[verdict] for verdict in VERDICTS if verdict != INCONCLUSIVE):
-        return "- No claim has been judged yet.\n"
-    table = markdown_table(["claim", "verdict"], [[claim, verdict] for verdict, own in named.items() for claim in own])
-    return f"{verdict_counts(results)}\n{table}"
+        return "No claim has been judged yet.\n"
+    refuted = "".join(f"- {claim}\n" for claim in named[NOT_REPRODUCED])
+    return (
+        f"{verdict_counts(results)}{'These are not reproduced:' if refuted else ''}\n\n{refuted}\n{headline(results)}"
+    )
 
 
 def verdict_counts(results: Results) -> str:
