@@ -31,7 +31,7 @@ RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
-.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results show \
+.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results show bundle \
   bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all improved: RAY =
@@ -100,6 +100,9 @@ results: setup ## compare the report, the published run and this machine's run: 
 
 show: setup ## show a model, its layers and its scores: make show MODEL=improved/kws_a
 	@$(RUN) scripts/23_show.py $(if $(MODEL),'$(subst ','\'',$(MODEL))')
+
+bundle: setup ## pack a model for a Raspberry Pi, to unpack, install and run there: make bundle MODEL=live/kws_a
+	@$(RUN) scripts/24_bundle.py $(if $(MODEL),'$(subst ','\'',$(MODEL))')
 
 bench: setup ## time our front ends and training steps beside those of TensorFlow, Keras and PyTorch
 	@$(RUN) scripts/13_bench.py $(SOURCES)
@@ -177,7 +180,7 @@ clean: ## remove what runs on this machine made; own words, searches, downloads,
 	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/naive.json \
-	    runs/listening.json versions.csv page/index.html page/*.svg published.log*); \
+	    runs/listening.json versions.csv page/index.html page/*.svg bundles/*.tar.gz published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*)); \
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
@@ -194,4 +197,4 @@ help: ## this list
 	@echo "           JOBS=2 (trainings at once, of all, improved, search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
-	@echo "           MODEL=improved/kws_a (of make show)  MINUTES=3 (of make fuzz)"
+	@echo "           MODEL=improved/kws_a (of make show, bundle)  MINUTES=3 (of make fuzz)"

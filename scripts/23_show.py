@@ -8,12 +8,10 @@ from underbudget.determinism import deterministic
 
 deterministic()
 # isort: split
-from pathlib import Path
-
 from underbudget import files
 from underbudget.device import artifact
 from underbudget.device.command_line import parser, run
-from underbudget.store import LOCAL, PUBLISHED
+from underbudget.store import LOCAL, model_path
 
 EXAMPLES = """\
   .venv/bin/python scripts/23_show.py improved/kws_a
@@ -28,8 +26,7 @@ def main() -> None:
     from underbudget.results_page.markdown import aligned
     from underbudget.results_page.model_page import model_page, sections
 
-    published = PUBLISHED.models / f"{model}.tflite.zlib"
-    path = published if published.exists() else Path(model)
+    path = model_path(model)
     card, content = artifact.load_file(path)
     title = f"{path.parent.name}/{card.name}"
     print(f"{title}\n")

@@ -117,6 +117,12 @@ def store_of(*identities: Identity) -> ResultStore:
     return OWN if any(identity.own for identity in identities) else LOCAL
 
 
+def model_path(name: str) -> Path:
+    """Return the file that a user means: a path, or the name of one in models/, such as improved/kws_a."""
+    named = files.MODELS / f"{name}.tflite.zlib"
+    return named if named.exists() else Path(name)
+
+
 def latest_path(name: str, data: str, own: bool = False) -> Path | None:
     """Return the file of this machine's run of a version by the report's recipe, on the data that DATA asks for.
 

@@ -58,7 +58,8 @@ UNPACK = (
 COUNT_ALIKE = (  # all that would make counts differ from run to run: hash seeds, the allocator's moods, addresses
     "env PYTHONHASHSEED=0 MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 setarch -R"
 )
-DEVICE = files.SCRIPTS / "underbudget" / "device"  # what runs there
+DEVICE = files.SCRIPTS / "underbudget" / "device"
+DEVICE_FILES = [DEVICE.parent / "__init__.py", *sorted(DEVICE.glob("*.py"))]  # what runs there
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def run_there(
         _fetch(packages, facts)
         with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as archive:
             archive.add(packages, "packages")
-            for path in [DEVICE.parent / "__init__.py", *sorted(DEVICE.glob("*.py"))]:
+            for path in DEVICE_FILES:
                 archive.add(path, path.relative_to(DEVICE.parents[2]))
             for task in tasks:
                 path = task.path.relative_to(files.ROOT)
@@ -180,15 +181,16 @@ def run_there(
             for name, array in (inputs or {}).items():
                 content = io.BytesIO()
                 np.save(content, array)
-                _add(archive, f"{name}.npy", content.getvalue())
-            _add(archive, "run.sh", "\n".join(run).encode())
+                add_file(archive, f"{name}.npy", content.getvalue())
+            add_file(archive, "run.sh", "\n".join(run).encode())
         packed.seek(0)
         yield from _answers(host, command, UNPACK, packed)
 
 
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_file(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    """Add a file of nobody's, without a time."""
     item = tarfile.TarInfo(name)
-    item.size = len(content)
+    item.size, item.mode = len(content), mode
     archive.addfile(item, io.BytesIO(content))
 
 

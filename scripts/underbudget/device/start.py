@@ -26,19 +26,18 @@ def require(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if version < OLDEST or (missing and version > NEWEST):
         found = "this is Python {}.{}, {}.{} to {}.{} is needed".format(*version, *OLDEST, *NEWEST)
-        sys.exit(f"error: {found}: {_remedy('python3.11')}")  # the one that every Pi has packages for
+        sys.exit(f"error: {found}: {_remedy()}")
     if missing:
-        sys.exit(f"error: {missing[0]} is not installed here: {_remedy('python3')}")
+        sys.exit(f"error: {missing[0]} is not installed here: {_remedy()}")
 
 
-def _remedy(python: str) -> str:
-    """Return the commands that install what is missing, and start the script again; `python` makes .venv on a Pi."""
+def _remedy() -> str:
+    """Return the commands that install what is missing, and start the script again."""
     root, venv = quote(os.path.relpath(ROOT)), quote(os.path.relpath(ROOT / ".venv"))
     if (ROOT / "Makefile").exists():
         install = "make setup" if root == "." else f"make -C {root} setup"
-    else:
-        name = "requirements-pi.txt" if sys.maxsize > 2**32 else "requirements-pi-32bit.txt"
-        install = f"{python} -m venv {venv} && {venv}/bin/pip install -r {quote(os.path.relpath(ROOT / name))}"
+    else:  # unpacked from an archive of `make bundle`
+        install = f"sh {quote(os.path.relpath(ROOT / 'install.sh'))}"
     return f"run `{install}`, then `{venv}/bin/python {' '.join(map(quote, sys.argv))}`"
 
 
