@@ -319,6 +319,7 @@ def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
     made = ["models/local/report/th_a.json", "models/synthetic/live/kws_a.tflite.zlib", "data/real/weather.npz"]
     made += ["models/local/improved/seed-3/th_b.json", "results/local/runs/report.jsonl", "data/real/augmented-1.npy"]
     made += ["results/local/latency/host.json", "results/synthetic/page/index.html", "data/synthetic/speech.npz"]
+    made += ["results/local/bundles/live-kws_a.tar.gz"]
     kept = ["models/local/words/words.json", "models/local/search/a.json", "results/local/search/a/journal.log"]
     kept += ["results/local/runs/search/a.json", "results/local/words.json", "data/real/own_speech.npz"]
     kept += ["data/real/own.csv", "models/local/report/mine.json", "data/downloads/a.zip", "models/report/th_a.json"]
