@@ -216,6 +216,7 @@ STAND_INS = {
     "ssh": '#!/bin/sh\nfor last; do :; done\ncd "$PI" && HOME="$PI" exec sh -c "$last"\n',
     "scp": '#!/bin/sh\ntest "$2" = pi@raspberrypi.local: && exec cp "$1" "$PI"\n',
     "sudo": '#!/bin/sh\ncase "$1" in\n  tee) exec cat > "$PI/$(basename "$2")" ;;\n  *) exec "$@" ;;\nesac\n',
+    "id": '#!/bin/sh\ncase "$1" in\n  -u) echo 1000 ;;\n  -un) echo root ;;\nesac\n',  # root would need no sudo
     "systemctl": '#!/bin/sh\necho "systemctl $*" >> "$PI/said"\n',
     "journalctl": '#!/bin/sh\necho "journalctl $*" >> "$PI/said"\n',
     "arecord": '#!/bin/sh\ntest "$*" = "-q -f S16_LE -r 16000 -c 1 -t raw" && exec tail -c +45 "$PI/recording.wav"\n',
@@ -292,7 +293,7 @@ def test_the_page_is_followed_to_the_letter(project: Path, tmp_path: Path, home:
     )
     for name, expected in (("live-kws_a", '"word": "yes"'), ("improved-th_a", '"2026-06-01 13:50:00"')):
         unit = dict(line.split("=", 1) for line in (home / f"{name}.service").read_text().splitlines() if "=" in line)
-        assert unit["WorkingDirectory"] == str(home / name)
+        assert (unit["WorkingDirectory"], unit["User"]) == (str(home / name), "root")
         assert expected in first_lines(1, shlex.split(unit["ExecStart"]), unit["WorkingDirectory"], environment)
         if analyze := shutil.which("systemd-analyze"):
             checked = subprocess.run([analyze, "verify", home / f"{name}.service"], capture_output=True, text=True)
