@@ -9,14 +9,18 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from underbudget import files
 from underbudget.data.identity import Identity
 from underbudget.data.sources import DataSets, Sources, load_data
 from underbudget.determinism import import_tensorflow
 from underbudget.device import artifact
+from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
 from underbudget.evaluation import outputs_for
-from underbudget.metrics import KB
+from underbudget.metrics import KB, TASK_METRICS
 from underbudget.recipes import ARITHMETIC, Recipe, Version
 from underbudget.store import store_of
 from underbudget.tasks import Task, prepare
@@ -150,7 +154,8 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[Made, dict[str
     version = ordered.version
     task = prepare(ordered.recipe, load())
     made = make(ordered.recipe, task, ordered.seed, version.name)
-    metrics = task.metrics(outputs_for(version.name, made.slimmed, task, "test"), "test")
+    outputs = outputs_for(version.name, made.slimmed, task, "test")
+    metrics = task.metrics(outputs, "test")
     return made, {
         "format": artifact.CARD_FORMAT,
         "name": version.name,
@@ -170,10 +175,23 @@ def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[Made, dict[str
         "test": metrics,
         "results": judge(version, metrics, len(made.compressed), task.identity),
         **made.checks,
+        **(_beside_last_reading(task, outputs) if isinstance(task, Forecasting) else {}),
         "made_from": ordered.made_from,
         "made_with": ordered.made_with,
         "wall_seconds": round(time.monotonic() - started, 1),
         "peak_memory_mib": _peak_memory_mib(),
+    }
+
+
+def _beside_last_reading(task: Forecasting, outputs: NDArray[np.float32]) -> dict[str, Any]:
+    """Return the errors of repeating the last reading on the test split, and what they say of a model's."""
+    figures, windows = task.last_reading_errors("test"), len(task.inputs("train"))
+    remarks = [f"{remark}: {windows:,} windows to train may be too few" for remark in task.remarks(outputs, "test")]
+    if figures[f"{TASK_METRICS[FORECASTING][0]}_95"] is None:
+        remarks.append(f"no intervals: {figures['windows']:,} windows to test are fewer than five days")
+    return {
+        "last_reading": {metric: figures[metric] for metric in TASK_METRICS[FORECASTING]},
+        **({"remarks": remarks} if remarks else {}),
     }
 
 

@@ -20,9 +20,10 @@ class Metric:
     more_is_better: bool = False
     is_latency: bool = False
 
-    def interval(self, value: float, low: float, high: float) -> str:
-        """Format a value with its interval."""
-        return f"{value:.{self.digits}f} ({low:.{self.digits}f}–{high:.{self.digits}f}) {self.unit}"
+    def interval(self, value: float, low: float | None = None, high: float | None = None) -> str:
+        """Format a value with its interval, if it has one."""
+        interval = "" if low is None or high is None else f" ({low:.{self.digits}f}–{high:.{self.digits}f})"
+        return f"{value:.{self.digits}f}{interval} {self.unit}"
 
     def limit(self, limit: float) -> str:
         """Format a strict limit, such as "< 2 kB"."""

@@ -68,18 +68,24 @@ def card_lines(path: Path) -> list[str]:
         *([NO_VERDICT] if synthetic else []),
         f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
         f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}",
-        *(f"  {verdict(result, content['test'], synthetic)}" for result in content["results"]),
+        *(f"  {verdict(result, content, synthetic)}" for result in content["results"]),
+        *(f"  {remark}" for remark in content.get("remarks", ())),
         f"  layers, confusions, curve: make show MODEL={files.shown(path.with_suffix('.tflite.zlib'))}",
     ]
 
 
-def verdict(result: dict[str, Any], test: dict[str, Any], synthetic: bool) -> str:
-    """Format one limit on a card: value, interval, limit, and whether it is met (not stated for synthetic data)."""
+def verdict(result: dict[str, Any], content: dict[str, Any], synthetic: bool) -> str:
+    """Format one limit on a card: value, interval, limit, and whether it is met (not stated for synthetic data).
+
+    Beside a forecaster's error stands that of repeating the last reading.
+    """
     metric = METRICS[result["metric"]]
-    limit = metric.limit(result["limit"])
+    limit, last = metric.limit(result["limit"]), content.get("last_reading", {}).get(result["metric"])
     if result["value"] is None:
         return f"{metric.title} not measured yet: make measure (limit {limit})"
-    interval = test.get(result["metric"] + "_95")
-    spread = f" (95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f})" if interval else ""
+    interval = content["test"].get(result["metric"] + "_95")
+    said = [f"95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f}"] if interval else []
+    said += [] if last is None else [f"last reading repeated: {last:.{metric.digits}f}"]
+    beside = f" ({'; '.join(said)})" if said else ""
     met = "" if synthetic else ": met" if result["met"] else ": MISSED"
-    return f"{metric.title} {result['value']:.{metric.digits}f} {metric.unit}{spread} (limit {limit}){met}"
+    return f"{metric.title} {result['value']:.{metric.digits}f} {metric.unit}{beside} (limit {limit}){met}"

@@ -175,6 +175,10 @@ def test_bad_readings_are_said(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "log.csv").write_text(log([0, 10, 20, 30, 40, 50]) + line)
     done = run("11_forecast.py", str(tmp_path / "log.csv"))
     assert message in done.stderr.decode()
+    assert done.stdout == run("11_forecast.py", "-", stdin=log([0, 10, 20, 30, 40, 50]).encode()).stdout
+    assert b"Forecast from 2026-01-01 00:50 " in done.stdout
+    (tmp_path / "log.csv").write_text(log([0, 10, 20, 30, 40, 50]) + 3 * "01.01.2026 01:10:00,,70\n")
+    done = run("11_forecast.py", str(tmp_path / "log.csv"))
     assert done.returncode == 1
     assert "no forecast for its end" in done.stderr.decode().splitlines()[-1]
 
@@ -201,6 +205,39 @@ def test_follows_a_growing_log(tmp_path: Path) -> None:
         time.sleep(0.5)
         path.write_text(whole)
         assert json.loads(process.stdout.readline())["time"].endswith("01:00:00")
+        process.kill()
+
+
+@pytest.mark.slow
+def test_follows_the_name_of_a_log(tmp_path: Path) -> None:
+    """A log that is not there yet, is renamed, begun anew, deleted and made again: no reading is missed."""
+    path = tmp_path / "log.csv"
+    header, *rows = log([10 * i for i in range(14)]).splitlines(True)
+    command = [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), str(path), "--follow", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+
+        def made() -> str:
+            return str(json.loads(process.stdout.readline())["time"][11:16])  # type: ignore[union-attr]
+
+        while "no such file yet; waiting for it" not in process.stderr.readline():
+            pass
+        path.write_text(header + "".join(rows[:6]))
+        assert made() == "00:50"
+        path.rename(tmp_path / "log.csv.1")
+        path.write_text(header + rows[6])
+        assert made() == "01:00"
+        path.write_text(rows[7])  # begun anew, without a header
+        assert made() == "01:10"
+        path.unlink()
+        path.write_text(header + "".join(rows[8:10]))
+        assert [made(), made()] == ["01:20", "01:30"]
+        with path.open("a") as file:  # by half lines
+            for half in (rows[10][:9], rows[10][9:] + rows[11][:30], rows[11][30:]):
+                file.write(half)
+                file.flush()
+                time.sleep(0.2)
+        assert [made(), made()] == ["01:40", "01:50"]
         process.kill()
 
 

@@ -29,22 +29,34 @@ class Weather:
         kept = (self.split != SPLITS.index("train")) | (self.time.astype("datetime64[Y]") == np.datetime64(str(year)))
         return Weather(self.time[kept], self.values[kept], self.split[kept], self.identity)
 
-    def windows(self, split: str) -> NDArray[np.int32]:
-        """Return the row at which each window of a split starts; its 12 rows are 10 minutes apart, all in the split.
-
-        Raises:
-            UserError: there is none.
-        """
+    def starts(self, split: str) -> NDArray[np.int32]:
+        """Return the row at which each window of a split starts; its 12 rows are 10 minutes apart, all in the split."""
         broken = (np.diff(self.time) != CADENCE) | (np.diff(self.split) != 0)
         stretch = np.cumsum(np.concatenate([[0], broken]))
         last = INPUT_STEPS + OUTPUT_STEPS - 1
         starts = np.flatnonzero((stretch[last:] == stretch[:-last]) & (self.split[:-last] == SPLITS.index(split)))
-        if not len(starts):
-            raise UserError(
-                f"{self.identity.description}: the {split} split holds no {last + 1} readings 10 minutes apart: "
-                "give a longer or a denser file"
-            )
         return starts.astype(np.int32)
+
+    def windows(self, split: str) -> NDArray[np.int32]:
+        """Return `starts`.
+
+        Raises:
+            UserError: there is none.
+        """
+        starts = self.starts(split)
+        if len(starts):
+            return starts
+        edges, step = np.count_nonzero(np.diff(self.split)), np.median(np.diff(self.time).astype(int))
+        if edges > 2 and edges * (INPUT_STEPS + OUTPUT_STEPS) > len(self.split):
+            why = "the split changes from row to row: give it in stretches of days"
+        elif step > CADENCE.astype(int):
+            why = f"readings come every {step:g} minutes: give some that come every 10, or more often"
+        else:
+            why = "give a longer or a denser file"
+        raise UserError(
+            f"{self.identity.description}: the {split} split holds no {INPUT_STEPS + OUTPUT_STEPS} readings 10 minutes "
+            f"apart: {why}"
+        )
 
     def inputs(self, split: str) -> NDArray[np.float32]:
         """Return the readings [windows, 6, 2] before each forecast, in °C and %."""

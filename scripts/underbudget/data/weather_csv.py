@@ -5,6 +5,7 @@ import io
 import lzma
 import re
 import zipfile
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -14,120 +15,132 @@ from numpy.typing import NDArray
 from underbudget.data.identity import SPLITS, Identity, digest_arrays
 from underbudget.data.weather import Weather
 from underbudget.device.errors import UserError
-from underbudget.device.log import BETWEEN, Log, Notice, Raster, Reading, Tally, lines
+from underbudget.device.log import GAP, Log, Notice, Reading, Tally, lines, oldest_first
 from underbudget.device.sensor import A_RATIO, CADENCE
+from underbudget.device.series import STUCK, WAITING, Series
 
-SPLIT = "split"
 LARGEST_CSV = 1 << 29  # bytes; the official file has 43 MB
 
 OFFICIAL_ROWS = 420_551
 OFFICIAL_TRAIN_MEAN = (9.107597, 75.904076)
-
-_Row = tuple[int, Reading, str]  # the line's number, the reading, its split
+UNSPLIT = "70/20/10 by row"
+VERBS = ("train", "validate", "test")
 
 
 def read_weather(path: Path, user: bool) -> Weather:
-    """Read and check a CSV, plain or in gz, xz or zip; what is left out, as gaps, is printed.
+    """Read and check a CSV, plain or in gz, xz or zip; what is left out, and the windows that remain, are printed.
 
     Args:
-        user: the file is the user's own, not the official one or a mirror's.
+        user: the file is the user's own, not the official one or a mirror's, whose gaps are left as they are.
 
     Raises:
-        UserError: unreadable, columns or all readings missing, a wrong unit, times unsorted or duplicated.
+        UserError: unreadable, columns or all readings missing, a wrong unit, times out of order.
     """
     content = _inflate(path)
-    if content.count(b"\n") == OFFICIAL_ROWS:  # the official file's last line is whole, but has no end
+    rows_there = content.count(b"\n")
+    if rows_there == OFFICIAL_ROWS:  # the official file's last line is whole, but has no end
         content += b"\n"
     log, tally = Log(lines(io.BufferedReader(io.BytesIO(content))), str(path)), Tally()
-    split_place = log.names.index(SPLIT) if SPLIT in log.names else None
-    rows: list[_Row] = []
-    for row in log:
-        if isinstance(row, Reading):
-            rows.append((log.row, row, "" if split_place is None else log.cells[split_place]))
-        else:
-            tally.add(row)
-    official = split_place is None and _is_official(rows)
+    rows: Iterable[Reading | Notice] = oldest_first(log)
+    official = rows_there in (OFFICIAL_ROWS, OFFICIAL_ROWS + 1)
+    if official:
+        rows = list(rows)
+        official = _is_official([row for row in rows if isinstance(row, Reading)])
     if official:  # it goes back in time in places, which counts as a gap
-        times = [reading.utc for _, reading, _ in rows]
+        used = [row for row in rows if isinstance(row, Reading)]
+        times = [reading.utc for reading in used]
     else:
-        rows, times = _ten_minutes_apart(rows, tally, path)
-    for line in (*tally.lines(), *filter(None, [log.cut])):
-        print(f"{path}: {line}")
+        used, times = _ten_minutes_apart(rows, Series(bridged=user), tally, str(path))
     log.check()
-    if not rows:
-        raise UserError(f"{path}: no readings: give a file that has some")
-    values = _values(rows)
+    if not used:
+        raise UserError(f"{path}: no readings{': ' * bool(tally.counts)}{tally}: give a file that has some")
+    values = np.array([reading.values for reading in used], np.float32)
     if values[:, 1].max() <= 1:
         raise UserError(f"{path}: {A_RATIO}")
     if not official and not user and path.name.startswith("jena_climate_2009_2016"):
         raise UserError(
-            f"{path}: {len(rows)} rows that are not the official {OFFICIAL_ROWS}: "
+            f"{path}: {len(used)} rows that are not the official {OFFICIAL_ROWS}: "
             "remove it and run again, or give it as JENA= if it is your own"
         )
-    if split_place is None:
-        n = len(rows)
-        split = np.repeat(np.arange(3, dtype=np.int8), [int(0.7 * n), int(0.9 * n) - int(0.7 * n), n - int(0.9 * n)])
-        rule = "70/20/10 by row"
-    else:
-        split, rule = _split(rows, path), "the file's split column"
     time = np.array(times, "datetime64[m]")
+    kept = _kept(time, values) if user and not official else np.arange(len(time))
+    time, values, used = time[kept], values[kept], [used[row] for row in kept] if len(kept) < len(used) else used
+    n = len(used)
+    if not any(reading.split for reading in used):
+        split = np.repeat(np.arange(3, dtype=np.int8), [int(0.7 * n), int(0.9 * n) - int(0.7 * n), n - int(0.9 * n)])
+        rule = UNSPLIT
+    else:
+        split, rule = _split(used, path), "the file's split column"
     source = "official" if official else "local"
-    description = f"{path.name}, {len(values):,} rows" + (" (the user's own)" if user else "")
-    return Weather(
-        time, values, split, Identity(source, description, digest_arrays(time.astype(np.int64), values, split), rule)
-    )
+    description = f"{path.name}, {n:,} rows" + (" (the user's own)" if user else "")
+    identity = Identity(source, description, digest_arrays(time.astype(np.int64), values, split), rule)
+    weather = Weather(time, values, split, identity)
+    if not official:
+        stuck = f"readings of a stuck sensor, or there twice, left out: {len(times) - n:,}" if len(times) > n else ""
+        said = "; ".join(filter(None, [str(tally), stuck, log.cut]))
+        windows = ", ".join(
+            f"{len(weather.starts(name)):,} to {verb}" for name, verb in zip(SPLITS, VERBS, strict=True)
+        )
+        print(f"{path}: {said}{'; ' if said else ''}{n:,} readings 10 minutes apart remain, windows: {windows}")
+    return weather
 
 
-def _is_official(rows: list[_Row]) -> bool:
-    if len(rows) != OFFICIAL_ROWS:
+def _is_official(readings: list[Reading]) -> bool:
+    if len(readings) != OFFICIAL_ROWS:
         return False
-    return np.allclose(_values(rows[: int(0.7 * len(rows))]).mean(axis=0, dtype=float), OFFICIAL_TRAIN_MEAN, atol=1e-3)
+    values = np.array([reading.values for reading in readings[: int(0.7 * OFFICIAL_ROWS)]], np.float32)
+    return np.allclose(values.mean(axis=0, dtype=float), OFFICIAL_TRAIN_MEAN, atol=1e-3)
 
 
-def _values(rows: list[_Row]) -> NDArray[np.float32]:
-    return np.array([(reading.temperature, reading.humidity) for _, reading, _ in rows], np.float32)
-
-
-def _ten_minutes_apart(rows: list[_Row], tally: Tally, path: Path) -> tuple[list[_Row], list[datetime]]:
-    """Return the rows that stand ten minutes apart, and times that are exactly so within each row of them.
+def _ten_minutes_apart(
+    rows: Iterable[Reading | Notice], series: Series, tally: Tally, name: str
+) -> tuple[list[Reading], list[datetime]]:
+    """Return readings that stand ten minutes apart, and times that are exactly so within each row of them.
 
     Raises:
-        UserError: a row is not after the one before; one that is there twice in all its values is taken once.
+        UserError: the rows are in no order.
     """
-    raster, last = Raster(), Reading(datetime.min, 0, 0)
-    used: list[_Row] = []
+    used: list[Reading] = []
     times: list[datetime] = []
-    for number, reading, split in rows:
-        utc = reading.utc
-        if utc <= last.utc:
-            if reading == last:
+    begins = True
+    for row in rows:
+        for said in series.take(row):
+            if isinstance(said, Notice):
+                begins = begins or said.kind == GAP
+                if said.kind != WAITING:
+                    tally.add(said)
                 continue
-            kind = "twice" if utc == last.utc else "out of order"
-            raise UserError(
-                f"{path}: row {number}: the time {reading.time} comes {kind}: sort the file by time, each time once"
-            )
-        last, place = reading, raster.place(utc)
-        if place == "between":
-            tally.add(Notice(f"row {number}, {reading.time}", BETWEEN))
-            continue
-        used.append((number, reading, split))
-        if place == "next":
-            times.append(times[-1] + CADENCE)
-        else:  # after a clock that was too slow for hours, there must be a gap nevertheless
-            times.append(max(utc, times[-1] + 2 * CADENCE) if times else utc)
+            used.append(said)
+            if not begins:
+                times.append(times[-1] + CADENCE)
+            elif times and abs(said.utc - times[-1] - CADENCE) < CADENCE:
+                times.append(times[-1] + 2 * CADENCE)  # after a clock that was too slow for hours, there must be a gap
+            else:
+                times.append(said.utc)
+            begins = False
+    series.check(name)
     return used, times
 
 
-def _split(rows: list[_Row], path: Path) -> NDArray[np.int8]:
-    """Return each row's index into SPLITS.
+def _kept(time: NDArray[np.datetime64], values: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the rows [n] that are not there twice, and not of a sensor that puts out the same for hours."""
+    same = (np.diff(values, axis=0) == 0).all(axis=1) & (np.diff(time) == np.timedelta64(CADENCE, "m"))
+    run = np.concatenate([[0], np.cumsum(~same)])  # of equal pairs, in which a row is
+    longest = STUCK // CADENCE
+    first = np.unique(np.column_stack([time.astype(float), values]), axis=0, return_index=True)[1]
+    return np.flatnonzero((np.bincount(run)[run] <= longest) & np.isin(np.arange(len(time)), first))
+
+
+def _split(used: list[Reading], path: Path) -> NDArray[np.int8]:
+    """Return each reading's index into SPLITS.
 
     Raises:
         UserError: it has another name, or none.
     """
-    for number, _, name in rows:
-        if name not in SPLITS:
-            raise UserError(f"{path}: row {number}: split is {name[:40]!r}: write train, validation or test")
-    return np.array([SPLITS.index(name) for _, _, name in rows], np.int8)
+    for reading in used:
+        if reading.split not in SPLITS:
+            raise UserError(f"{path}: {reading.time}: split is {reading.split[:40]!r}: write train, validation or test")
+    return np.array([SPLITS.index(reading.split) for reading in used], np.int8)
 
 
 def _inflate(path: Path) -> bytes:

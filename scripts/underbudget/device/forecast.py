@@ -1,7 +1,7 @@
-"""Forecast the next hour from sensor readings; gaps are reported, never filled in."""
+"""Forecast the next hour from sensor readings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -9,27 +9,42 @@ from numpy.typing import ArrayLike
 
 from underbudget.device.artifact import COLUMNS, STEPS, Card
 from underbudget.device.errors import UserError
-from underbudget.device.log import BETWEEN, GAP, NOT_AFTER, UNLIKELY, WAITING, Notice, Raster, Reading
+from underbudget.device.log import GAP, UNLIKELY, Notice, Reading
 from underbudget.device.runtime import Array, open_model
 from underbudget.device.sensor import A_RATIO, CADENCE, SATURATED
+from underbudget.device.series import WAITING, Series
+
+UNITS = {"temperature": "°C", "humidity": "%"}
+COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
 class Step:
-    """A forecast value with the mean absolute error that the model showed at this step on its test split."""
+    """A forecast value, in UNITS.
+
+    Attributes:
+        temperature_mae, humidity_mae: the model's mean absolute error at this step on its test split.
+        temperature_within, humidity_within: so far off it was at most in COVERAGE of its forecasts of this step on its
+            validation split; None if its card does not say so.
+    """
 
     time: datetime
     temperature: float
     humidity: float
     temperature_mae: float
     humidity_mae: float
+    temperature_within: float | None = None
+    humidity_within: float | None = None
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The hour after `time`, the last reading's."""
+    """The hour after `time`, the last reading's, by a model such as improved/th_b."""
 
     time: datetime
+    model: str = ""
+    units: dict[str, str] = field(default_factory=lambda: UNITS)
+    coverage: float = COVERAGE
     steps: tuple[Step, ...] = field(default=())
 
 
@@ -43,11 +58,13 @@ class Forecaster:
     def __init__(self, card: Card, content: bytes) -> None:
         self.card = card
         self._model = open_model(card, content)
-        test = card.content["test"]
-        self._errors = list(zip(test["t_mae_c_by_step"], test["rh_mae_pct_by_step"], strict=True))
-        self._raster = Raster()
+        self.name = f"{card.content['made_from']['recipe_name']}/{card.name}"
+        test, validation = card.content["test"], card.content["validation"]
+        unknown = [None] * STEPS
+        within = (validation.get(f"{column}_90_by_step", unknown) for column in ("t_c", "rh_pct"))
+        self._errors = list(zip(test["t_mae_c_by_step"], test["rh_mae_pct_by_step"], *within, strict=True))
+        self._series = Series()
         self._recent: list[Reading] = []  # those in a row
-        self._last: Reading | None = None
 
     def predict(self, readings: ArrayLike) -> Array:
         """Return the readings [6, 2] of the next hour, in °C and %, one every ten minutes.
@@ -71,32 +88,24 @@ class Forecaster:
 
     def read(self, row: Reading | Notice) -> Iterator[Forecast | Notice]:
         """Take in a row: yield a forecast after six consecutive readings, else a notice that says why there is none."""
-        if isinstance(row, Notice):
-            yield replace(row, ends=row.utc is None or not self._raster.is_early(row.utc))
-            return
-        if row == self._last:
-            return  # a line that is there twice changes nothing
-        if self._last is not None and row.utc <= self._last.utc:
-            yield Notice(f"{row.time}: not after {self._last.time}; left out", NOT_AFTER)
-            return
-        self._last = row
-        place = self._raster.place(row.utc)
-        if place == "between":
-            yield Notice(f"{row.time}: readings come more often than every 10 minutes", BETWEEN, ends=False)
-            return
-        if place == "first" and self._recent:
-            apart = row.utc - self._recent[-1].utc
-            yield Notice(f"{row.time}: {apart} after the last reading, not {CADENCE}; starting over from here", GAP)
-            self._recent = []
-        self._recent = [*self._recent[1 - STEPS :], row]
-        if len(self._recent) < STEPS:
-            yield Notice(f"{row.time}: waiting: {len(self._recent)} of {STEPS} consecutive readings", WAITING)
-        elif all(reading.humidity <= 1 for reading in self._recent):
-            yield Notice(f"{row.time}: {A_RATIO}", UNLIKELY)
-        else:
-            yield Forecast(row.time, tuple(self._steps(row.time)))
+        for said in self._series.take(row):
+            if isinstance(said, Notice):
+                self._recent = [] if said.kind == GAP else self._recent
+                yield said
+                continue
+            self._recent = [*self._recent[1 - STEPS :], said]
+            if len(self._recent) < STEPS:
+                yield Notice(f"{said.time}: waiting: {len(self._recent)} of {STEPS} consecutive readings", WAITING)
+            elif all(reading.humidity <= 1 for reading in self._recent):
+                yield Notice(f"{said.time}: {A_RATIO}", UNLIKELY)
+            else:
+                yield Forecast(said.time, self.name, steps=tuple(self._steps(said.time)))
+
+    def check(self, log: str) -> None:
+        """Check, at the end of a log of this name, that what was left out are single rows; raise UserError if not."""
+        self._series.check(log)
 
     def _steps(self, last: datetime) -> Iterator[Step]:
-        values = self.predict([(reading.temperature, reading.humidity) for reading in self._recent])
+        values = self.predict([reading.values for reading in self._recent])
         for i, (t, h) in enumerate(values.tolist()):
             yield Step(last + CADENCE * (i + 1), t, h, *self._errors[i])

@@ -1,54 +1,78 @@
 """Read a log of readings as loggers write it: the one reader of sensor logs and of weather for training.
 
-Columns are parted by commas, semicolons or tabs and found by their names; numbers have a point or a comma, times are
-ISO 8601 or 31.12.2016 23:50:00. Each line is read by itself, so that no damage goes beyond it.
+Columns are parted by commas, semicolons, tabs, bars or spaces and found by their names; numbers have a point or a
+comma. Each line is read by itself, so that no damage goes beyond it.
 """
 
 import codecs
 import csv
 import io
 import math
+import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from itertools import chain, islice, pairwise
+from pathlib import Path
 
+from underbudget.device.clock import TIME_FORMS, Clock
 from underbudget.device.errors import UserError
-from underbudget.device.sensor import CADENCE, COLUMNS, RANGES, RANGES_TEXT, SATURATED, TIME, columns_of, to_celsius
+from underbudget.device.sensor import (
+    COLUMNS,
+    RANGES,
+    RANGES_TEXT,
+    SATURATED,
+    SENSORS,
+    TIME,
+    UNITS,
+    VALUES,
+    columns_of,
+    plain_name,
+    probable_unit,
+    to_celsius,
+    words,
+)
 
-CADENCE_TOLERANCE = timedelta(minutes=2)  # the weather changes less in it than a sensor errs
-YEARS = range(1900, 2200)  # of a clock that was ever set
 LONGEST_LINE = 100_000  # characters; the rest of a longer one need not be kept
-SEPARATORS = (",", ";", "\t")
+SPACES, SPACE = "  ", " "
+SEPARATORS = (",", ";", "\t", "|", SPACES, SPACE)
 ENDS = ("\n", "\r")
 CODES = 3  # as many impossible values may mean "missing"; a wrong unit makes more
+PREAMBLE = 50  # lines that a logger may write before the header
+BEGINNING = 24  # rows that show whether the newest is the first
 POLL_S = 1.0  # seconds between looks at a growing file
-TIME_FORMS = "2016-12-31 23:50:00 or 31.12.2016 23:50:00"
-_TIME = re.compile(
-    r"(?:(\d{4})[-/.](\d\d?)[-/.](\d\d?)|(\d\d?)\.(\d\d?)\.(\d{4}))(?: +|T)(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?"
-    r" ?(?:Z|UTC|([+-]\d\d):?(\d\d)?)?",
-    re.ASCII,
-)
-NO_READING, GAP = "rows that hold no reading", "gaps"
-NOT_AFTER, BETWEEN = "rows that do not follow in time", "readings between those 10 minutes apart, not used"
-WAITING, UNLIKELY = "too few consecutive readings", "forecasts left out"
+_VALUE = re.compile(r"([+-]?\d[\d.,]*(?:[eE][+-]?\d+)?|[+-]?[.,]\d+) ?((?:° ?|º ?|deg ?)?[cCfFkK]|%.{0,5}|°|º)?")
+NO_READING, GAP, OTHERS = "rows that hold no reading", "gaps", "rows of other sensors"
+UNLIKELY = "forecasts left out"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sensor's reading: the time by its clock, degC and %, and how far it is ahead of UTC if that is stated."""
+    """A sensor's reading.
+
+    Attributes:
+        time: by its clock.
+        temperature, humidity: in degC and %.
+        ahead: how far the clock is ahead of UTC, if that is stated.
+        split: what a column of that name says, if the log has one.
+    """
 
     time: datetime
     temperature: float
     humidity: float
     ahead: timedelta = timedelta(0)
+    split: str = field(default="", compare=False)
 
     @property
     def utc(self) -> datetime:
         return self.time - self.ahead
+
+    @property
+    def values(self) -> tuple[float, float]:
+        return self.temperature, self.humidity
 
 
 @dataclass(frozen=True)
@@ -69,7 +93,7 @@ class Notice:
 
 @dataclass
 class Tally:
-    """Sums up notices, in one line per kind."""
+    """Sums up notices."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
@@ -78,28 +102,85 @@ class Tally:
         self.counts[notice.kind] += 1
         self.first.setdefault(notice.kind, notice.text)
 
-    def lines(self) -> list[str]:
-        return [f"{kind}: {self.counts[kind]:,}, the first: {text}" for kind, text in self.first.items()]
+    def __str__(self) -> str:
+        """Return how many there are of each kind, and the first of each, in one line."""
+        return "; ".join(f"{kind}: {self.counts[kind]:,}, the first: {text}" for kind, text in self.first.items())
 
 
-def lines(stream: io.BufferedReader, wait: bool = False) -> Iterator[str]:
-    """Yield the lines of UTF-8, UTF-16 (by its mark) or Latin-1 with their ends, of one that is too long a part that is
-    too long. The last may lack its end; with `wait`, it is waited for, and for more.
+def lines(stream: io.BufferedReader) -> Iterator[str]:
+    """Yield the lines of UTF-8, UTF-16 or Latin-1 with their ends, of one that is too long a part that is too long.
+
+    The last may lack its end.
     """
-    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    encoding = "utf-16" if stream.peek(2).startswith(marks) else "utf-8-sig"
-    file = io.TextIOWrapper(stream, encoding, errors="latin-1", newline="")
-    part = ""
+    file = _decoded(stream)
     while True:
-        more = file.readline(LONGEST_LINE)
-        part = (part + more)[: LONGEST_LINE + 1]
-        if more.endswith(ENDS) or (part and not more and not wait):
-            yield part
-            part = ""
-        elif not more:
-            if not wait:
-                return
+        part = line = file.readline(LONGEST_LINE)
+        while line and not line.endswith(ENDS):
+            line = file.readline(LONGEST_LINE)
+            part = (part + line)[: LONGEST_LINE + 1]
+        if not part:
+            return
+        yield part
+
+
+def follow(path: Path, say: Callable[[str], None]) -> Iterator[str]:
+    """Yield the whole lines of a file as they come, for ever, and "" when none is there yet.
+
+    The file may not be there yet, be renamed, deleted, begun anew, or replaced: it is the name that is followed.
+
+    Args:
+        say: is told, in a line, that the file is waited for or begun anew.
+    """
+    waited = False
+    while True:
+        try:
+            stream = path.open("rb")
+        except FileNotFoundError:
+            if not waited:
+                say(f"{path}: no such file yet; waiting for it")
+            waited = True
+            yield ""
             time.sleep(POLL_S)
+            continue
+        with stream:
+            part = ""
+            while not stream.peek(1) and not _is_replaced(path, stream):
+                yield ""
+                time.sleep(POLL_S)
+            file = _decoded(stream)
+            while True:
+                line = file.readline(LONGEST_LINE)
+                part = (part + line)[: LONGEST_LINE + 1]
+                if part.endswith(ENDS):
+                    yield part
+                    part = ""
+                elif not line:
+                    if _is_replaced(path, stream):
+                        break
+                    yield ""
+                    time.sleep(POLL_S)
+        say(f"{path}: the file was begun anew, or is another one: going on from its start")
+        waited = True
+
+
+def _is_replaced(path: Path, stream: io.BufferedReader) -> bool:
+    """Tell whether a name leads to another file than the one that is open and read to its end, or to less of it."""
+    there = os.fstat(stream.fileno())
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return there.st_nlink == 0  # deleted; one that was renamed may still be written to
+    return (named.st_dev, named.st_ino) != (there.st_dev, there.st_ino) or there.st_size < stream.tell()
+
+
+def _decoded(stream: io.BufferedReader) -> io.TextIOWrapper:
+    """Return the text of a stream: UTF-16 by its mark or its first zero byte, else UTF-8 or Latin-1."""
+    head = stream.peek(2)[:2]
+    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        encoding = "utf-16"
+    else:
+        encoding = {b"\0": "utf-16-le"}.get(head[1:], "utf-8-sig") if head[:1] != b"\0" else "utf-16-be"
+    return io.TextIOWrapper(stream, encoding, errors="latin-1", newline="")
 
 
 def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
@@ -115,7 +196,7 @@ class Log:
 
     Attributes:
         names: of the columns.
-        row, cells: the number of the line that was read last, from 1, and what is in it.
+        row: the number of the line that was read last, from 1.
         cut: what is said of a last line that lacks its end; it may be cut off within a number, and is no row.
     """
 
@@ -125,42 +206,20 @@ class Log:
         Raises:
             UserError: it lacks a column, or more than one can be meant.
         """
-        self._lines, self._name = enumerate(lines, 1), name
-        self.row, self.cells, self.cut = 0, [""], ""
-        line, self._separator, self.names = "", SEPARATORS[0], [""]
-        for number, line in self._lines:
-            self.row = number
-            if line.strip() and not line.strip(' "').lower().startswith("sep="):
-                self._separator, self.names = _split_header(line)
-                if not line.startswith("#") or all(columns_of(self.names)):
-                    break
-        found = dict(zip((TIME, *COLUMNS), columns_of(self.names), strict=True))
-        missing = [column for column, places in found.items() if not places]
-        if not self.row:  # not even a line
-            raise UserError(f"{name}: the file is empty: give one with readings")
-        if missing:
-            are = "column {} is" if len(missing) == 1 else "columns {} are"
-            raise UserError(
-                f"{name}: {are.format(', '.join(map(repr, missing)))} missing: the header, line {self.row}, is "
-                f"{_short(line.strip(), 80)}: name the columns {TIME}, {COLUMNS[0]} and {COLUMNS[1]}"
-            )
-        for column, places in found.items():
-            if len({self.names[place] for (place, *_) in places}) < len(places):
-                raise UserError(f"{name}: there are two columns {column!r}: rename the one that is not meant")
-            if len(places) > 1:
-                several = ", ".join(_short(self.names[place]) for (place, *_) in places[:4])
-                raise UserError(
-                    f"{name}: column {column!r} can be any of {several}: name the one that is meant {column}, no other"
-                )
-        (self._time,), ((self._temperature,),), ((self._humidity,),) = found.values()
-        self._to_celsius = to_celsius(self.names[self._temperature])
-        self._has_ends = line.endswith(ENDS)
+        self._lines, self._name, self._ahead = iter(lines), name, deque[str]()
+        self._clock = Clock()
+        self.row, self.cut = 0, ""
         self._rows = 0
         self._impossible: Counter[str] = Counter()
+        self._units: Counter[str] = Counter()
+        self._sensors: Counter[str] = Counter()
+        self._has_ends = self._find_header().endswith(ENDS)
 
     def __iter__(self) -> Iterator[Reading | Notice]:
-        for number, line in self._lines:
-            self.row = number
+        while True:
+            line = self._next()
+            if line is None:
+                return
             if self._has_ends and len(line) <= LONGEST_LINE and line.strip() and not line.endswith(ENDS):
                 self.cut = f"row {self.row}: the last line has no end: it may be cut off, and is left out"
                 return
@@ -170,24 +229,113 @@ class Log:
                 yield Notice(f"row {self.row}: no line of a CSV, or longer than {LONGEST_LINE:,} characters; left out")
             elif any(cells) and cells[: len(self.names)] != self.names and not cells[0].startswith("#"):
                 self._rows += 1
-                self.cells = cells
                 yield self._read(cells)
+
+    def _next(self) -> str | None:
+        """Return the next line; None after the last."""
+        while True:
+            line = self._ahead.popleft() if self._ahead else next(self._lines, None)
+            if line != "":  # nothing there yet
+                self.row += line is not None
+                return line
+
+    def _find_header(self) -> str:
+        """Find the first line that names all columns; loggers write of themselves before it."""
+        first = None
+        for _ in range(PREAMBLE):
+            line = self._next()
+            if line is None:
+                break
+            if not line.strip() or line.strip(' "').lower().startswith("sep="):
+                continue
+            separator, names = _split_header(line)
+            if all(columns_of(names)):
+                self._use(separator, names)
+                return line
+            if first is None and not line.startswith("#"):
+                first = self.row, line, names
+            if any(map(self._clock.read, names)) and sum(not math.isnan(_number(cell)) for cell in names) > 1:
+                break  # a row of readings: no header will come
+        if not self.row:
+            raise UserError(f"{self._name}: the file is empty: give one with readings")
+        raise self._missing(*first or (self.row, "", [""]))
+
+    def _use(self, separator: str, names: list[str]) -> None:
+        """Take the columns from a header.
+
+        Raises:
+            UserError: more than one can be meant.
+        """
+        self._separator, self.names = separator, names
+        found = dict(zip((TIME, *COLUMNS), columns_of(names), strict=True))
+        for column, places in found.items():
+            if len({names[place] for (place, *_) in places}) < len(places):
+                raise UserError(f"{self._name}: there are two columns {column!r}: rename the one that is not meant")
+            if len(places) > 1:
+                several = ", ".join(_short(names[place]) for (place, *_) in places[:4])
+                raise UserError(
+                    f"{self._name}: column {column!r} can be any of {several}: name the one that is meant {column}, no "
+                    "other"
+                )
+        (self._time,), ((self._temperature,),), ((self._humidity,),) = found.values()
+        self._to_celsius = to_celsius(names[self._temperature])
+        plain = [plain_name(name) for name in names]
+        self._split_place = plain.index("split") if "split" in plain else None
+        sensors = [place for place, name in enumerate(plain) if name in SENSORS and place not in self._time]
+        self._sensor = sensors[0] if sensors else None
+
+    def _missing(self, row: int, line: str, names: list[str]) -> UserError:
+        """Return what is to be said of the first line, as it is no header."""
+        plain = [plain_name(name) for name in names]
+        if any(name in VALUES for name in plain) and any(name in SENSORS for name in plain):
+            return UserError(
+                f"{self._name}: each row holds one value (columns {', '.join(map(repr, names[:6]))}): make a "
+                f"table with a row for each time, and the columns {TIME}, {COLUMNS[0]} and {COLUMNS[1]}"
+            )
+        missing = [column for column, places in zip((TIME, *COLUMNS), columns_of(names), strict=True) if not places]
+        are = "column {} is" if len(missing) == 1 else "columns {} are"
+        return UserError(
+            f"{self._name}: {are.format(', '.join(map(repr, missing)))} missing: the header, line {row}, is "
+            f"{_short(line.strip(), 80)}: name the columns {TIME}, {COLUMNS[0]} and {COLUMNS[1]}"
+        )
 
     def check(self) -> None:
         """Check, at the end, that what was left out are single readings.
 
         Raises:
-            UserError: a third of the rows hold numbers that can't be right, and no mere code for "missing".
+            UserError: a third of the rows hold numbers that can't be right, and no mere code for "missing"; or the rows
+                are of several sensors.
         """
         bad = self._impossible.total()
         if 3 * bad >= self._rows and len(self._impossible) > CODES:
+            unit, times = max(self._units.items(), key=lambda item: item[1], default=("", 0))
+            probably = (
+                f"is the temperature in {unit}? Then name its column T ({unit})"
+                if 2 * times > bad
+                else ("the unit, the column or the sign for decimals is probably wrong")
+            )
             raise UserError(
                 f"{self._name}: {bad:,} of {self._rows:,} rows hold what can't be right, such as "
-                f"{next(iter(self._impossible))}: the unit, the column or the sign for decimals is probably wrong"
+                f"{next(iter(self._impossible))}: {probably}"
+            )
+        first, others = next(iter(self._sensors.values()), 0), len(self._sensors) - 1
+        if others > 0 and 10 * (self._sensors.total() - first) >= self._rows:
+            several = ", ".join(_short(name) for name in islice(self._sensors, 3))
+            raise UserError(
+                f"{self._name}: the rows are of several sensors (column {self.names[self._sensor or 0]!r}: {several}): "
+                "keep those of one"
             )
 
     def _read(self, cells: list[str]) -> Reading | Notice:
         extra = len(cells) - len(self.names)
+        text = self._time_of(cells)
+        if self._clock.is_open(text):
+            self._look_ahead(text)
+        clock = self._clock.read(text)
+        if clock is None and extra == 1 and cells[0].isdigit() and self._clock.read(self._time_of(cells[1:])):
+            cells, extra = cells[1:], 0  # a number in front, for which the header has no name
+            text = self._time_of(cells)
+            clock = self._clock.read(text)
         if extra > 0 and any(cells[-extra:]):
             self._impossible[_short(",".join(cells))] += 1
             return Notice(
@@ -195,16 +343,30 @@ class Log:
                 "the cells by semicolons; left out"
             )
         cells += [""] * -extra
-        text = " ".join(cells[place] for place in self._time)
-        clock = _clock(text)
         if clock is None:
+            if self._clock.is_open(text):
+                return Notice(f"row {self.row}: {_short(text)} can mean two days: write 2016-12-31; left out")
+            if all(columns_of(cells)):
+                self._use(self._separator, cells)
+                return Notice(f"row {self.row}: a header with other columns: read by it from here", utc=datetime.min)
+            units = cells[self._temperature]
+            if words(units) and not plain_name(units, UNITS[1]):  # of the columns, in a row below their names
+                self._to_celsius = to_celsius(units)
             return Notice(f"row {self.row}: {_short(text)} is no time of the form {TIME_FORMS}; left out")
         when, ahead = clock
-        temperature = self._to_celsius(_number(cells[self._temperature]))
+        if self._sensor is not None and not cells[self._sensor].isdigit():
+            sensor = cells[self._sensor]
+            self._sensors[sensor] += 1
+            first = next(iter(self._sensors))
+            if sensor != first:
+                what = f"{_short(sensor)}, not {_short(first)}"
+                return Notice(f"row {self.row}, {text}: {what}; left out", OTHERS, utc=datetime.min)
+        temperature = _number(cells[self._temperature], self._to_celsius)
         humidity = _number(cells[self._humidity])
         (coldest, hottest), (driest, wettest) = RANGES
         if coldest <= temperature <= hottest and driest <= humidity <= wettest:
-            return Reading(when, temperature, min(humidity, SATURATED), ahead)
+            split = "" if self._split_place is None else cells[self._split_place]
+            return Reading(when, temperature, min(humidity, SATURATED), ahead, split)
         bad, impossible = [], []
         for place, value, (low, high) in zip(
             (self._temperature, self._humidity), (temperature, humidity), RANGES, strict=True
@@ -213,8 +375,32 @@ class Log:
                 bad.append(f"{self.names[place][:40]} is {_short(cells[place])}")
                 impossible += [] if math.isnan(value) else [bad[-1]]
         self._impossible.update(impossible[:1])
+        self._units.update(filter(None, [probable_unit(temperature)]))
         what = f"{' and '.join(bad)}, not a number within {RANGES_TEXT}"
         return Notice(f"row {self.row}, {text}: {what}; left out", utc=when - ahead)
+
+    def _time_of(self, cells: list[str]) -> str:
+        return " ".join(cells[place] for place in self._time if place < len(cells))
+
+    def _look_ahead(self, text: str) -> None:
+        """Read on, as far as lines are there, until the dates tell in which order day and month are."""
+        self._clock.learn(text)
+        while self._clock.is_open(text):
+            line = next(self._lines, "")
+            if not line:
+                return
+            self._ahead.append(line)
+            self._clock.learn(self._time_of(_split(line, self._separator) or []))
+
+
+def oldest_first(rows: Iterable[Reading | Notice]) -> Iterator[Reading | Notice]:
+    """Yield rows from the oldest on, also of a log whose newest is its first, which takes the memory of all."""
+    rows = iter(rows)
+    beginning = list(islice(rows, BEGINNING))
+    times = [row.utc for row in beginning if isinstance(row, Reading)]
+    back = sum(a > b for a, b in pairwise(times))
+    rows = chain(beginning, rows)
+    return reversed(list(rows)) if 2 * back > len(times) else rows
 
 
 def _split_header(line: str) -> tuple[str, list[str]]:
@@ -229,6 +415,11 @@ def _split(line: str, separator: str) -> list[str] | None:
     """Split a line by itself, so that a quote that is never closed takes no other line with it; None if it can't be."""
     if len(line) > LONGEST_LINE:
         return None
+    if separator == SPACES:
+        line = re.sub(r"\s\s+", "\t", line.strip())
+        separator = "\t"
+    elif separator == SPACE:
+        line = " ".join(line.split())
     if '"' not in line:  # several times faster
         return [cell.strip() for cell in line.split(separator)]
     try:
@@ -237,54 +428,23 @@ def _split(line: str, separator: str) -> list[str] | None:
         return None
 
 
-def _clock(text: str) -> tuple[datetime, timedelta] | None:
-    """Return what a clock showed and how far it is ahead of UTC; None if no clock can show it."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, day_first, month_second, year_last, hour, minute, second, hours, minutes = match.groups()
-    date = (year, month, day) if year else (year_last, month_second, day_first)
-    try:
-        when = datetime(int(date[0]), int(date[1]), int(date[2]), int(hour), int(minute), int(second or 0))
-    except ValueError:
-        return None
-    ahead = timedelta(hours=int(hours), minutes=int(hours[0] + (minutes or "0"))) if hours else timedelta(0)
-    return (when, ahead) if when.year in YEARS else None
+def _number(text: str, to_unit: Callable[[float], float] = float) -> float:
+    """Return a number with a point or a comma, and perhaps its unit, or NaN; `1_0` is Python's, and no sensor's.
 
-
-def _number(text: str) -> float:
-    """Return a number with a point or a comma, or NaN; `1_0` is Python's way to write one, and no sensor's."""
+    Args:
+        to_unit: converts it, unless its own unit says otherwise.
+    """
     try:
-        return math.nan if "_" in text else float(text.replace(",", "."))
+        if text[-1:].isdigit() and "_" not in text:
+            return to_unit(float(text.replace(",", ".").replace("−", "-")))
+        match = _VALUE.fullmatch(text.replace("−", "-"))
+        if match is None:
+            return math.nan
+        value = float(match[1].replace(",", "."))
+        return to_celsius(match[2])(value) if match[2] and match[2][-1] in "CcFfKk" else to_unit(value)
     except ValueError:
         return math.nan
 
 
 def _short(cell: str, length: int = 40) -> str:
     return repr(cell if len(cell) <= length else cell[:length] + "…")
-
-
-class Raster:
-    """Tells which readings stand ten minutes apart, give or take two; they may come more often.
-
-    It follows a clock that wanders, but slowly, so that readings nine minutes apart are not taken for ten.
-    """
-
-    def __init__(self) -> None:
-        self._due = self._last = datetime.min
-
-    def is_early(self, utc: datetime) -> bool:
-        """Tell whether the next reading is not due yet."""
-        return self._due - utc > CADENCE_TOLERANCE
-
-    def place(self, utc: datetime) -> Literal["first", "next", "between"]:
-        """Take in the time of a reading, after the last: the first of a row, the next in it, or one between these."""
-        spacing, self._last = utc - self._last, utc
-        off = utc - self._due
-        if off > CADENCE_TOLERANCE:
-            self._due = utc + CADENCE
-            return "first"
-        if off < -min(CADENCE_TOLERANCE, spacing / 2):  # the reading after this will be nearer
-            return "between"
-        self._due += CADENCE + off / 4
-        return "next"

@@ -14,34 +14,55 @@ CADENCE = timedelta(minutes=10)
 # up to the top of the range that counts as 100 %, for leaving out the fog would falsify the record.
 RANGES = ((-90.0, 60.0), (0.0, 105.0))
 SATURATED = 100.0
+JUMPS = 15.0, 60.0  # °C and % within half an hour; the greatest in eight years of weather are 5 and 28 in ten minutes
 RANGES_TEXT = "-90 to 60 °C, 0 to 100 %"
 A_RATIO = "no humidity is above 1 %: is it a ratio? Give it in %"
 
-# Names in English, German, Italian and French, in lower case, without accents and units.
-DATES = ("date", "datum", "data")
-CLOCKS = ("time", "zeit", "uhrzeit", "ora", "heure")
+# Names in English, German, Italian, French, Spanish and Dutch, in lower case, without accents and units.
+DATES = ("date", "datum", "data", "fecha")
+CLOCKS = ("time", "zeit", "uhrzeit", "ora", "heure", "hora", "tijd")
 _TIMES = (
-    *DATES, *CLOCKS, "date time", "datetime", "timestamp", "time stamp", "datum uhrzeit", "datum zeit", "zeitstempel",
-    "zeitpunkt", "data ora", "data e ora", "date heure", "date et heure", "horodatage",
+    *DATES, *CLOCKS, "date time", "datetime", "date and time", "timestamp", "time stamp", "datum uhrzeit", "datum zeit",
+    "zeitstempel", "zeitpunkt", "data ora", "data e ora", "date heure", "date et heure", "horodatage", "fecha hora",
+    "fecha y hora", "data hora", "datum tijd", "local time", "time local", "unix time", "unixtime", "unix", "epoch",
+    "time epoch", "ts", "created at", "measured at", "recorded at", "observed at", "last changed", "last updated",
 )  # fmt: skip
 _TEMPERATURES = (
-    "t", "temp", "temperature", "air temp", "air temperature", "temperatur", "lufttemperatur", "temperatura",
+    "t", "ta", "temp", "tmp", "temperature", "temperatur", "lufttemperatur", "temperatura", "temperatuur",
 )  # fmt: skip
 _HUMIDITIES = (
-    "rh", "r h", "hum", "humidity", "rel hum", "rel humidity", "relative humidity", "humidity rh", "air humidity",
-    "feuchte", "feuchtigkeit", "luftfeuchte", "luftfeuchtigkeit", "rel feuchte", "rel luftfeuchte", "relative feuchte",
-    "relative luftfeuchte", "relative luftfeuchtigkeit", "umidita", "umidita relativa", "humidite", "humidite relative",
+    "rh", "r h", "rf", "r f", "hr", "ur", "hum", "humid", "humidity", "rel hum", "rel humidity", "relative humidity",
+    "humidity rh", "relhum", "feuchte", "feuchtigkeit", "luftfeuchte", "luftfeuchtigkeit", "rel feuchte",
+    "rel luftfeuchte", "relative feuchte", "relative luftfeuchte", "relative luftfeuchtigkeit", "rel luftfeuchtigkeit",
+    "umidita", "umidita relativa", "humidite", "humidite relative", "humedad", "humedad relativa", "umidade",
+    "luchtvochtigheid", "vochtigheid", "relatieve vochtigheid", "relatieve luchtvochtigheid",
 )  # fmt: skip
 NAMES = (_TIMES, _TEMPERATURES, _HUMIDITIES)
+_PLACES = ("air", "out", "outdoor", "outside", "ambient", "in", "indoor", "inside", "room", "avg", "mean", "sensor")
 _FAHRENHEIT, _KELVIN = ("f", "degf", "fahrenheit"), ("k", "kelvin")
 _CELSIUS = ("c", "oc", "deg", "degc", "degree", "degrees", "grad", "gradi", "celsius")
-UNITS = (("utc", "gmt"), (*_CELSIUS, *_FAHRENHEIT, *_KELVIN), ("%", "pct", "percent", "prozent"))
+UNITS = (
+    ("utc", "gmt"), (*_CELSIUS, *_FAHRENHEIT, *_KELVIN, *_PLACES), ("%", "pct", "percent", "prozent", *_PLACES),
+)  # fmt: skip
+# Columns that name the sensor of a row, and pairs of columns of tables with a row for each value.
+SENSORS = (
+    "sensor", "sensor id", "sensor name", "id", "device", "device id", "device name", "deviceid", "sensorid", "mac",
+    "station", "station id", "location", "room", "entity", "entity id", "node", "node id", "topic", "host", "field",
+)  # fmt: skip
+VALUES = ("state", "value", "wert", "valore", "valeur")
 
 
 def words(name: str) -> list[str]:
-    """Return the words of a column's name, without case, accents and signs: `Temp. (°C)` gives temp and c."""
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return re.findall("[a-z0-9]+|%", "".join(sign for sign in plain if not unicodedata.combining(sign)))
+    """Return the words of a column's name, without case, accents, signs and numbers: `Temp. (°C)` gives temp and c."""
+    plain = unicodedata.normalize("NFKD", re.sub("([a-z])([A-Z])", r"\1 \2", name)).casefold()
+    found = re.findall("[a-z0-9]+|%", "".join(sign for sign in plain if not unicodedata.combining(sign)))
+    return [word for word in found if not word.isdigit()]
+
+
+def plain_name(name: str, units: Sequence[str] = ()) -> str:
+    """Return a column's name in plain words, without its units and what is in brackets: `RH, % (S/N: 10)` gives rh."""
+    bare = re.sub(r"[\[(].*", "", name)
+    return " ".join(word for word in words(bare if words(bare) else name) if word not in units)
 
 
 def columns_of(names: Sequence[str]) -> list[list[tuple[int, ...]]]:
@@ -52,7 +73,7 @@ def columns_of(names: Sequence[str]) -> list[list[tuple[int, ...]]]:
     """
     found: list[list[tuple[int, ...]]] = []
     for exact, known, units in zip((TIME, *COLUMNS), NAMES, UNITS, strict=True):
-        plain = [" ".join(word for word in words(name) if word not in units) for name in names]
+        plain = [plain_name(name, units) for name in names]
         places = [place for place, name in enumerate(plain) if name in known]
         dates, clocks = ([p for p in places if plain[p] in some] for some in (DATES, CLOCKS))
         if names.count(exact) == 1:
@@ -65,8 +86,14 @@ def columns_of(names: Sequence[str]) -> list[list[tuple[int, ...]]]:
 
 
 def to_celsius(name: str) -> Callable[[float], float]:
-    """Return what turns a value of a column of this name into °C."""
+    """Return what turns a value of a column of this name, or of this unit, into °C."""
     units = set(words(name))
     if units & set(_FAHRENHEIT):
         return lambda value: (value - 32) / 1.8
     return (lambda value: value - 273.15) if units & set(_KELVIN) else lambda value: value
+
+
+def probable_unit(temperature: float) -> str:
+    """Return the unit in which a temperature that can't be in °C may be a usual one; "" if there is none."""
+    (_, hottest), _ = RANGES
+    return "°F" if hottest < temperature <= 140 else "K" if 200 < temperature <= 335 else ""

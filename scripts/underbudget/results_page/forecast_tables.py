@@ -31,7 +31,7 @@ def _table(metric: str, figures: dict[str, dict[str, Any]], last_reading: float)
     lines = []
     for title, found in figures.items():
         parts = [*found[f"{metric}_by_season"], *found[f"{metric}_by_quarter"]]
-        cells = [title, shown.interval(found[metric], *found[f"{metric}_95"])]
+        cells = [title, shown.interval(found[metric], *(found[f"{metric}_95"] or ()))]
         cells += [f"{round(100 * (1 - found[metric] / last_reading))} %"]
         cells += [f"{round(found[bias], shown.digits) + 0:+.{shown.digits}f}"]  # no -0.000
         lines.append(cells + ["–" if part is None else f"{part:.{shown.digits - 1}f}" for part in parts])

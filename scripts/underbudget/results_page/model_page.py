@@ -65,7 +65,7 @@ def _scores(card: Card) -> str:
     for name in TASK_METRICS[card.task]:
         metric = METRICS[name]
         sides = [content[split] for split in ("test", "validation")]
-        scores = [metric.interval(side[name], *side[f"{name}_95"]) for side in sides]
+        scores = [metric.interval(side[name], *(side[f"{name}_95"] or ())) for side in sides]
         lines.append([metric.title, *scores, _limit(name, limits)])
     size = METRICS["size_kb"]
     lines.append(

@@ -147,7 +147,7 @@ def _core_minutes(found: Found) -> float:
 def _model(found: Found) -> str:
     model = found["model"]
     figures = [
-        f"{METRICS[name].title} {METRICS[name].interval(model['test'][name], *model['test'][f'{name}_95'])}"
+        f"{METRICS[name].title} {METRICS[name].interval(model['test'][name], *(model['test'][f'{name}_95'] or ()))}"
         for name in TASK_METRICS[found["task"]]
     ]
     return f"{', '.join(figures)}, {model['bytes']:,} bytes"

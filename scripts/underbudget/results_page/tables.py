@@ -77,7 +77,8 @@ def models(results: Results) -> str:
         if card:
             content, costs = card.content, card.content["costs"]
             score = [
-                METRICS[m].interval(content["test"][m], *content["test"][m + "_95"]) for m in TASK_METRICS[card.task]
+                METRICS[m].interval(content["test"][m], *(content["test"][m + "_95"] or ()))
+                for m in TASK_METRICS[card.task]
             ]
             numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
             lines.append(
@@ -95,7 +96,7 @@ def models(results: Results) -> str:
 
 def _naive_figures(figures: dict[str, Any]) -> list[str]:
     """Format the errors of a forecast that needs no network, with their intervals."""
-    return [METRICS[m].interval(figures[m], *figures[m + "_95"]) for m in TASK_METRICS[FORECASTING]]
+    return [METRICS[m].interval(figures[m], *(figures[m + "_95"] or ())) for m in TASK_METRICS[FORECASTING]]
 
 
 def seeds(results: Results) -> str:

@@ -114,7 +114,7 @@ def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
         value = card.content["file"]["converted_compressed_bytes"] / KB
         return Figure(value, None, None, limit.met_by(value) if comparable else None)
     value = next(result["value"] for result in card.content["results"] if result["metric"] == metric)
-    low, high = card.content["test"].get(metric + "_95", (None, None))
+    low, high = card.content["test"].get(metric + "_95") or (None, None)
     return Figure(value, low, high, limit.met_by(value) if comparable else None)
 
 

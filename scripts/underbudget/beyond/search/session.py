@@ -133,7 +133,9 @@ def _finish(asked: Search, study: optuna.Study, data: DataSets) -> str:
     }
     path = store_of(*data.identities).search_path(asked.name)
     files.write_json(path, result_of(asked, study, found, model))
-    test = [f"{METRICS[n].title} {METRICS[n].interval(card['test'][n], *card['test'][f'{n}_95'])}" for n in names]
+    test = [
+        f"{METRICS[n].title} {METRICS[n].interval(card['test'][n], *(card['test'][f'{n}_95'] or ()))}" for n in names
+    ]
     file = where.replace(".json", ".tflite.zlib")
     use = f"10_listen.py --model {file}" if asked.task == SPOTTING else f"11_forecast.py sensor.csv --model {file}"
     lines = [
