@@ -6,7 +6,7 @@ $(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(
   $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
-$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH SPLIT HOST MODEL MINUTES ONLY SIDE_BY_SIDE,\
+$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH NAME SPLIT HOST MODEL MINUTES ONLY SIDE_BY_SIDE,\
   $(eval $(name) =))
 unexport PYTHONPATH PYTHONHOME
 
@@ -28,6 +28,8 @@ BESIDE = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(or $(JOBS),$(
 RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 
 .DEFAULT_GOAL := help
+.DEFAULT:
+	@echo "error: there is no make $@: make help lists what there is" >&2; exit 1
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
@@ -60,8 +62,8 @@ smallest: setup ## build our most accurate spotter in less than 2,000 bytes (ten
 live: setup ## build a spotter with an unknown class, trained on other sounds too (OTHER; 20 minutes)
 	@$(MAKE) --no-print-directory kws_a RECIPE=live
 
-words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive
-	@$(RUN) scripts/17_words.py $(call option,seed,SEED) $(SOURCES)
+words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive NAME=kitchen
+	@$(RUN) scripts/17_words.py $(call option,name,NAME) $(call option,seed,SEED) $(SOURCES)
 
 search: ## find the best model under limits: make search LIMITS="size_kb<8 accuracy_pct>94" TRIALS=60 (resumes)
 	@$(PYTHON) scripts/00_setup.py --search
@@ -197,4 +199,4 @@ help: ## this list
 	@echo "           JOBS=2 (trainings at once, of all, improved, search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
-	@echo "           MODEL=improved/kws_a (of make show, bundle)  MINUTES=3 (of make fuzz)"
+	@echo "           MODEL=improved/kws_a (of make show, bundle)  NAME=words (of make words)  MINUTES=3 (of make fuzz)"

@@ -43,6 +43,17 @@ def check_python():
         fail("this is a 32-bit Python, and TensorFlow needs a 64-bit one: install that")
 
 
+def check_processor():
+    """Check for AVX2 before gigabytes are fetched: TensorFlow ends without a word where its kernels are missing."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = file.read().split()
+    except (OSError, ValueError):
+        return
+    if "flags" in flags and "avx2" not in flags:  # other architectures have no flags
+        fail("this processor has no AVX2, which training needs: use one with it (Intel: from 2013, AMD: from 2015)")
+
+
 def check_disk():
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < NEEDED_GB:
@@ -160,6 +171,7 @@ def main():
               "  python3 scripts/00_setup.py --tests")  # fmt: skip
         sys.exit()
     check_python()
+    check_processor()
     lists = ["requirements.txt"]
     if "--search" in sys.argv or "--tests" in sys.argv:
         lists.append("requirements-search.txt")

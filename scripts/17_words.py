@@ -12,21 +12,24 @@ deterministic()
 from dataclasses import replace
 
 from underbudget import cli
-from underbudget.beyond.words import train_words
+from underbudget.beyond.words import MODEL_NAME, train_words
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.reproduction.reference import PUBLISHED_SEED
 
 EXAMPLES = """\
   .venv/bin/python scripts/17_words.py --speech ~/my_words
-  .venv/bin/python scripts/17_words.py --speech my_words.zip --mirror ~/downloads --seed 7"""
+  .venv/bin/python scripts/17_words.py --speech kitchen.zip --name kitchen --seed 7"""
 
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
     add_number(options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), PUBLISHED_SEED)
     cli.add_sources(options)
+    options.add_argument(
+        "--name", default=MODEL_NAME, help="of the model: another is not replaced (default: %(default)s)"
+    )
     arguments = options.parse_args()
-    print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed))
+    print(train_words(replace(cli.sources(arguments), own_words=True), arguments.seed, arguments.name))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,10 @@ def deterministic() -> None:
 
     Raises:
         UserError: numpy or TensorFlow was imported before, with other settings.
-        SystemExit: a script of ours was started by a Python that lacks the packages; one line says what to run.
+        SystemExit: no AVX2, or a script of ours was started by a Python that lacks the packages; one
+            line says what to run.
     """
-    prepare()
-    require(*PACKAGES)
+    require("numpy", *PACKAGES)
     late = [name for name in ("numpy", "tensorflow") if name in sys.modules]
     if late and any(os.environ.get(name) != value for name, value in SETTINGS.items()):
         raise UserError(f"{late[0]} is imported already: call deterministic() before, in a process of its own")
@@ -51,6 +51,19 @@ def deterministic() -> None:
     if os.environ.get("SIDE_BY_SIDE"):
         os.environ.update(ONE_THREAD)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    prepare()
+    if not has_avx2():
+        sys.exit(
+            "error: this processor has no AVX2, with which all here is computed: use one with it (Intel: from 2013,"
+            " AMD: from 2015); 10_listen.py and 11_forecast.py run on this one"
+        )
+
+
+def has_avx2() -> bool:
+    """Tell whether the processor has AVX2 and FMA, by what numpy asked it: an emulator may show another's cpuinfo."""
+    from numpy._core._multiarray_umath import __cpu_features__ as features
+
+    return bool(features.get("AVX2") and features.get("FMA3"))
 
 
 def import_tensorflow() -> None:

@@ -11,7 +11,7 @@ from underbudget.data import own_words
 from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.sources import Sources, load_speech, load_weather
 from underbudget.data.speech import BY_SPEAKER, LABELS, Speech
-from underbudget.data.weather import Weather
+from underbudget.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_file
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Mfcc
@@ -19,7 +19,7 @@ from underbudget.device.runtime import Model
 from underbudget.metrics import KB
 from underbudget.progress import progress_bar
 from underbudget.tasks import Task
-from underbudget.tasks.forecasting import Forecasting
+from underbudget.tasks.forecasting import Forecasting, cut_for
 from underbudget.tasks.spotting import Spotting
 
 
@@ -93,6 +93,8 @@ def evaluate(
 ) -> Evaluation:
     """Test a TFLite file on a split of the data, on which its card must not say that it was trained.
 
+    A forecaster without a card may take and forecast any number of readings: the windows are cut so.
+
     Args:
         file: the path of a .tflite or .tflite.zlib file, or its bytes.
         data: what load_weather or load_speech returns.
@@ -130,6 +132,10 @@ def evaluate(
         task = Spotting(data, front_end or Mfcc(), None if labels is None else tuple(labels))
         assumed = {"front_end": Mfcc(), "labels": tuple(task.card()["labels"])}
     else:
+        data = cut_for(Model(model.content, model.name), data)
+        if (data.past, data.ahead) != (INPUT_STEPS, OUTPUT_STEPS):
+            windows = f"windows of {data.past} readings and the next {data.ahead}, as the model has them"
+            remarks.append(f"{windows}: compare with the last reading's errors here, not with models of other windows")
         mean, std = normalisation or (None, None)
         scaling = None if normalisation is None else (np.asarray(mean, np.float32), np.asarray(std, np.float32))
         task = Forecasting(data, scaling)

@@ -69,6 +69,8 @@ def alone(path: Path, does: str) -> Iterator[None]:
         except BlockingIOError:
             print(f"{shown(path)}: another run {does} it: waiting for that", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # a network's file system without locks
+            print(f"{shown(path)}: no lock ({error.strerror}): let no other run do the same", flush=True)
         yield
 
 

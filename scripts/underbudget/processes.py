@@ -145,6 +145,8 @@ class RayWorkers(Workers):
             sent = {"working_dir": str(files.ROOT), "excludes": [*left, "__pycache__"]}
             _connect(address, {"env_vars": {**settings, "PYTHONPATH": "scripts"}, **sent})
         else:
+            if " " in sys.executable:  # Ray cuts the command of a worker there, and waits for minutes
+                raise UserError(f"{sys.executable}: Ray starts nothing below a path with a space: JOBS=1, or move this")
             # nobody else on this machine has it; one for all that this process starts: Ray remembers the first
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
             here = {"env_vars": {**settings, "PYTHONPATH": _path()}}
@@ -201,7 +203,7 @@ def _call(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str | Non
 
 def _checked(tools: dict[str, str], function: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
     """Call a function on a machine that makes the same models as the one that asks; no temporary file is left."""
-    if "avx2" not in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split():
+    if not determinism.has_avx2():
         return None, f"{socket.gethostname()} has no AVX2, so it would make other models: leave it out"
     if tools != _tools():
         return None, f"{socket.gethostname()} has other packages: start its Ray from the .venv of the same make setup"
@@ -245,9 +247,9 @@ def _connect(address: str, environment: dict[str, Any], **options: Any) -> None:
             ray.init(address, runtime_env=environment, configure_logging=False, log_to_driver=False, **options)
     except (ConnectionError, ray.exceptions.RayError):
         raise UserError(f"{address}: {NO_ANSWER}") from None
-    except RuntimeError as error:
+    except Exception as error:  # Ray raises it as such where the machine is too busy or too full
         if "Version mismatch" not in str(error):
-            raise
+            raise UserError(f"Ray does not start here ({error_line(error)}): run with JOBS=1, or again later") from None
         raise UserError(f"{address}: its machines have another Python or Ray: {error_line(error)}") from None
 
 

@@ -1,6 +1,7 @@
 """Where models and results are: the published ones, and those of this machine's runs."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,7 @@ PUBLISHED = ResultStore(files.MODELS, files.RESULTS)
 LOCAL = ResultStore(files.MODELS / "local", files.RESULTS / "local")
 OWN = ResultStore(files.MODELS / "own", files.RESULTS / "own")
 SYNTHETIC = ResultStore(files.MODELS / "synthetic", files.RESULTS / "synthetic")
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,79}"
 NO_VERDICT = "SYNTHETIC DATA: these figures say nothing about the report"
 
 
@@ -200,6 +202,16 @@ def _data_differences(what: str, made: Mapping[str, Any], theirs: Mapping[str, A
     if identity.own:
         return [f"own {what} ({identity.name})"]
     return [f"other {what} than the published run ({identity.name})"] if theirs else []
+
+
+def check_name(name: str) -> None:
+    """Check that a name can be one of a version, and of files.
+
+    Raises:
+        UserError: it can't.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UserError(f"name {name!r}: give up to 80 small letters, digits and _, a letter first")
 
 
 def size_limit(search: Mapping[str, Any]) -> float:

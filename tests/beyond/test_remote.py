@@ -65,15 +65,22 @@ def failing(tmp_path: Path, message: str) -> str:
     ("message", "remedy"),
     [  # as OpenSSH 9 says them
         ("Host key verification failed.", "its host key is not known: run .* pi once by hand"),
-        ("pi@10.0.0.9: Permission denied (publickey,password).", "install your key with ssh-copy-id, or, .* ssh-add"),
-        ("ssh: Could not resolve hostname pi: Name or service not known", "no such host"),
-        ("ssh: connect to host pi port 22: Connection refused", "enable SSH on it"),
+        (
+            "pi@10.0.0.9: Permission denied (publickey,password).",
+            "the login of pi: .* install your key with ssh-copy-id, or, .* ssh-add",
+        ),
+        ("ssh: Could not resolve hostname pi: Name or service not known", "no such host: pi: check"),
+        (
+            "ssh: connect to host pi port 22: Connection refused",
+            "no SSH server answers at port 22: enable SSH on it, or correct the port",
+        ),
         ("ssh: connect to host pi port 22: Connection timed out", "does not answer"),
         ("ssh: connect to host pi port 22: No route to host", "does not answer"),
         ("Timeout, server 10.0.0.9 not responding.", "does not answer"),
         ("mktemp: failed to create directory: No space left on device", "its disk is full"),
         ("mktemp: failed to create directory: Permission denied", "failed to create directory: Permission denied"),
         ("sh: 1: exec: python3: not found", "it has no Python"),
+        ("banner exchange: Connection to UNKNOWN port 65535: Broken pipe", "the way there by your SSH configuration"),
         ("something new", "pi: something new"),
     ],
 )

@@ -1,5 +1,7 @@
 """Downloads from a server on this machine that breaks off, refuses, or knows no ranges."""
 
+import errno
+import fcntl
 import socket
 import struct
 import threading
@@ -221,3 +223,15 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with scripted(WHOLE) as (url, _), pytest.raises(UserError, match="can't be written"):
         download.fetch(DownloadableFile("file.zip", (url,), ()), None, tmp_path / "file" / "downloads")
+
+
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with files.alone(tmp_path / "lock", "downloads"):
+        pass
+    assert capsys.readouterr().out.endswith("lock: no lock (No locks available): let no other run do the same\n")

@@ -2,13 +2,17 @@
 
 import gzip
 import io
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
+import espeakng_loader
 import numpy as np
 import pytest
-from helpers import wav_bytes, zip_bytes
+from helpers import ROOT, wav_bytes, zip_bytes
 
 from underbudget.data import speech
 from underbudget.data.identity import SPLITS
@@ -149,3 +153,19 @@ def test_synthetic_data_are_named_and_kept_apart(
     assert "SYNTHETIC" in capsys.readouterr().out
     assert not (data_folder / "real").exists()
     assert (data_folder / "synthetic" / "speech.npz").exists()
+
+
+def test_espeak_ng_in_a_path_that_is_longer_than_it_takes(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep/" * 40) / "espeak-ng-data"
+    deep.parent.mkdir(parents=True)
+    deep.symlink_to(espeakng_loader.get_data_path())
+    code = f"""
+import espeakng_loader
+espeakng_loader.get_data_path = lambda: {str(deep)!r}
+from underbudget.data.synthetic import _Synthesiser
+with _Synthesiser() as say:
+    assert abs(say("yes", "en-us+m3", 50, 160)).max() > 0.01
+"""
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path)
+    assert (done.returncode, done.stderr) == (0, "")

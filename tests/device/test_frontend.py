@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from underbudget.data.sources import Sources
+from underbudget.device import artifact
 from underbudget.device.frontend import FrontEnd, LogMel, Mfcc, Stft, Stream, extractor, from_dict, to_dict
 
 # The references compute in float64: in quiet frames, whose logarithm is steep, tf.signal's own float32 rounding
@@ -134,3 +136,19 @@ def test_survives_its_card(front_end: FrontEnd) -> None:
 def test_refuses_unknown_front_ends(fields: dict[Any, Any]) -> None:
     with pytest.raises(ValueError, match="front_end"):
         from_dict(fields)
+
+
+@pytest.mark.parametrize("name", ["report/kws_a", "report/kws_c", "improved/kws_a", "live/kws_a", "smallest/kws_a"])
+def test_the_formula_on_a_card_gives_what_the_model_takes(name: str) -> None:
+    card = artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib")[0]
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000).astype(np.float32)
+    parameters = card.content["front_end"]
+    formula, _, lift = card.content["use"]["features"].partition("; ")
+    by_card = np.asarray(eval(formula, {"tf": tf, "sound": sound, "abs": tf.abs, "log": tf.math.log, **parameters}))
+    if parameters.get("lifter"):
+        weight = lift.partition("multiplied by ")[2]
+        names = {"sin": np.sin, "pi": np.pi, "n": np.arange(parameters["coefficients"]), **parameters}
+        by_card = by_card * eval(weight, names)
+    assert card.front_end is not None
+    ours = extractor(card.front_end)(sound)
+    np.testing.assert_allclose(by_card.reshape(ours.shape), ours, atol=5e-3)

@@ -12,7 +12,7 @@ from underbudget.device.errors import UserError
 from underbudget.device.runtime import Model, lay_out, try_out
 
 
-def converted(function: Any, *shape: int) -> bytes:
+def converted(function: Any, *shape: int | None) -> bytes:
     """A TFLite file of a function of one float32 input."""
     concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape, tf.float32))
     content: bytes = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
@@ -26,6 +26,12 @@ def test_the_same_numbers_in_another_shape_are_laid_out(shape: tuple[int, ...]) 
     assert outputs.shape == (3, *shape)
     expected = x.swapaxes(1, 2) if shape == (2, 6) else x
     np.testing.assert_array_equal(outputs, 2 * expected.reshape(3, *shape))
+
+
+def test_a_batch_may_be_of_any_size_but_no_other_side() -> None:
+    assert Model(converted(lambda x: 2 * x, None, 6, 2), "double").input_shape == (6, 2)
+    with pytest.raises(UserError, match=r"double: its input of shape \(1, -1, 2\) has no fixed size: convert"):
+        Model(converted(lambda x: 2 * x, 1, None, 2), "double")
 
 
 @pytest.mark.parametrize("shape", [(11,), (3, 4), (2, 2, 3), (12, 2), (6, 6)])

@@ -1,5 +1,6 @@
 """A cluster of machines, here several nodes of Ray on this one: a lost machine, code that is sent, refusals."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -82,8 +83,17 @@ def test_machines_that_would_make_other_models(monkeypatch: pytest.MonkeyPatch) 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("Version mismatch: The cluster was started with:\n  Python: 3.9.1")
 
+    def time_out(*_: Any, **__: Any) -> None:
+        raise Exception("timed out")
+
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(UserError, match=r"^local: its machines have another Python or Ray: [^\n]*3\.9\.1$"):
+        open_workers(2)
+    monkeypatch.setattr(ray, "init", time_out)
+    with pytest.raises(UserError, match=r"^Ray does not start here \(Exception: timed out\): run with JOBS=1"):
+        open_workers(2)
+    monkeypatch.setattr(sys, "executable", "/my projects/.venv/bin/python")
+    with pytest.raises(UserError, match=r"^/my projects/.*: Ray starts nothing below a path with a space: JOBS=1"):
         open_workers(2)
     assert processes._checked(processes._tools(), tasks.square, 3) == (9, None)
     value, error = processes._checked({**processes._tools(), "tensorflow": "0"}, tasks.square, 3)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import math
 import re
 import runpy
@@ -150,3 +151,11 @@ def test_an_output_that_is_full(log: Path) -> None:
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "the output" in line
     assert "Traceback" not in done.stderr
+
+
+def test_an_error_that_names_no_file_is_not_of_the_output() -> None:
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with pytest.raises(SystemExit, match=r"^error: Too many open files: correct that and run again$"):
+        command_line.run(fail)

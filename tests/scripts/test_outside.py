@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, clean_environment
 
+from underbudget import determinism
 from underbudget.determinism import PACKAGES
 from underbudget.device import start as start_module
 
@@ -81,6 +82,25 @@ def test_which_python_is_needed(
     else:
         with pytest.raises(SystemExit, match=f"^error: {re.escape(said)}"):
             start_module.require(package)
+
+
+@pytest.mark.parametrize("script", ["04_th_b.py", "11_forecast.py"])
+def test_numpy_of_another_python(script: str, tmp_path: Path) -> None:
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('Read this:\\nof another Python')")
+    command = [sys.executable, str(ROOT / "scripts" / script)]
+    path = {**clean_environment(), "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=path, timeout=60)
+    said = f"error: numpy can't be imported (of another Python): unset PYTHONPATH, which is {tmp_path}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+def test_a_processor_without_avx2(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert determinism.has_avx2()
+    features = sys.modules["numpy._core._multiarray_umath"].__cpu_features__
+    monkeypatch.setitem(features, "FMA3", False)
+    with pytest.raises(SystemExit, match=r"^error: this processor has no AVX2, [^\n]*11_forecast.py run on this one$"):
+        determinism.deterministic()
 
 
 def test_where_a_bundle_was_unpacked(tmp_path: Path) -> None:

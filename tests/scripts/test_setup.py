@@ -249,6 +249,7 @@ def test_variables_of_the_command_line_become_options() -> None:
     limits = "size_kb<8 accuracy_pct>94"
     search = " ".join(planned("search", f"LIMITS={limits}", "HOST=me@pi", "SEARCH=mine", "JOBS=2").split())
     assert f"19_search.py --limits '{limits}' \\ --name 'mine' --host 'me@pi' --jobs '2'" in search
+    assert "17_words.py --name 'kitchen' --speech 'k'" in " ".join(planned("words", "NAME=kitchen", "SPEECH=k").split())
     assert planned("improved", "OTHER=a b").count("--recipe 'improved'") == 5
     assert planned("study", "JOBS=3").count("--jobs '3'") == 3
 

@@ -94,7 +94,13 @@ def test_another_order_of_labels_is_pointed_out() -> None:
 def test_a_model_that_guesses_has_no_better_order() -> None:
     for seed in range(20):
         guessed = np.random.default_rng(seed).normal(size=(8 * EACH, 8)).astype(np.float32)
-        assert spotting(None).remarks(guessed, "test") == []
+        assert "order of labels" not in "".join(spotting(None).remarks(guessed, "test"))
+
+
+def test_a_model_that_guesses_is_said_to() -> None:
+    always_up = answers(COURSE, ["up"] * len(SAID))
+    (remark,) = spotting(COURSE).remarks(always_up, "test")
+    assert remark.startswith("this is no better than guessing: is the front end")
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,13 @@ REMEDIES = {  # by what ssh, or a command there, says; the first that matches
     r"Offending \S+ key in (?P<file>[^\n]+):\d+(?s:.*)Host key for (?P<key>\S+) has changed": "its host key has"
     " changed: if its card was written anew, run ssh-keygen -f '{file}' -R '{key}', and {ssh} once by hand",
     r"Host key verification failed": "its host key is not known: run {ssh} once by hand",
-    r"Permission denied \(": "it refuses the login: install your key with ssh-copy-id, or, if {ssh} asks for the"
-    " passphrase of your key, run ssh-add first",
-    r"Could not resolve hostname": "no such host: check the name, or use its address",
-    r"[Cc]onnection refused": "no SSH server answers: enable SSH on it",
+    r"(?P<user>\S+)@\S+ Permission denied \(": "it refuses the login of {user}: correct the user, install your key"
+    " with ssh-copy-id, or, if {ssh} asks for the passphrase of your key, run ssh-add first",
+    r"Could not resolve hostname (?P<name>\S+?):": "no such host: {name}: check the name, or use its address",
+    r"port (?P<port>\d+): [Cc]onnection refused": "no SSH server answers at port {port}: enable SSH on it, or correct"
+    " the port",
+    r"to UNKNOWN port|closed by UNKNOWN": "the way there by your SSH configuration (ProxyJump, ProxyCommand) fails: run"
+    " {ssh} by hand, which shows why",
     r"timed out|Timeout, server|No route to host|Network is unreachable": "it does not answer: check its power,"
     " network and address",
     r"No space left on device|Disk quota exceeded": "its disk is full: free 300 MB on it and run again",

@@ -1,6 +1,5 @@
 """From a user's own recordings to a spotter that listens for them."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,14 @@ from underbudget.beyond.listening.measure import measure, name_thresholds
 from underbudget.beyond.listening.scores import CLEAN
 from underbudget.build import build
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
+from underbudget.data.speech import Speech
 from underbudget.device.artifact import SPOTTING, read_card
+from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
+from underbudget.evaluation import is_made_from
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import QAT, Augmentation, Export, Fit, Recipe, Version
-from underbudget.store import store_of
+from underbudget.store import ResultStore, check_name, store_of
 
 MODEL_NAME = "words"
 TRAINING_CLIPS = 200_000  # augmented clips to train on: more take minutes, and memory
@@ -22,23 +24,43 @@ MOST_EPOCHS, LEAST_EPOCHS = 150, 30
 MOST_COPIES, LEAST_COPIES = 24, 4
 
 
-def train_words(sources: Sources, seed: int) -> str:
+def train_words(sources: Sources, seed: int, name: str = MODEL_NAME) -> str:
     """Train a spotter of the words in `sources`, measure its listener, and return a summary for the user.
 
+    Args:
+        name: of the model's files.
+
     Raises:
-        UserError: bad recordings, or none.
+        UserError: bad recordings, or none; a bad name.
     """
+    check_name(name)
     speech = load_speech(sources)
-    made_with = f"make words SPEECH={shlex.quote(str(sources.speech))} SEED={seed}"
-    card_path = build(words_version(len(speech.labels("train"))), MODEL_NAME, seed, sources, made_with)
-    model = card_path.with_name(f"{MODEL_NAME}.tflite.zlib")
+    version = words_version(len(speech.labels("train")), name)
+    store = store_of(speech.identity)
+    _say_what_is_replaced(store, name, speech)
+    named = f" NAME={name}" if name != MODEL_NAME else ""
+    made_with = f"make words{sources.variables(SPOTTING)}{named} SEED={seed}"
+    card_path = build(version, MODEL_NAME, seed, sources, made_with)
+    model = card_path.with_name(f"{name}.tflite.zlib")
     entry = measure(model, speech, load_other_sounds(sources))
     name_thresholds(model, entry, "make words")
-    files.write_json(store_of(speech.identity).results / "words.json", entry)
+    files.write_json(store.results / f"{name}.json", entry)
     return "\n".join([*_lines(card_path), *_listener_lines(entry), _how_to_listen(model)])
 
 
-def words_version(clips: int) -> Version:
+def _say_what_is_replaced(store: ResultStore, name: str, speech: Speech) -> None:
+    try:
+        card = store.card(MODEL_NAME, name)
+    except UserError:  # damaged: nothing is lost
+        return
+    if card and not is_made_from(card, speech.identity):
+        made_from = card.content["made_from"]["data"]["description"]
+        print(
+            f"this replaces {card.name}, of {', '.join(card.words)} ({made_from}); NAME=another keeps both", flush=True
+        )
+
+
+def words_version(clips: int, name: str = MODEL_NAME) -> Version:
     """Return the version for a number of training clips: fewer copies and epochs the more there are."""
     unknown_share = 0.5  # few clips of words: other sounds are had for nothing
     samples = round(clips / (1 - unknown_share))
@@ -65,7 +87,7 @@ def words_version(clips: int) -> Version:
         ),
         Export(int8_weights=True, order_for_compression=True),
     )
-    return Version(MODEL_NAME, SPOTTING, (), {MODEL_NAME: recipe})
+    return Version(name, SPOTTING, (), {MODEL_NAME: recipe})
 
 
 def _between(least: int, value: int, most: int) -> int:

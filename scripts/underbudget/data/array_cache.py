@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +51,7 @@ def read_source_key(path: Path) -> dict[str, Any] | None:
 
 def save(value: Weather | Speech | OtherSounds, path: Path, origin: dict[str, Any]) -> None:
     """Keep a data set as arrays in `path`, with the key of the source that it came from."""
-    content = {f.name: getattr(value, f.name) for f in fields(value)}
+    content = {f.name: getattr(value, f.name) for f in fields(value) if f.default is MISSING}
     content["identity"] = json.dumps(asdict(value.identity))
     with files.atomic_write(path) as partial, partial.open("wb") as out:
         np.savez(out, origin=json.dumps(origin), **content)

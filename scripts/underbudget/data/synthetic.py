@@ -5,6 +5,7 @@ Weather comes from a stochastic model, spoken words from espeak-ng. All of it is
 
 import ctypes
 import hashlib
+import os
 from collections.abc import Sequence
 from itertools import product
 
@@ -109,8 +110,10 @@ class _Synthesiser:
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        data = espeakng_loader.get_data_path().encode()
-        self._rate = self._library.espeak_Initialize(_RETRIEVE_SYNCHRONOUSLY, 0, data, 0)
+        self._data = os.open(
+            espeakng_loader.get_data_path(), os.O_RDONLY
+        )  # it takes no path of 160 letters: a short one
+        self._rate = self._library.espeak_Initialize(_RETRIEVE_SYNCHRONOUSLY, 0, b"/proc/self/fd/%d" % self._data, 0)
         if self._rate <= 0:
             raise RuntimeError("espeak-ng does not start")
         self._library.espeak_ng_SetRandSeed(SYNTHETIC_SEED)  # its voices flutter at random
@@ -123,6 +126,7 @@ class _Synthesiser:
 
     def __exit__(self, *error: object) -> None:
         self._library.espeak_Terminate()
+        os.close(self._data)
 
     def _collect(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: int | None) -> int:
         if samples and count:

@@ -1,6 +1,7 @@
 """The command line of all scripts: help with examples, numbers within a range, and errors in one line."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ from typing import TypeVar
 
 from underbudget.device.errors import UserError
 
+# what a write says, which names no file; others without a name are of a socket, a process, a lock
+OUTPUT_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 Number = TypeVar("Number", int, float)
 
 
@@ -114,9 +117,11 @@ def _run(main: Callable[[], None]) -> None:
     except PermissionError as error:
         sys.exit(_line(f"{error.filename}: no permission: change its rights or its owner"))
     except OSError as error:
-        if error.filename is None:
+        where = f"{error.filename}: " if error.filename else ""
+        if not where and error.errno in OUTPUT_FAILS:
+            where = "the output: "
             _forget_output()
-        sys.exit(_line(f"{error.filename or 'the output'}: {error.strerror or error}: correct that and run again"))
+        sys.exit(_line(f"{where}{error.strerror or error}: correct that and run again"))
     except MemoryError:
         sys.exit("error: out of memory: close other programs and run again")
 

@@ -107,7 +107,7 @@ class Model:
         if laid_out is None:
             raise UserError(
                 f"{self.name}: takes inputs of shape {self.input_shape}, not {inputs.shape[1:]}: it is of another task,"
-                " or was trained on other features: name those"
+                " or was trained on other features: name those (a spotter's: --front-end, with its parameters)"
             )
         outputs = np.empty((len(inputs), *self.output_shape), np.float32)
         for i, x in enumerate(laid_out):
@@ -126,6 +126,9 @@ def _only(tensors: list[dict[str, Any]], name: str, what: str) -> dict[str, Any]
         raise UserError(f"{name}: it has {len(tensors)} {what}s, {shapes}; one is needed: join them in the model")
     (tensor,) = tensors
     shape, kind = tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"])
+    if any(side < 0 for side in tensor["shape_signature"][1:]):  # the runtime would take 1 for it
+        open_sides = tuple(map(int, tensor["shape_signature"]))
+        raise UserError(f"{name}: its {what} of shape {open_sides} has no fixed size: convert the model with one")
     if len(shape) < 2 or shape[0] != 1 or min(shape) < 1:
         raise UserError(f"{name}: its {what} of shape {shape} is no batch of 1: convert the model with such a batch")
     if kind != np.float32 and not (kind.kind in "iu" and 0 < tensor["quantization"][0] < math.inf):

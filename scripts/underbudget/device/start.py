@@ -20,8 +20,8 @@ def require(*packages: str) -> None:
     Raises:
         SystemExit: they are not; one line says what to run.
     """
-    if Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve().parent != ROOT / "scripts":
-        return  # another program, or a process that a script has started
+    if not _is_script():
+        return
     version = sys.version_info[:2]
     missing = [name for name in packages if find_spec(name) is None]
     if version < OLDEST or (missing and version > NEWEST):
@@ -29,6 +29,11 @@ def require(*packages: str) -> None:
         sys.exit(f"error: {found}: {_remedy()}")
     if missing:
         sys.exit(f"error: {missing[0]} is not installed here: {_remedy()}")
+
+
+def _is_script() -> bool:
+    """Tell whether a script of ours was started, not another program, or a process by a script."""
+    return Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve().parent == ROOT / "scripts"
 
 
 def _remedy() -> str:
@@ -51,3 +56,12 @@ def prepare() -> None:
     """
     require("numpy", "tflite_runtime" if find_spec("tflite_runtime") else "ai_edge_litert")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy reads it when it is imported
+    try:
+        import numpy  # noqa: F401
+    except ImportError as error:
+        if not _is_script():
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        path = os.environ.get("PYTHONPATH")
+        remedy = f"unset PYTHONPATH, which is {path}" if path else "remove .venv, and " + _remedy()
+        sys.exit(f"error: numpy can't be imported ({reason}): {remedy}")

@@ -1,5 +1,6 @@
 """The weather task: six readings in, six out; what a model is given of it, and how it is judged."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.weather import DAY, INPUT_STEPS, OUTPUT_STEPS, Weather
 from underbudget.device.artifact import FORECASTING, z_score
 from underbudget.device.errors import UserError
-from underbudget.device.runtime import lay_out
+from underbudget.device.runtime import Model, lay_out
 from underbudget.intervals import block_bootstrap
 from underbudget.metrics import TASK_METRICS
 
@@ -55,7 +56,7 @@ class Forecasting:
         return {"use": USE, "normalisation": {"mean": self.mean.tolist(), "std": self.std.tolist()}}
 
     def inputs(self, split: str) -> Array:
-        """Return inputs [windows, 6, 2], z-scored."""
+        """Return inputs [windows, past, 2], z-scored."""
         return self.scaled(self.weather.inputs(split))
 
     def scaled(self, readings: Array) -> Array:
@@ -73,7 +74,7 @@ class Forecasting:
             UserError: outputs of another shape than a forecaster's.
         """
         truth, now = self.weather.targets(split), self.weather.now(split)
-        signed = (_forecasts(outputs) - truth).astype(np.float64)
+        signed = (self._forecasts(outputs) - truth).astype(np.float64)
         month, hour = (now.astype(f"datetime64[{unit}]").astype(int) for unit in "Mh")
         season, quarter = (month + 1) % 12 // 3, hour % 24 // 6
         result: dict[str, Any] = {"windows": len(truth)}
@@ -110,7 +111,7 @@ class Forecasting:
         def in_words(forecasts: Array) -> str:
             return "{:.3f} °C and {:.3f} %".format(*errors(forecasts))
 
-        forecasts = _forecasts(outputs)
+        forecasts = self._forecasts(outputs)
         if (errors(forecasts) <= most).all():
             worse = (errors(forecasts) > last + 1e-4).all()
             return ["this is worse than repeating the last reading"] if worse else []
@@ -123,13 +124,24 @@ class Forecasting:
                 f" {deviation[1]:.2f}), but are read as °C and %; scaled back by the mean and the deviation of its"
                 f" inputs, they have errors of {in_words(scaled)}"
             )
-        by_column = outputs.reshape(len(outputs), *OUTPUT_SHAPE[::-1]).swapaxes(1, 2)
+        by_column = outputs.reshape(len(outputs), 2, -1).swapaxes(1, 2)
         if (errors(by_column) <= most).all():
             result.append(
-                f"read as six temperatures, then six humidities, its outputs have errors of {in_words(by_column)}: give"
-                " it outputs of shape (2, 6) if it means that"
+                f"read as all temperatures, then all humidities, its outputs have errors of {in_words(by_column)}: give"
+                f" it outputs of shape (2, {self.weather.ahead}) if it means that"
             )
         return result
+
+    def _forecasts(self, outputs: Array) -> Array:
+        """Return outputs as forecasts [n, ahead, 2] in °C and %, or raise UserError."""
+        shape = (self.weather.ahead, 2)
+        forecasts = lay_out(outputs, shape)
+        if forecasts is None:
+            raise UserError(
+                f"a forecaster puts out {shape}, °C and % for each of {shape[0]} steps, this model"
+                f" {outputs.shape[1:]}: is it one?"
+            )
+        return forecasts
 
     def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:
         """Compare TFLite's outputs with Keras': return what is compared, the distance, and the largest allowed."""
@@ -143,12 +155,25 @@ def _means(errors: NDArray[np.float64], part: NDArray[np.int64], parts: int) -> 
     return [round(float(errors[part == i].mean()), 5) if (part == i).any() else None for i in range(parts)]
 
 
-def _forecasts(outputs: Array) -> Array:
-    """Return outputs as forecasts [n, 6, 2] in °C and %, or raise UserError."""
-    forecasts = lay_out(outputs, OUTPUT_SHAPE)
-    if forecasts is None:
+def cut_for(model: Model, weather: Weather) -> Weather:
+    """Return the readings in windows as a forecaster without a card takes and forecasts them, however many each.
+
+    Raises:
+        UserError: its shapes are not those of temperatures and humidities.
+    """
+    past, ahead = _steps(model.input_shape), _steps(model.output_shape)
+    if past is None or ahead is None:
         raise UserError(
-            f"a forecaster puts out {OUTPUT_SHAPE}, °C and % for each of {OUTPUT_STEPS} steps, this model"
-            f" {outputs.shape[1:]}: is it one?"
+            f"{model.name}: takes inputs of shape {model.input_shape} and puts out {model.output_shape}: a forecaster"
+            f" takes readings of °C and %, (n, 2), such as {INPUT_SHAPE}, and puts out the next,"
+            " (m, 2); one of a single quantity can't be tested here"
         )
-    return forecasts
+    return replace(weather, past=past, ahead=ahead)
+
+
+def _steps(shape: tuple[int, ...]) -> int | None:
+    """Return how many pairs of °C and % a shape holds, where that is plain: (n, 2), (2, n), (12,), (2,)."""
+    sides = sorted(side for side in shape if side > 1)
+    if sides in ([2], [2 * INPUT_STEPS]):
+        return sides[0] // 2
+    return sides[1] if len(sides) == 2 and sides[0] == 2 else None

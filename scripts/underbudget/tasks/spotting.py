@@ -24,6 +24,14 @@ USE = {  # what a card says to those who take the model elsewhere
     "output": "one score per label (logits; softmax gives probabilities)",
     "licence": "Apache-2.0, as far as the licence of the data it was made from allows",
 }
+_STFT = "abs(tf.signal.stft(sound, frame, step, fft_length=frame))"
+_LOG = f"log({_STFT} @ tf.signal.linear_to_mel_weight_matrix(mel_bins, frame // 2 + 1, 16000, low, high) + 1e-6)"
+FEATURES = {  # by kind of front end, what it computes, by names of its parameters
+    "stft": f"tf.image.resize({_STFT}[..., None], [height, width])",
+    "mfcc": f"tf.signal.mfccs_from_log_mel_spectrograms({_LOG})[:, :coefficients]; where lifter is not 0, coefficient"
+    " n is multiplied by 1 + lifter / 2 * sin(pi * n / lifter)",
+    "logmel": f"({_LOG} + 2) / 3",
+}
 
 
 class Spotting:
@@ -67,7 +75,9 @@ class Spotting:
 
     def card(self) -> dict[str, Any]:
         """Return what a card says of the model's use, inputs and outputs."""
-        return {"use": USE, "front_end": to_dict(self.front_end), "labels": list(self.labels)}
+        front_end = to_dict(self.front_end)
+        use = {**USE, "features": FEATURES[front_end["kind"]]}
+        return {"use": use, "front_end": front_end, "labels": list(self.labels)}
 
     def inputs(self, split: str) -> Array:
         """Return features [clips, *front_end.shape], computed once."""
@@ -123,7 +133,7 @@ class Spotting:
         }
 
     def remarks(self, outputs: Array, split: str) -> list[str]:
-        """Say which words are not tested, and whether another order of labels would give far more.
+        """Say which words are not tested, whether another order of labels would give far more, or that it guesses.
 
         Raises:
             UserError: as `metrics`.
@@ -142,6 +152,8 @@ class Spotting:
                 f"another order of labels would give {100 * correct / clips:.2f} %: {','.join(order)}: is the order of"
                 " the labels right?"
             )
+        elif metrics["accuracy_pct_95"][0] <= 100 / len(set(self.truth(split))):
+            result.append("this is no better than guessing: is the front end that with which it was trained?")
         return result
 
     def conversion_check(self, reference: Array, outputs: Array, quantised: bool) -> tuple[str, float, float]:

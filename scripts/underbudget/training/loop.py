@@ -86,6 +86,7 @@ def train(model: keras.Model, fit: Fit, problem: Problem, seed: int) -> keras.Mo
     best, best_weights = -np.inf, None
     curve: dict[str, list[float]] = {"loss": []}
     with progress_bar(range(fit.epochs), "training", "epoch") as epochs:
+        epochs.set_postfix_str("compiling")  # seconds, or minutes, in which no epoch ends
         for order in shuffled_orders(epochs, problem.samples, fit.batch_size, seed, fit.batches):
             curve["loss"].append(float(epoch(*order)))
             if fit.checkpoint == "best_validation":
@@ -123,6 +124,7 @@ def train_qat(model: keras.Model, qat: QAT, batch_size: int, problem: Problem, s
     """Continue training with every trainable weight on a grid, in place; return the loss of each epoch."""
     epoch, losses = qat_training(model, qat, batch_size, problem), []
     with progress_bar(range(qat.epochs), "quantisation-aware training", "epoch") as epochs:
+        epochs.set_postfix_str("compiling")
         for order in shuffled_orders(epochs, problem.samples, batch_size, seed):
             losses.append(float(epoch(*order)))
             epochs.set_postfix({"loss": f"{losses[-1]:.4g}"}, refresh=False)

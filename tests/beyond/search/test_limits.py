@@ -34,16 +34,22 @@ def test_any_text_gives_limits_or_one_line(text: str, task: str) -> None:
     [
         ("", "'nothing' is no limit: write them as 'size_kb<8 accuracy_pct>94'"),
         ("size_kb<8 please", "'please' is no limit"),
-        ("size_kb<=8", "no limit"),
+        ("size_kb<=8", "size_kb<=8: limits are strict: write size_kb<8"),
         ("bytes<8", "bytes: no metric of keyword_spotting: limit one of accuracy_pct, size_kb, inference_ms, total_ms"),
         ("t_mae_c<0.5", "t_mae_c is of forecasting: TASK=forecasting, or limit one of accuracy_pct, size_kb"),
         ("accuracy_pct>0.94", "accuracy_pct>0.94: that is 0.94 %: do you mean 94?"),
         ("accuracy_pct>-5", "every model meets that"),
         ("size_kb<1e999", "too large a number"),
-        ("size_kb<8kB", "'kB' is no limit"),
-        ("SIZE_KB<8", "'SIZE_KB<8' is no limit: write them as 'size_kb<8 accuracy_pct>94'"),
+        ("size_kb<8kB", "'8kB' is no number, in kB"),
+        ("accuracy_pct≥94", "limits are strict: write accuracy_pct>94"),
+        ("size_kb=8", "limits are strict: write size_kb<8"),
+        ("accuracy_pct<=94", "of accuracy more is better: write accuracy_pct>94"),
+        ("size_kb < 0,5", "'0,5': write 0.5"),
+        ("size_b<2000", "size_b: do you mean size_kb? limit one of"),
+        ("size_kb<2000", "a limit in kB: do you mean size_kb<1.95, in bytes 2000?"),
+        ("total_ms<10 total_ms>20", "less is better"),
         ("8>size_kb", "is no limit"),
-        ("accuracy>94", "accuracy: no metric of keyword_spotting: limit one of accuracy_pct"),
+        ("accuracy>94", "accuracy: do you mean accuracy_pct? limit one of accuracy_pct"),
         ("size_kb>8", "less is better: write size_kb<8"),
         ("accuracy_pct<94", "more is better: write accuracy_pct>94"),
         ("size_kb<8 size_kb<9", "two on size_kb: keep one"),
@@ -56,6 +62,16 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_limits(text, SPOTTING)
     assert said in str(caught.value)
+
+
+def test_capitals_and_semicolons_are_read() -> None:
+    limits = (Limit("size_kb", 8), Limit("accuracy_pct", 94))
+    assert parse_limits("SIZE_KB < 8; accuracy_pct>94", SPOTTING) == limits
+
+
+def test_an_error_as_a_share_of_one_is_no_limit() -> None:
+    with pytest.raises(UserError, match=r"rh_mae_pct<0.018: that is 0.018 %: do you mean 1.8\?"):
+        parse_limits("rh_mae_pct<0.018", FORECASTING)
 
 
 def test_a_limit_of_the_other_task_is_told_as_such() -> None:

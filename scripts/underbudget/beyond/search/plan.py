@@ -14,7 +14,6 @@ from underbudget.device.errors import UserError
 from underbudget.metrics import KB, METRICS, Limit, score, violation
 
 SHORT_TASK = {SPOTTING: "kws", FORECASTING: "th"}
-NAME_PATTERN = r"[a-z][a-z0-9_]{0,79}"
 
 Result = dict[str, Any]  # of a training: "validation", its metrics; "bytes"; "seconds"; or the "error" of its recipe
 
@@ -69,16 +68,6 @@ class Search:
 def usual_name(task: str, limits: tuple[Limit, ...]) -> str:
     """Return the name of a search that is given none, such as "kws_size_kb_8_accuracy_pct_94"."""
     return re.sub(r"\W+", "_", f"{SHORT_TASK[task]} {format_limits(limits)}")
-
-
-def check_name(name: str) -> None:
-    """Check that a name can be one of a version, and of files.
-
-    Raises:
-        UserError: it can't.
-    """
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UserError(f"name {name!r}: give up to 80 small letters, digits and _, a letter first")
 
 
 def check_size(task: str, limits: tuple[Limit, ...]) -> None:

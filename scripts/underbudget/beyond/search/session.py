@@ -21,7 +21,7 @@ from underbudget.intervals import mean_interval
 from underbudget.metrics import METRICS, TASK_METRICS, Limit, all_met
 from underbudget.processes import Workers, open_workers
 from underbudget.recipes import ARITHMETIC, Version
-from underbudget.store import store_of
+from underbudget.store import check_name, store_of
 from underbudget.versions.catalogue import SEARCHED
 
 
@@ -42,7 +42,7 @@ def search(
     limits = parse_limits(limits_text, task)
     plan.check_size(task, limits)
     name = name or plan.usual_name(task, limits)
-    plan.check_name(name)
+    check_name(name)
     data, given = _data(task, sources)
     made_from = _made_from(task, limits, seed, data)
     results = store_of(*data.identities).results
