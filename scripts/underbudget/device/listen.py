@@ -99,6 +99,8 @@ class Decider:
 class KeywordDetector:
     """Detects words in chunks of HOP samples at 16 kHz.
 
+    `likeliest` is what came nearest to a word up to now, of what was loud enough for one.
+
     Raises:
         UserError: the model does not fit its card, or the front end does not go with HOP.
     """
@@ -117,6 +119,7 @@ class KeywordDetector:
         self._background: list[float] = []
         self._steps = 0
         self._decider = Decider(settings)
+        self.likeliest: Frame | None = None  # of all that were loud
 
     def process(self, audio: Audio) -> Detection | None:
         """Take in audio [HOP]; a word if one was just detected.
@@ -148,7 +151,10 @@ class KeywordDetector:
         self._recent[-1] = _softmax(logits)[self._places]
         loud = self._is_loud()
         scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
-        return Frame(self._steps * HOP / RATE, scores, loud)
+        frame = Frame(self._steps * HOP / RATE, scores, loud)
+        if loud and (self.likeliest is None or frame.confidence > self.likeliest.confidence):
+            self.likeliest = frame
+        return frame
 
     @property
     def second(self) -> Audio:

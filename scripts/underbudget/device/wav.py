@@ -89,7 +89,8 @@ def read_mono(file: BinaryIO, name: str, longest: float = math.inf) -> tuple[Sam
     """
     layout, declared = _find_data(file.read(12), file, name)
     step = max(1, READ_BYTES // layout.frame) * layout.frame
-    blocks, frames = [np.zeros(0, np.float32)], 0
+    blocks: list[Samples] = []
+    frames = 0
     # block by block, so that only one channel of the whole recording is ever in memory
     for block in _decoded(_as_it_comes(b"", file, declared, layout, step), layout, name):
         blocks.append(block)
