@@ -111,9 +111,9 @@ def test_a_click_is_not_taken_for_the_word() -> None:
 
 def test_silent_quiet_clipped_and_cut_recordings_are_told_apart() -> None:
     rng = np.random.default_rng(0)
-    word = np.pad(take("word", 0.5), 2000)
-    noise = rng.normal(0, 1, len(word))
-    assert is_silent(np.zeros(16_000)) and is_silent(3e-4 * noise)
+    word = np.pad(take("word", 0.5), 2000).astype(np.float32)
+    noise = rng.normal(0, 1, len(word)).astype(np.float32)
+    assert is_silent(np.zeros(16_000, np.float32)) and is_silent(3e-4 * noise)
     assert not is_silent(word) and not is_silent(word * 0.005) and not is_silent(0.1 * noise)
     assert is_clipped(np.clip(20 * word, -1, 1)) and is_clipped(np.clip(20 * word, -1, 1) * 0.96)
     assert not is_clipped(word) and not is_clipped(word / np.abs(word).max())

@@ -28,6 +28,7 @@ HELD_OUT_ONE_IN = (
     5  # one in so many clips of a word is for validation, and one for testing, where there are no speakers
 )
 BY_FILE, BY_SPEAKER, FEW_SPEAKERS = "by file, 60/20/20", "by speaker, 80/10/10", "by speaker, 60/20/20"
+MANY_SPEAKERS = 20  # so many are split by the rule of Speech Commands; of fewer, it might train on next to none
 GIVEN = "as the folders say"
 NAMED = "_nohash_"  # in a name, between its speaker and the rest
 
@@ -196,11 +197,11 @@ def _split(names: list[str], label: NDArray[np.int32], given: list[str]) -> tupl
     _by_file(split, names, label, ~named)
     if named.any():
         where = np.flatnonzero(named)
-        split[where] = split_clips([names[at] for at in where], None)[0]
-        if _is_whole(split, label):
-            return split, BY_SPEAKER if named.all() else f"{BY_SPEAKER}; where not named, {BY_FILE}"
         who = np.array([speaker_of(names[at]) for at in where])
         speakers = sorted(set(who.tolist()), key=_hash)
+        split[where] = split_clips([names[at] for at in where], None)[0]
+        if len(speakers) >= MANY_SPEAKERS and _is_whole(split, label):
+            return split, BY_SPEAKER if named.all() else f"{BY_SPEAKER}; where not named, {BY_FILE}"
         fifth = max(1, len(speakers) // HELD_OUT_ONE_IN)
         part = np.array([1] * fifth + [2] * fifth + [0] * len(speakers), np.int8)
         split[where] = [part[speakers.index(speaker)] for speaker in who]
