@@ -15,14 +15,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from underbudget.device import artifact
 from underbudget.device.audio import RATE, Audio, resample_blocks
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import HOP, Detection, KeywordDetector, Settings, in_hops, threshold_of
+from underbudget.device.listen import HOP, Detection, Frame, KeywordDetector, Settings, in_hops, threshold_of
 from underbudget.device.runtime import try_out
 from underbudget.device.wav import stream_mono
 
@@ -34,7 +36,8 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 DEFAULTS = Settings()
-MUTE = 5  # seconds of zeros before a warning
+MUTE = 5  # seconds of the same sample before a warning
+CLIPPED = 0.1  # of the samples of a second at full scale: then the sound is too loud
 
 
 def main() -> None:
@@ -43,6 +46,9 @@ def main() -> None:
     source.add_argument("--wav", type=Path, help="a WAV file of any length, sample rate and bit depth; -: as --raw")
     source.add_argument(
         "--raw", action="store_true", help="standard input: WAV, or without a header 16-bit little-endian, mono, 16 kHz"
+    )
+    source.add_argument(
+        "--device", metavar="N", help="a microphone, by number or a part of its name (python -m sounddevice lists them)"
     )
     options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
     options.add_argument(
@@ -68,22 +74,41 @@ def main() -> None:
     threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
     settings = Settings(threshold, arguments.smoothing, arguments.min_gap, arguments.level_ratio)
     listener = KeywordDetector(card, content, settings)
+    end = "; Ctrl-C ends it"
     if arguments.raw or arguments.wav == Path("-"):
         name, sound = "standard input", from_standard_input()
     elif arguments.wav:
-        name, sound = str(arguments.wav), from_wav(arguments.wav)
+        name, sound, end = str(arguments.wav), from_wav(arguments.wav), ""
     else:
-        name, sound = "the microphone", from_microphone()
+        name, sound = "the microphone", from_microphone(arguments.device)
     model, words = f"{arguments.model.parent.name}/{card.name}", ", ".join(card.words)
-    of_card = "" if card.thresholds or arguments.threshold is not None else " (its card has none)"
+    of_card = (
+        ""
+        if card.thresholds or arguments.threshold is not None
+        else (
+            " at any sensitivity, as its card has none (scripts/18_listening.py MODEL finds some, --threshold sets one)"
+        )
+    )
+    detected = False
     for at, chunk in enumerate(watched(in_hops(sound, name))):
         if at == 0:
-            print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}; Ctrl-C ends it", file=sys.stderr)
+            print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}{end}", file=sys.stderr)
         found = listener.process(chunk)
         if found:
+            detected = True
             show(found, arguments.json)
             if arguments.keep:
                 keep(arguments.keep, found, listener.second)
+    if not detected:
+        print(f"no word was detected: {why_none(listener.likeliest, threshold)}", file=sys.stderr)
+
+
+def why_none(likeliest: Frame | None, threshold: float) -> str:
+    """Say what came nearest to a word that was detected."""
+    if likeliest is None:
+        return "nothing was louder than its background: is the recording very quiet, or shorter than a second?"
+    nearest = f"{likeliest.word}, {likeliest.confidence:.2f} at {likeliest.time:.2f} s"
+    return f"the likeliest was {nearest}, of {threshold:g} that are needed (--threshold, or --sensitivity high)"
 
 
 def show(found: Detection, as_json: bool) -> None:
@@ -94,21 +119,34 @@ def show(found: Detection, as_json: bool) -> None:
 
 
 def watched(sound: Iterator[Audio]) -> Iterator[Audio]:
-    """Yield chunks; say it once if they are all zeros for some seconds: even a quiet room has some noise."""
-    zeros = 0
+    """Yield chunks; say it once if they are all the same for some seconds, as no room is, or far too loud."""
+    same, clipped = 0, 0.0
+    said: set[str] = set()
     for chunk in sound:
         yield chunk
-        zeros = 0 if chunk.any() else zeros + HOP
-        if zeros >= MUTE * RATE:
-            print(f"all samples are zero for {MUTE} s: is the microphone muted, or another one meant?", file=sys.stderr)
-            yield from sound
+        same = 0 if np.ptp(chunk) > 2e-4 else same + HOP
+        clipped += (float(np.mean(np.abs(chunk) > 0.99)) - clipped) * HOP / RATE
+        if same >= MUTE * RATE and "mute" not in said:
+            said.add("mute")
+            print(f"no sound at all for {MUTE} s: is the microphone muted, or another one meant?", file=sys.stderr)
+        if clipped > CLIPPED and "clipped" not in said:
+            said.add("clipped")
+            print("the sound is clipped: fewer words will be heard; lower the recording level", file=sys.stderr)
+
+
+def read(file: BinaryIO, name: str, headerless: bool = False) -> Iterator[Audio]:
+    """Yield blocks at 16 kHz of a WAV file or stream, or of raw sound."""
+    blocks, rate = stream_mono(file, name, headerless)
+    if rate < RATE:
+        print(f"{name}: recorded at {rate / 1000:g} kHz, not 16: fewer words will be heard", file=sys.stderr)
+    yield from resample_blocks(blocks, rate, name)
 
 
 def from_wav(path: Path) -> Iterator[Audio]:
     """Yield blocks of a file, or of a stream that has a path."""
     try:
         with path.open("rb") as file:
-            yield from resample_blocks(*stream_mono(file, str(path)), str(path))
+            yield from read(file, str(path))
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
 
@@ -116,11 +154,11 @@ def from_wav(path: Path) -> Iterator[Audio]:
 def from_standard_input() -> Iterator[Audio]:
     """Yield blocks of a WAV stream, or of raw sound."""
     file = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None: it was closed
-    yield from resample_blocks(*stream_mono(file, "standard input", headerless=True), "standard input")
+    yield from read(file, "standard input", headerless=True)
 
 
-def from_microphone() -> Iterator[Audio]:
-    """Yield blocks of the default microphone; where it has not the rate of the models, it is resampled."""
+def from_microphone(device: str | None) -> Iterator[Audio]:
+    """Yield blocks of a microphone (default: the system's), resampled where it has not the rate of the models."""
     try:
         import sounddevice
     except ImportError as error:
@@ -130,14 +168,17 @@ def from_microphone() -> Iterator[Audio]:
             f"PortAudio library missing ({error}): sudo apt install libportaudio2; or use --raw with arecord"
         ) from None
     rate = RATE
+    options = {"channels": 1, "dtype": "float32", "device": int(device) if device and device.isdigit() else device}
     try:
         try:
-            stream = sounddevice.InputStream(RATE, HOP, channels=1, dtype="float32")
+            stream = sounddevice.InputStream(RATE, HOP, **options)
         except sounddevice.PortAudioError:
-            stream = sounddevice.InputStream(None, HOP, channels=1, dtype="float32")  # None: the device's own rate
+            stream = sounddevice.InputStream(None, HOP, **options)  # None: the device's own rate
             rate = round(stream.samplerate)
         with stream:
             yield from resample_blocks(_read(stream), rate, "the microphone")
+    except ValueError as error:  # no, or several devices have this name
+        raise UserError(f"--device {device}: {error}: python -m sounddevice lists them") from None
     except sounddevice.PortAudioError as error:
         raise UserError(
             f"the microphone can't be opened ({error}): is one attached? If arecord -l lists it, as card 1 say:"

@@ -1,6 +1,6 @@
-"""Train a spotter of your own words: a folder or an archive with 2 to 40 folders of recordings, one for each word.
+"""Train a spotter of your own words: a folder or an archive with 1 to 40 folders of recordings, one for each word.
 
-At least 20 recordings of each word (WAV, FLAC, OGG, MP3); the more speakers, the better. Folders _background_noise_
+At least 20 recordings of each word; the more speakers, the better. Folders _background_noise_
 and _other_ are optional: noise, and sounds that are none of the words, such as false detections that
 10_listen.py --keep has written. See docs/own-words.md.
 """

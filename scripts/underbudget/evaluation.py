@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from underbudget.data import own_words
 from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.sources import Sources, load_speech, load_weather
-from underbudget.data.speech import BY_SPEAKER, LABELS, Speech
+from underbudget.data.speech import BY_LISTS, BY_SPEAKER, LABELS, Speech
 from underbudget.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_file
 from underbudget.device.errors import UserError
@@ -207,7 +206,7 @@ def prepare_for(card: Card, data: Weather | Speech) -> Task:
 def sources_for(card: Card, sources: Sources) -> Sources:
     """Return the sources as they were for a spotter of this card: its kind of words, and its split."""
     split = card.content["made_from"]["data"]["split"]
-    own = split.startswith((own_words.BY_FILE, own_words.BY_SPEAKER)) or sorted(card.words) != sorted(LABELS)
+    own = split not in (BY_LISTS, BY_SPEAKER) or sorted(card.words) != sorted(LABELS)
     return replace(sources, own_words=own, by_speaker=split == BY_SPEAKER)
 
 

@@ -1,24 +1,35 @@
 """Words of the user's own: read from any folder, cut where they are long, split, refused in one line."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from helpers import wav_bytes, zip_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from underbudget.data import own_words, sources
 from underbudget.data.identity import SPLITS
 from underbudget.data.other_sounds import Recording, collect, combine
-from underbudget.data.own_words import BY_FILE, BY_SPEAKER, LEAST_CLIPS, around_loudest, read_own_words
+from underbudget.data.own_words import BY_FILE, BY_SPEAKER, FEW_SPEAKERS, GIVEN, LEAST_CLIPS, read_own_words
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
+from underbudget.data.takes import is_clipped, is_cut_off, is_silent, loudest_second
 from underbudget.device.errors import UserError
 
 
-def clips(word: str, count: int = LEAST_CLIPS, seconds: float = 0.01) -> dict[str, bytes]:
-    return {f"{word}/{n}.wav": wav_bytes(np.full(round(16_000 * seconds), (n + 1) / 100)) for n in range(count)}
+def take(seed: str, seconds: float = 0.02, level: float = 0.2, rate: int = 16_000) -> NDArray[np.float64]:
+    """A recording like no other: noise that swells and fades."""
+    count = round(rate * seconds)
+    noise: NDArray[np.float64] = np.random.default_rng([*seed.encode()]).uniform(-level, level, count)
+    return noise * np.hanning(count)
+
+
+def clips(word: str, count: int = LEAST_CLIPS, seconds: float = 0.02) -> dict[str, bytes]:
+    return {f"{word}/{n}.wav": wav_bytes(take(f"{word}/{n}", seconds)) for n in range(count)}
 
 
 TWO = {**clips("computer", 25), **clips("smart mirror")}
@@ -49,7 +60,7 @@ def test_each_word_is_in_each_split(tmp_path: Path) -> None:
 def test_speakers_are_split_where_names_tell_enough_of_them(tmp_path: Path) -> None:
     def named(speakers: int) -> dict[str, bytes]:
         return {
-            f"{word}/{speaker % speakers:08x}_nohash_{speaker}.wav": wav_bytes(np.full(100, 0.1))
+            f"{word}/{speaker % speakers:08x}_nohash_{speaker}.wav": wav_bytes(take(f"{word}{speaker}"))
             for word in ("computer", "jarvis")
             for speaker in range(100)
         }
@@ -69,11 +80,11 @@ def test_speakers_are_split_where_names_tell_enough_of_them(tmp_path: Path) -> N
 
 def test_long_recordings_are_cut_and_that_is_said(tmp_path: Path) -> None:
     sound = np.zeros(48_000)
-    sound[30_000:34_000] = 0.5
+    sound[30_000:34_000] = np.tile([-0.5, 0.5], 2000)
     own = read_own_words(archive(tmp_path / "own.zip", {**TWO, "computer/long.wav": wav_bytes(sound)})).speech
     (place,) = np.flatnonzero(own.name == "computer/long.wav")
     loud = np.flatnonzero(own.audio[place])
-    assert len(loud) == 4000 and loud[0] == pytest.approx(6000, abs=1)
+    assert len(loud) == 4000 and loud[0] == pytest.approx(6000, abs=320)
     assert "1 of them cut to a second around the loudest part" in own.identity.description
 
 
@@ -82,9 +93,31 @@ def test_the_loudest_part_is_kept_whole(samples: int, at: float, length: int, le
     sound = np.zeros(samples, np.float32)
     start = round(at * (samples - 1))
     sound[start : start + length] = level
-    cut = around_loudest(sound)
+    cut = loudest_second(sound)
     assert cut.shape == (16_000,)
     assert (cut > 0).sum() == (sound > 0).sum()
+
+
+def test_a_click_is_not_taken_for_the_word() -> None:
+    """Who starts a recorder with a key, waits a second and says the word, finds the word."""
+    rng = np.random.default_rng(5)
+    sound = rng.normal(0, 3e-4, 48_000).astype(np.float32)
+    sound[:1600] += (rng.normal(0, 0.6, 1600) * np.exp(-np.arange(1600) / 300)).astype(np.float32)
+    sound[24_000:30_000] += take("word", 0.375, 0.3).astype(np.float32)
+    cut = loudest_second(sound)
+    (at,) = (n for n in range(len(sound) - 16_000 + 1) if np.array_equal(sound[n : n + 16_000], cut))
+    assert 24_000 - at > 3000 and at + 16_000 - 30_000 > 3000
+
+
+def test_silent_quiet_clipped_and_cut_recordings_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    word = np.pad(take("word", 0.5), 2000).astype(np.float32)
+    noise = rng.normal(0, 1, len(word)).astype(np.float32)
+    assert is_silent(np.zeros(16_000, np.float32)) and is_silent(3e-4 * noise)
+    assert not is_silent(word) and not is_silent(word * 0.005) and not is_silent(0.1 * noise)
+    assert is_clipped(np.clip(20 * word, -1, 1)) and is_clipped(np.clip(20 * word, -1, 1) * 0.96)
+    assert not is_clipped(word) and not is_clipped(word / np.abs(word).max())
+    assert is_cut_off(word[5000:]) and is_cut_off(word[:-5000]) and not is_cut_off(word)
 
 
 def test_other_sounds_beside_the_words(tmp_path: Path) -> None:
@@ -115,21 +148,119 @@ def test_no_word_is_among_the_other_sounds() -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({}, "0 folders of recordings: give 2 to 40"),
-        (clips("computer"), "1 folders of recordings: give 2 to 40"),
-        ({f"w{w}/{n}.wav": wav_bytes(np.zeros(9)) for w in range(41) for n in range(2)}, "41 folders"),
+        ({}, "0 folders of words: give 1 to 40"),
+        ({f"w{w}/{n}.wav": wav_bytes(take(f"{w}{n}")) for w in range(41) for n in range(2)}, "41 folders"),
         ({**TWO, **clips("jarvis", 3), **clips("alexa", 19)}, "at least 20 .*: alexa has 19, jarvis has 3"),
-        ({**TWO, **clips("_silence_")}, "'_silence_' can't be a word"),
+        ({**TWO, **clips("_foo_")}, "'_foo_' can't be a word"),
         ({**TWO, **clips("x" * 41)}, "can't be a word"),
-        ({**TWO, **clips(" padded ")}, "can't be a word"),
-        ({**TWO, "computer/bad.wav": b"text"}, "computer/bad.wav: not a WAV file"),
-        ({**TWO, "computer/none.wav": wav_bytes(np.zeros(0))}, "computer/none.wav"),
+        ({**clips("train"), **clips("test")}, "folders that are called train or test are no words"),
+        ({**clips("_other_")}, "0 folders of words"),
+        (
+            {
+                **clips("computer", 12),
+                **{f"computer/copy{n}.wav": clips("computer")[f"computer/{n}.wav"] for n in range(12)},
+            },
+            r"computer has 12; left out: 12 copies \(first my_words/computer/copy0.wav\)",
+        ),
+        (
+            {**TWO, **{f"jarvis/{n}.wav": wav_bytes(np.full(16_000, n / 100)) for n in range(24)}},  # muted, an offset
+            "jarvis has 0; left out: 24 silent",
+        ),
+        (
+            {**TWO, **{f"jarvis/{n}.m4a": b"\0\0\0 ftypM4A " + bytes(n) for n in range(24)}},
+            "jarvis has 0; left out: 24 that can't be read: can't be decoded .* convert it with: ffmpeg",
+        ),
     ],
 )
 def test_refuses_what_can_not_be_trained_on(tmp_path: Path, members: dict[str, bytes], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         read_own_words(archive(tmp_path / "own.zip", members))
     assert "\n" not in str(caught.value)
+
+
+def layout(own: own_words.OwnWords) -> dict[str, list[int]]:
+    """Clips of each word in each split."""
+    speech = own.speech
+    return {
+        str(word): np.bincount(speech.split[speech.label == label], minlength=3).tolist()
+        for label, word in enumerate(speech.words)
+    }
+
+
+def test_what_was_found_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    takes = {f"{word}/{who}/{n}.wav": wav_bytes(take(f"{word}{who}{n}")) for word in ("computer", "jarvis")
+             for who in ("anna", "ben", "carl", "dora", "emil", "fay") for n in range(8)}  # fmt: skip
+    own = read_own_words(archive(tmp_path / "own.zip", {**takes, **clips("_other_/speech", 24, 0.5), ".x/a.wav": b"x"}))
+    said = capsys.readouterr().out
+    assert (
+        "own.zip: words: computer, jarvis; 6 speakers; 24 clips of other sounds; 96 clips of words, split by s" in said
+    )
+    assert len(said.splitlines()) == 1
+    assert own.speech.identity.split == FEW_SPEAKERS
+    by_split = [set(own.speech.speakers(split).tolist()) for split in SPLITS]
+    assert [len(speakers) for speakers in by_split] == [4, 1, 1] and len(set().union(*by_split)) == 6
+    assert set(layout(own)) == {"computer", "jarvis"}
+
+
+def test_two_speakers_are_too_few_to_keep_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    takes = {f"{word}/{who}/{n}.wav": wav_bytes(take(f"{word}{who}{n}")) for word in ("computer", "jarvis")
+             for who in ("anna", "ben") for n in range(10)}  # fmt: skip
+    own = read_own_words(archive(tmp_path / "own.zip", takes))
+    assert layout(own) == {"computer": [12, 4, 4], "jarvis": [12, 4, 4]} and own.speech.identity.split == BY_FILE
+    assert "2 speakers; 40 clips of words, split by file, 60/20/20 (too few speakers" in capsys.readouterr().out
+
+
+def test_a_given_split_is_kept(tmp_path: Path) -> None:
+    parts = {"train": 20, "val": 6, "test": 8}
+    takes = {f"{part}/{word}/{n}.wav": wav_bytes(take(f"{word}{part}{n}")) for word in ("computer", "jarvis")
+             for part, count in parts.items() for n in range(count)}  # fmt: skip
+    own = read_own_words(archive(tmp_path / "own.zip", takes))
+    assert layout(own) == {"computer": [20, 6, 8], "jarvis": [20, 6, 8]} and own.speech.identity.split == GIVEN
+    without = {name: content for name, content in takes.items() if not name.startswith("val/")}
+    own = read_own_words(archive(tmp_path / "own.zip", without))
+    assert layout(own) == {"computer": [16, 4, 8], "jarvis": [16, 4, 8]}
+    assert own.speech.identity.split == f"{GIVEN}; validation by file"
+
+
+def test_one_wake_word_is_enough(tmp_path: Path) -> None:
+    for more in ({}, clips("not-wake-word", 24)):
+        own = read_own_words(archive(tmp_path / "own.zip", {**clips("computer"), **more}))
+        assert layout(own) == {"computer": [12, 4, 4]} and len(own.other.name) == len(more)
+
+
+def test_one_word_in_two_spellings(tmp_path: Path) -> None:
+    """A Mac decomposes letters, and a name has another case on another computer; both have a 0.wav."""
+    both = {**clips("cafe\u0301", 12), **clips("caf\u00e9", 12), **clips("CAF\u00c9", 3), **clips("bonjour\u00a0monde")}
+    own = read_own_words(archive(tmp_path / "own.zip", both))
+    assert own.speech.words.tolist() == ["bonjour monde", "caf\u00e9"]
+    assert np.bincount(own.speech.label).tolist() == [20, 27]
+
+
+def test_what_is_left_out_or_doubtful_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flac = io.BytesIO()
+    soundfile.write(flac, soundfile.read(io.BytesIO(TWO["computer/3.wav"]))[0], 16_000, format="FLAC")
+    members = {
+        **TWO,
+        "computer/muted.wav": wav_bytes(np.zeros(16_000)),
+        "computer/again.wav": TWO["computer/1.wav"],
+        "computer/2.mp3": TWO["computer/2.wav"],  # a WAV under another name
+        "computer/also 3.flac": flac.getvalue(),
+        "computer/bad.wav": b"text",
+        "computer/none.wav": wav_bytes(np.zeros(0)),
+        "computer/loud.wav": wav_bytes(np.clip(20 * take("loud", 0.5), -1, 0.9999)),
+        "computer/Thumbs.db": b"x",
+        "computer/._1.wav": b"x",
+        "__MACOSX/computer/1.wav": b"x",
+        "smart mirror/0 of computer.wav": TWO["computer/0.wav"],
+    }
+    own = read_own_words(archive(tmp_path / "own.zip", members))
+    assert np.bincount(own.speech.label).tolist() == [26, 21]
+    assert "without 6 that are silent, copies or can't be read" in own.speech.identity.description
+    _, left_out, check = capsys.readouterr().out.splitlines()
+    for part in ("1 silent (first my_words/computer/muted.wav)", "3 copies", "computer/bad.wav", "computer/none.wav"):
+        assert part in left_out
+    assert "1 clipped: record at a lower level (first my_words/computer/loud.wav)" in check
+    assert "1 of smart mirror that are also given as computer" in check
 
 
 @pytest.mark.slow

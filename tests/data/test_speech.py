@@ -81,7 +81,7 @@ def test_speaker_hash_equals_the_published_lists(name: str, split: str) -> None:
         (b"hello", "not an archive"),
         (gzip.compress(b"just text"), "not an archive"),
         (tarred({k: v for k, v in CLIPS.items() if not k.startswith("yes")}), "no clips yes/"),
-        (tarred({**CLIPS, "go/empty.wav": b""}), "go/empty.wav is empty"),
+        (tarred({**CLIPS, "go/empty.wav": b""}), "go/empty.wav: holds no sound"),
         (tarred({**CLIPS, "go/song.wav": b"RIFF" + b"\0" * (5 << 20)}), "bytes, more than"),
         (tarred({**CLIPS, "go/text.wav": b"not a wav"}), "go/text.wav: not a WAV file"),
         (tarred({**CLIPS, "go/long.wav": wav_bytes(np.zeros(20_000))}), "go/long.wav: 1.25 s long"),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -160,9 +161,45 @@ def test_zeros_are_said_once() -> None:
     noise = pcm(np.random.default_rng(0).normal(0, 1e-3, RATE))
     done = listen("--raw", stdin=noise + bytes(2 * 6 * RATE) + noise + bytes(2 * 6 * RATE))
     assert done.returncode == 0
-    started, said = done.stderr.decode().splitlines()
-    assert "listening" in started and said.startswith("all samples are zero for 5 s: is the microphone muted")
-    assert len(listen("--raw", stdin=noise + bytes(2 * 3 * RATE)).stderr.splitlines()) == 1
+    started, said, why = done.stderr.decode().splitlines()
+    assert "listening" in started and said.startswith("no sound at all for 5 s: is the microphone muted")
+    assert why.startswith("no word was detected")
+    assert b"muted" not in listen("--raw", stdin=noise + bytes(2 * 3 * RATE)).stderr
+    assert b"muted" in listen("--raw", stdin=noise + pcm(np.full(6 * RATE, 0.1))).stderr  # an offset is no sound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturbance", ["offset", "hum", "antiphase", "dead channel", "mu-law"])
+def test_words_are_heard_whatever_the_recorder_adds(
+    disturbance: str, spoken: tuple[NDArray[np.float64], list[str]], expected: list[str], tmp_path: Path
+) -> None:
+    sound, path = spoken[0], tmp_path / "x.wav"
+    times = np.arange(len(sound)) / RATE
+    made = {
+        "offset": np.clip(sound + 0.1, -1, 1),
+        "hum": sound + 0.02 * np.sin(2 * np.pi * 50 * times),
+        "antiphase": np.stack([sound, -sound], axis=1),
+        "dead channel": np.stack([sound, np.zeros(len(sound))], axis=1),
+        "mu-law": sound,
+    }[disturbance]
+    soundfile.write(path, made, RATE, subtype="ULAW" if disturbance == "mu-law" else "PCM_16")
+    done = listen("--wav", str(path), "--json")
+    assert words(done) == expected
+    assert b"Ctrl-C" not in done.stderr  # a file ends by itself
+
+
+@pytest.mark.slow
+def test_why_nothing_was_heard_is_said(spoken: tuple[NDArray[np.float64], list[str]], tmp_path: Path) -> None:
+    path = str(tmp_path / "x.wav")
+    soundfile.write(path, spoken[0], RATE)
+    done = listen("--wav", path, "--threshold", "1")
+    assert not words(done)
+    assert re.search(rb"no word was detected: the likeliest was \w+, [01]\.\d\d at [\d.]+ s, of 1 that", done.stderr)
+    soundfile.write(path, 1e-4 * spoken[0], RATE)
+    assert b"nothing was louder than its background: is the recording very quiet" in listen("--wav", path).stderr
+    soundfile.write(path, np.clip(100 * spoken[0], -1, 1), 8000)
+    said = listen("--wav", path).stderr
+    assert b"recorded at 8 kHz, not 16: fewer words" in said and said.count(b"the sound is clipped") == 1
 
 
 PORTAUDIO = """

@@ -4,8 +4,10 @@ Nothing is ever unpacked to disk: an archive's members are read one by one into 
 """
 
 import os
-import re
+import shlex
+import shutil
 import tarfile
+import unicodedata
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
@@ -13,7 +15,13 @@ from pathlib import Path
 
 from underbudget.device.errors import UserError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"),
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bwf"),
+)
+FFMPEG_SUFFIXES = (".m4a", ".aac", ".mp4", ".amr", ".3gp", ".webm", ".weba", ".wma", ".mka", ".ac3")
+HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN")  # folders of a Mac, a Synology, Windows
+NO_RECORDINGS = ("thumbs.db", "desktop.ini")  # what Windows leaves in folders
 LARGEST_CLIP = 1 << 22  # bytes; a second at 192 kHz, 64-bit, stereo has 3 MB
 LARGEST_RECORDING = 1 << 28  # bytes; ten minutes at 48 kHz, 32-bit, stereo have 230 MB
 
@@ -21,33 +29,40 @@ Content = Callable[[], bytes] | None  # None: not a regular file
 
 
 def recordings(
-    path: Path, words: Collection[str] | None, largest: int = LARGEST_CLIP, folders: int = 1, also: tuple[str, ...] = ()
+    path: Path,
+    words: Collection[str] | None,
+    largest: int = LARGEST_CLIP,
+    folders: int = 1,
+    also: tuple[str, ...] = (),
+    read: bool = True,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield names `<word>/<file>` and contents of recordings; say what else lies in the words' folders.
 
     Args:
         path: a folder or an archive.
-        words: the folders that count, however deep they lie; None: all of them. Hidden files and __MACOSX do not count.
+        words: the folders that count, however deep they lie; None: all of them. What is hidden does not count.
         largest: bytes; a larger recording is refused.
         folders: names tell as many of the folders that a recording lies in, if there are so many.
         also: endings of files that are yielded beside recordings.
+        read: False yields names alone, with no contents, and says nothing.
 
     Raises:
-        UserError: unreadable, damaged or encrypted; a recording is empty, too large, or has the name of another.
+        UserError: unreadable, damaged or encrypted; a recording is too large, or has the name of another.
     """
     seen: set[str] = set()
     left_out: list[str] = []
+    endings = SUFFIXES + also + (FFMPEG_SUFFIXES if shutil.which("ffmpeg") else ())
     try:
         for found, size, content in _members(path):
             name = _clip_name(found, words, folders)
             if name is None:
                 continue
-            if content is None or not name.lower().endswith(SUFFIXES + also):
+            if content is None or not name.lower().endswith(endings):
                 left_out.append(name)
                 continue
             _check(path, name, size, largest, name in seen)
             seen.add(name)
-            yield name, content()
+            yield name, content() if read else b""
     except UserError:
         raise
     except Exception as error:  # a damaged archive makes the standard library raise nearly anything
@@ -55,29 +70,42 @@ def recordings(
         if path.is_dir():
             raise UserError(f"{path}: can't be read ({what}): correct that and run again") from None
         raise UserError(
-            f"{path}: not an archive, truncated or damaged ({what}): remove it and fetch it again"
+            f"{path}: not an archive, truncated or damaged ({what}): fetch it again, or unpack it and give the folder"
         ) from None
-    if left_out:
-        print(f"{path}: files that are not {', '.join(SUFFIXES)} are left out: {len(left_out):,}, first {left_out[0]}")
+    if left_out and read:
+        print(f"{path}: files that are no recordings are left out: {len(left_out):,}, first {left_out[0]}")
+        convertible = [name for name in left_out if name.lower().endswith(FFMPEG_SUFFIXES)]
+        if convertible:
+            print(
+                f"{path}: of these {len(convertible):,} are read where ffmpeg is installed; or convert each:"
+                f" ffmpeg -i {shlex.quote(convertible[0])} {shlex.quote(f'{convertible[0]}.wav')}"
+            )
 
 
 def _check(path: Path, name: str, size: int, largest: int, twice: bool) -> None:
     if twice:
         raise UserError(f"{path}: there are two {name}: give each recording of a word a name of its own")
     if size > largest:
-        raise UserError(f"{path}: {name} has {size:,} bytes, more than {largest:,}: cut, remove or replace it")
-    if size == 0:
-        raise UserError(f"{path}: {name} is empty: remove or replace it")
+        raise UserError(f"{path}: {name} has {size:,} bytes, more than {largest:,}: cut it")
 
 
 def _clip_name(found: str, words: Collection[str] | None, folders: int) -> str | None:
     """Return the last folders and the name of the file of a path, with what can't be printed escaped."""
-    match = re.search(r"(?:^|/)([^/]+)/([^/.][^/]*)\Z", found)
-    if not match or (words is not None and match[1] not in words) or "__MACOSX" in found.split("/"):
+    parts = [part for part in found.split("/") if part not in ("", ".", "..")]
+    hidden = any(part.startswith(".") or part in HIDDEN for part in parts)
+    if len(parts) < 2 or found.endswith("/") or hidden or parts[-1].lower() in NO_RECORDINGS:
         return None
-    name = "/".join(part for part in found.split("/") if part not in ("", "."))
-    name = "/".join(name.split("/")[-1 - folders :])
-    return name if name.isprintable() else name.encode("unicode_escape").decode()
+    if words is not None and parts[-2] not in words:
+        return None
+    name = "/".join(parts[-1 - folders :])
+    return name if name.isprintable() else "".join(map(_readable, name))
+
+
+def _readable(character: str) -> str:
+    """Return a character, escaped unless it is printed, a space, or a joiner or the like, which some scripts need."""
+    if character.isprintable() or unicodedata.category(character) in ("Zs", "Cf"):
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def _members(path: Path) -> Iterator[tuple[str, int, Content]]:
@@ -101,7 +129,12 @@ def _files(folder: Path) -> Iterator[tuple[str, int, Content]]:
     def fail(error: OSError) -> None:
         raise error
 
-    found = [Path(place, name) for place, _, names in os.walk(folder, onerror=fail, followlinks=True) for name in names]
+    found = []
+    for place, inside, names in os.walk(folder, onerror=fail, followlinks=True):
+        here = os.path.realpath(place)
+        # a link to a folder that it lies in would lead round and round
+        inside[:] = [name for name in inside if not f"{here}/".startswith(f"{os.path.realpath(Path(place, name))}/")]
+        found += [Path(place, name) for name in names]
     for file in sorted(found):
         name = file.relative_to(folder).as_posix()
         if file.is_file():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from underbudget.data.archive import LARGEST_RECORDING, recordings
 from underbudget.data.download import DownloadableFile
 from underbudget.data.identity import SPLITS, Identity, digest_arrays
+from underbudget.data.layout import NOISE, SPLIT_NAMES, kind_of
 from underbudget.data.recording import decode
 from underbudget.data.speech import LABELS, OTHER, split_clips
 from underbudget.device.audio import RATE, to_int16
@@ -22,7 +23,6 @@ from underbudget.device.errors import UserError
 from underbudget.progress import progress_bar
 
 KINDS = ("speech", "words", "noise")
-NOISE_FOLDER = "_background_noise_"  # of Speech Commands
 ROOMS = "rooms"  # impulse responses, which are no sound to listen to
 MOST_SECONDS_IN_ALL = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
 LONGEST = 3600.0  # seconds, of one recording
@@ -107,8 +107,9 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
     """Read recordings from a folder, a zip or a tar archive.
 
     The last of a recording's folders that is called `speech`, `words`, `noise`, `_background_noise_` (noise) or
-    `_other_` (words where they are short, otherwise speech) tells what it is; where none is, its folder is a word. A
-    folder `train`, `validation` or `test` around these tells its split; see `_split`. Left out are `rooms`, and speech
+    `_other_` tells what it is, otherwise a usual name of the last two; in `_other_`, and where none tells, short ones
+    are words and others speech. A folder `train`, `validation` or `test` (or a usual name of these) around these tells
+    its split; see `_split`. Left out are `rooms`, and speech
     in which one of `words` is said, as far as a MANIFEST tells.
 
     Args:
@@ -151,7 +152,10 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
             f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
         )
     without = f", without {said:,} in which one of the words is said" if said else ""
-    return from_sounds(audio, source, path.name + what + without)
+    found = from_sounds(audio, source, path.name + what + without)
+    if source == "local":
+        print(f"{path}: other sounds: {', '.join(f'{(found.kind == kind).sum():,} of {kind}' for kind in KINDS)}")
+    return found
 
 
 def from_sounds(audio: Mapping[str, NDArray[np.int16]], source: str, description: str) -> OtherSounds:
@@ -188,6 +192,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield names and contents of recordings and MANIFESTs; a name begins with the folder that tells its split."""
     for name, content in recordings(path, None, LARGEST_RECORDING, DEEPEST, (f"/{MANIFEST}",)):
         folders = name.split("/")
+        if not any(folder in SPLITS for folder in folders[:-2]):  # a usual name, then
+            folders[:-2] = [SPLIT_NAMES.get(folder.casefold(), folder) for folder in folders[:-2]]
         start = max((at for at, folder in enumerate(folders[:-2]) if folder in SPLITS), default=0)
         yield "/".join(folders[start:]), content
 
@@ -231,15 +237,17 @@ def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
 
 def _folder(name: str) -> str:
     """Return the last of a recording's folders that names a kind of sound, or nothing: then its folder is a word."""
-    telling = [folder for folder in name.split("/")[:-1] if folder in (*KINDS, NOISE_FOLDER, OTHER, ROOMS)]
-    return telling[-1] if telling else ""
+    folders = name.split("/")[:-1]
+    telling = [folder for folder in folders if folder in (*KINDS, NOISE, OTHER, ROOMS)]
+    usual = [kind for kind in map(kind_of, folders) if kind]  # what others call noise and the like
+    return (telling or usual or [""])[-1]
 
 
 def _kind(name: str, samples: int) -> str:
     folder = _folder(name)
-    if folder == OTHER:
+    if folder in (OTHER, ""):
         return "words" if samples <= WORD_AT_MOST else "speech"
-    return {NOISE_FOLDER: "noise", "": "words"}.get(folder, folder)
+    return "noise" if folder == NOISE else folder
 
 
 def _given(name: str) -> str | None:

@@ -1,12 +1,15 @@
 """One recording in any usual format, as the models want it."""
 
 import io
+import shutil
+import subprocess
+import tempfile
 
 from underbudget.device.audio import Audio, ratio, read_wav, resample
 from underbudget.device.errors import UserError
-from underbudget.device.wav import check_length
+from underbudget.device.wav import EXTENSIBLE, FIX, HEADS, SAMPLE_BYTES, Mix, check_length
 
-FORMATS = ("FLAC", "OGG", "MP3")  # as libsndfile calls them
+UNCOUNTED = ("MP3", "AIFF", "AU", "CAF", "W64", "WAV")  # whose headers may tell a guess, or nothing
 
 
 class _Memory(io.BytesIO):
@@ -23,36 +26,65 @@ class _Memory(io.BytesIO):
 
 
 def decode(content: bytes, name: str, longest: float) -> Audio:
-    """Decode a recording to mono float32 at 16 kHz: WAV as a Pi does, FLAC, OGG and MP3 by libsndfile.
+    """Decode a recording, whatever its name ends in, to mono float32 at 16 kHz.
+
+    WAV is read as a Pi reads it; what is not, by libsndfile; what that can't, by ffmpeg where it is installed.
 
     Args:
         content: the file.
-        name: its name; the ending tells a WAV.
+        name: what to call it in an error.
         longest: seconds; a longer recording is refused.
 
     Raises:
         UserError: it can't be decoded, is empty, cut short or too long, or has a rate that is not supported.
     """
-    if name.lower().endswith(".wav"):
-        return read_wav(io.BytesIO(content), name, longest)
+    if not content:
+        raise UserError(f"{name}: holds no sound: record it again")
+    if content.startswith(HEADS):
+        try:
+            return read_wav(io.BytesIO(content), name, longest)
+        except UserError:
+            if b"fmt " not in content[:4096] or _is_plain(content):
+                raise
     import soundfile  # whoever has WAV files only needs no libsndfile
 
     try:
         with soundfile.SoundFile(_Memory(content)) as file:
-            if file.format not in FORMATS:
-                raise UserError(f"{name}: this is a {file.format} file: rename it to .{file.format.lower()}")
             rate, frames = file.samplerate, file.frames
             ratio(rate, name)
             fitting = int(longest * rate)
             # a header may declare any number of frames: not more are asked for than tell whether it is too long
             samples = file.read(fitting + 1, dtype="float32", always_2d=True)
-            counted = file.format != "MP3"  # whose header may tell a guess
+            counted = file.format not in UNCOUNTED
     except soundfile.LibsndfileError as error:
-        raise UserError(f"{name}: can't be decoded ({error.error_string}): convert it to WAV") from None
+        converted = _by_ffmpeg(content)
+        if converted:
+            return read_wav(io.BytesIO(converted), name, longest)
+        what = "not a WAV file" if name.lower().endswith(".wav") else "can't be decoded"
+        tried = error.error_string.rstrip(".") + ("" if shutil.which("ffmpeg") else "; ffmpeg is not installed")
+        raise UserError(f"{name}: {what} ({tried}); {FIX}") from None
     if len(samples) > fitting:
         check_length(name, max(len(samples), frames) / rate, longest)
     if len(samples) < frames and counted:
         raise UserError(f"{name}: cut short or damaged: fetch or export it again")
     if not len(samples):
-        raise UserError(f"{name}: holds no sound, or is damaged: remove or replace it")
-    return resample(samples.mean(axis=1).clip(-1, 1), rate, name)
+        raise UserError(f"{name}: holds no sound, or is damaged: record or export it again")
+    return resample(Mix()(samples).clip(-1, 1), rate, name)
+
+
+def _is_plain(content: bytes) -> bool:
+    """Tell whether a WAV has an encoding that `read_wav` knows: then libsndfile would not read it better."""
+    at = content.find(b"fmt ") + 8
+    return int.from_bytes(content[at : at + 2], "little") in (*SAMPLE_BYTES, EXTENSIBLE)
+
+
+def _by_ffmpeg(content: bytes) -> bytes:
+    """Return what ffmpeg makes a WAV of; nothing where there is no ffmpeg, or it can't."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return b""
+    with tempfile.NamedTemporaryFile() as file:  # m4a is not readable from a pipe
+        file.write(content)
+        file.flush()
+        command = [program, "-v", "error", "-nostdin", "-i", file.name, "-vn", "-f", "wav", "-c:a", "pcm_s16le", "-"]
+        return subprocess.run(command, capture_output=True, check=False).stdout

@@ -85,7 +85,7 @@ class Speech:
         Raises:
             UserError: the split is empty.
         """
-        return np.array([_speaker(name) for name in self.name[self._places(split)]])
+        return np.array([speaker_of(name) for name in self.name[self._places(split)]])
 
     def _places(self, split: str) -> NDArray[np.intp]:
         places = np.flatnonzero(self.split == SPLITS.index(split))
@@ -155,7 +155,7 @@ def by_lists(speech: Speech, lists: Lists | None) -> Speech:
     return replace(speech, split=split, identity=replace(speech.identity, split=rule))
 
 
-def _speaker(name: str) -> str:
+def speaker_of(name: str) -> str:
     """Return who speaks a clip, as the Speech Commands name it."""
     return re.sub(r"_nohash_.*$", "", Path(name).name)
 
@@ -163,7 +163,7 @@ def _speaker(name: str) -> str:
 def _hash_split(name: str) -> int:
     """Return the split of a clip by the rule of the Speech Commands README: one split for all clips of a speaker."""
     most = 2**27 - 1
-    share = int(hashlib.sha1(_speaker(name).encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
+    share = int(hashlib.sha1(speaker_of(name).encode()).hexdigest(), 16) % (most + 1) * (100.0 / most)
     return SPLITS.index("validation" if share < 10 else "test" if share < 20 else "train")
 
 

@@ -36,7 +36,7 @@ def text(longest: int, pattern: str = ".+") -> Check:
 
     def check(value: Any, field: str) -> None:
         fits = isinstance(value, str) and len(value) <= longest and re.fullmatch(pattern, value)
-        if not fits or not value.isprintable():
+        if not fits or not re.sub("[\u200c\u200d]", "", value).isprintable():  # joiners, which some scripts need
             raise ValueError(f"{field} is {reprlib.repr(value)}, not a printable text of at most {longest} characters")
 
     return check

@@ -15,6 +15,7 @@ from underbudget.device.runtime import Array, check_finite, open_model
 
 HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
 LOUDNESS_BLOCK = 1600  # samples over which loudness is taken
+RUMBLE = 80  # samples; what changes more slowly, an offset and hum of the mains, does not count as loudness
 MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
 
 
@@ -98,6 +99,8 @@ class Decider:
 class KeywordDetector:
     """Detects words in chunks of HOP samples at 16 kHz.
 
+    `likeliest` is what came nearest to a word up to now, of what was loud enough for one.
+
     Raises:
         UserError: the model does not fit its card, or the front end does not go with HOP.
     """
@@ -116,6 +119,7 @@ class KeywordDetector:
         self._background: list[float] = []
         self._steps = 0
         self._decider = Decider(settings)
+        self.likeliest: Frame | None = None  # of all that were loud
 
     def process(self, audio: Audio) -> Detection | None:
         """Take in audio [HOP]; a word if one was just detected.
@@ -135,32 +139,38 @@ class KeywordDetector:
         Raises:
             UserError: as `process`.
         """
-        self._model.set(self._stream.push(audio))
+        self._steps += 1
+        self._second[:-HOP] = self._second[HOP:]
+        self._second[-HOP:] = audio
+        offset = self._second[-self._steps * HOP :].mean()  # of the microphone: the words of the training have none
+        self._model.set(self._stream.push(audio - offset))
         self._model.invoke()
         self._recent[:-1] = self._recent[1:]
         logits = self._model.get()
         check_finite(logits, self._model.name)
         self._recent[-1] = _softmax(logits)[self._places]
-        self._steps += 1
-        loud = self._is_loud(audio)
+        loud = self._is_loud()
         scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
-        return Frame(self._steps * HOP / RATE, scores, loud)
+        frame = Frame(self._steps * HOP / RATE, scores, loud)
+        if loud and (self.likeliest is None or frame.confidence > self.likeliest.confidence):
+            self.likeliest = frame
+        return frame
 
     @property
     def second(self) -> Audio:
         """Return a copy of the last second [16000] of the sound: what the model was given last."""
         return self._second.copy()
 
-    def _is_loud(self, audio: Audio) -> bool:
+    def _is_loud(self) -> bool:
         """Return whether the middle of the last second, where a word should be, stands out from the background.
 
         The first second tells the background, and nothing is detected in it.
         """
-        self._second[:-HOP] = self._second[HOP:]
-        self._second[-HOP:] = audio
         if self._steps * HOP < RATE:
             return False
-        loudness = np.sqrt(np.square(self._second.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
+        total = np.cumsum(np.pad(self._second, (RUMBLE // 2 + 1, RUMBLE // 2 - 1), mode="edge"), dtype=np.float64)
+        heard = self._second - (total[RUMBLE:] - total[:-RUMBLE]) / RUMBLE
+        loudness = np.sqrt(np.square(heard.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
         self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
         return bool(loudness[2:8].max() > self._settings.level_ratio * max(float(np.median(self._background)), 1e-4))
 

@@ -1,6 +1,6 @@
 """Measure the listeners of built models: figures by test sounds, at thresholds of cards or chosen by validation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from underbudget.beyond.listening.sensitivity import choose
 from underbudget.data.identity import SPLITS
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
-from underbudget.data.speech import Speech, by_speaker
+from underbudget.data.speech import Speech
 from underbudget.device import artifact
 from underbudget.device.artifact import SENSITIVITIES, Card
 from underbudget.device.audio import to_float
 from underbudget.device.errors import UserError
+from underbudget.evaluation import sources_for
 from underbudget.reproduction.measured_models import MeasuredModels
 from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
@@ -33,10 +34,20 @@ def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
         UserError: a model is no spotter, or was made from other clips than those at hand; bad data, or none.
     """
     cards = {path: artifact.load_file(path)[0] for path in paths}
-    given = load_speech(sources)
-    clips = {path: _clips_of(path, card, (given, by_speaker(given))) for path, card in cards.items()}
-    others = load_other_sounds(sources)
+    by_sources: dict[Sources, list[Path]] = {}
     for path, card in cards.items():
+        if card.front_end is None:
+            raise UserError(f"{path}: not a keyword spotter: give a kws model")
+        by_sources.setdefault(sources_for(card, sources), []).append(path)
+    for of_these, same in by_sources.items():
+        _measure_same({path: cards[path] for path in same}, of_these)
+
+
+def _measure_same(cards: Mapping[Path, Card], sources: Sources) -> None:
+    """Measure models of the same words and the same split."""
+    given, others = load_speech(sources), load_other_sounds(sources)
+    for path, card in cards.items():
+        _check_clips(path, card, given)
         trained_with = card.content["made_from"].get("other_sounds", {"digest": others.identity.digest})
         if trained_with["digest"] != others.identity.digest:
             print(f"{path}: was trained with other sounds than these; whether they share recordings can't be known")
@@ -51,7 +62,7 @@ def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
         name = f"{path.parent.name}/{card.name}"
         if not _is_measured(card, result.models):
             print(f"{name}: listening ({number} of {len(cards)})", flush=True)
-            result.keep(card.sha256, {"model": name, **measure(path, clips[path], others)})
+            result.keep(card.sha256, {"model": name, **measure(path, given, others)})
         print(f"{name}: {summary(result.models[card.sha256])}", flush=True)
     print(f"written: {result.path.relative_to(files.ROOT)}")
 
@@ -66,18 +77,14 @@ def _is_measured(card: Card, models: dict[str, Any]) -> bool:
     return card.sha256 in models and card.thresholds in ({}, models[card.sha256]["thresholds"])
 
 
-def _clips_of(path: Path, card: Card, choices: Sequence[Speech]) -> Speech:
-    """Return the clips in the split by which a spotter was trained: in another, its training clips would test it."""
-    if card.front_end is None:
-        raise UserError(f"{path}: not a keyword spotter: give a kws model")
+def _check_clips(path: Path, card: Card, speech: Speech) -> None:
+    """Refuse other clips than a spotter was made from, or another split, in which its training clips would test it."""
     made_from = card.content["made_from"]["data"]
-    for speech in choices:
-        if (speech.identity.digest, speech.identity.split) == (made_from["digest"], made_from["split"]):
-            return speech
-    raise UserError(
-        f"{path}: made from {made_from['description']}, not from {choices[0].identity.description}: give the clips that"
-        " it was made from (SPEECH)"
-    )
+    if (speech.identity.digest, speech.identity.split) != (made_from["digest"], made_from["split"]):
+        raise UserError(
+            f"{path}: made from {made_from['description']}, split {made_from['split']}, not from"
+            f" {speech.identity.description}, split {speech.identity.split}: give its own clips (SPEECH)"
+        )
 
 
 def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
