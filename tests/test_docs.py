@@ -14,7 +14,7 @@ def test_few_pages_each_answers_a_question() -> None:
     assert len(DOCS) <= 8
     for page in DOCS:
         assert re.match(r"# .+\?\n", page.read_text(encoding="utf-8")), page
-    assert len((ROOT / "docs" / "robustness.md").read_bytes()) < 2_100  # a list of promises, not of cases
+    assert len((ROOT / "docs" / "robustness.md").read_bytes()) < 2_200  # a list of promises, not of cases
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
