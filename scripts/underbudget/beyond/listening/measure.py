@@ -83,7 +83,8 @@ def _check_clips(path: Path, card: Card, speech: Speech) -> None:
     if (speech.identity.digest, speech.identity.split) != (made_from["digest"], made_from["split"]):
         raise UserError(
             f"{path}: made from {made_from['description']}, split {made_from['split']}, not from"
-            f" {speech.identity.description}, split {speech.identity.split}: give its own clips (SPEECH)"
+            f" {speech.identity.description}, split {speech.identity.split}: give the clips that it was made"
+            " from (SPEECH)"
         )
 
 
