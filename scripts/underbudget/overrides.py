@@ -56,7 +56,9 @@ def changed(version: Version, recipe_name: str, settings: str) -> tuple[Version,
                 (path,) = found
                 if path in changes:
                     raise UserError(f"{setting}: {path} is given twice")
-                changes[path] = _parsed(there[path].kind, text, setting)
+                now, value = there[path].value, _parsed(there[path].kind, text, setting)
+                # inputs=logmel, where they are so already, keeps their own mel bins
+                changes[path] = now if is_dataclass(value) and type(value) is type(now) else value
         changes = {path: changes[path] for path in there if path in changes and changes[path] != there[path].value}
         differs += [f"{_shortest(path, there)}={_text(value)}" for path, value in changes.items()]
         try:
@@ -83,7 +85,8 @@ def chosen(text: str) -> tuple[Version, str]:
         raise UserError(f"{text!r}: first comes one of {', '.join(VERSIONS)}, then a recipe and FIELD=VALUE, if any")
     recipe = "report" if "=" in rest[0] or not rest[0] else rest.pop(0)
     if recipe not in VERSIONS[name].recipes:
-        raise UserError(f"{text!r}: {recipe!r} is none of {name}'s recipes {', '.join(VERSIONS[name].recipes)}")
+        known = ", ".join(VERSIONS[name].recipes)
+        raise UserError(f"{text!r}: {recipe!r} is no FIELD=VALUE, and none of {name}'s recipes {known}")
     return changed(VERSIONS[name], recipe, " ".join(rest))
 
 
@@ -174,7 +177,7 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(_text, value)) or "none"
     if isinstance(value, float):
-        return f"{value:.12g}"
+        return repr(value).removesuffix(".0")
     return (type(value).__name__ if is_dataclass(value) else str(value)).lower()
 
 
