@@ -28,10 +28,10 @@ def runs_of(runs: Sequence[Run], version: str) -> list[Run]:
 def size(run: Run) -> int:
     """Return the bytes of a run's compressed file: as converted, as the report's are, but for those of our own recipes.
 
-    Slimming files is ours.
+    Slimming files is ours. A changed recipe is the user's own.
     """
-    recipe = run["recipe"].partition("/")[0]  # without what was changed
-    found: int = run["bytes" if recipe in RECIPES[1:] else "converted_bytes"]
+    own = run["recipe"] in RECIPES[1:] or "/" in run["recipe"]
+    found: int = run["bytes" if own else "converted_bytes"]
     return found
 
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from underbudget import files
 from underbudget.intervals import mean_interval
-from underbudget.metrics import METRICS, TASK_METRICS, Metric
+from underbudget.metrics import KB, METRICS, TASK_METRICS, Metric, all_met
 from underbudget.overrides import in_words
 from underbudget.recipes import Version
-from underbudget.reproduction.runs import Run, failed, meets, metric_values, size
+from underbudget.reproduction.runs import Run, failed, metric_values, size
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.store import NO_VERDICT
 
 LEAST_PAIRS = 3  # the interval of two differences says nothing
-COSTS = (Metric("size", "bytes", 0), Metric("multiply-accumulates", "per inference", 0))
+COSTS = {"bytes": Metric("size", "bytes", 0), "macs": Metric("multiply-accumulates", "per inference", 0)}
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Side:
     def figures(self) -> list[tuple[Metric, list[float]]]:
         """Return each figure of a model, with its value in each run."""
         quality = [(METRICS[name], metric_values(self.runs, name)) for name in TASK_METRICS[self.version.task]]
-        costs = [float(size(run)) for run in self.runs], [float(run["macs"]) for run in self.runs]
-        return [*quality, *zip(COSTS, costs, strict=True)]
+        costs = [(cost, [float(run[key]) for run in self.runs]) for key, cost in COSTS.items()]
+        return [*quality, *costs]
 
     def within_limits(self) -> int:
-        """Return how many runs meet all limits but those on latency."""
-        return sum(meets(run, self.version.offline_limits) for run in self.runs)
+        """Return how many runs meet all limits but those on latency, by the bytes of the file itself, as cards do."""
+        found = ({**run["test"], "size_kb": run["bytes"] / KB} for run in self.runs)
+        return sum(all_met(self.version.offline_limits, figures) for figures in found)
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,8 @@ class Comparison:
         for row in self.rows():
             digits = row.figure.digits
             cells = [f"{row.figure.title}, {row.figure.unit}", f"{row.a:,.{digits}f}", f"{row.b:,.{digits}f}"]
-            spread = (
-                " ({:+,.{digits}f} to {:+,.{digits}f})".format(*row.interval, digits=digits) if row.interval else ""
-            )
+            low, high = row.interval or (0, 0)
+            spread = f" ({low:+,.{digits}f} to {high:+,.{digits}f})" if low < high else ""  # none where no seed differs
             lines.append([*cells, f"{row.difference:+,.{digits}f}{spread}"])
         lines += [[title, f"{a} of {count}", f"{b} of {count}", ""] for title, a, b, count in self._within_limits()]
         return markdown_table(["mean over seeds", f"A: {self.a}", f"B: {self.b}", "B less A (95 %)"], lines)
@@ -99,7 +99,7 @@ class Comparison:
             told += " runs do not tell A and B apart"
         notes = [told]
         if any(size(run) != run["bytes"] for side in (self.a, self.b) for run in side.runs):
-            notes.append("sizes of the report's recipes are of the files as converted, as the report's are")
+            notes.append("sizes are of the files that are made; tables of the report's recipes have them as converted")
         for side in (self.a, self.b):
             if lost := failed(side.runs):
                 notes.append(f"{side}: seed {', '.join(str(run['seed']) for run in lost)} did not learn one output")
