@@ -6,14 +6,16 @@ $(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(
   $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
-$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH NAME SPLIT HOST MODEL MINUTES ONLY SIDE_BY_SIDE,\
+$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH NAME SPLIT HOST MODEL MINUTES ONLY \
+  VERSION SET A B SIDE_BY_SIDE,\
   $(eval $(name) =))
 unexport PYTHONPATH PYTHONHOME
 
 # an option of a script, if the variable is not empty
-option = $(if $(value $2),--$1 '$(subst ','\'',$(value $2))')
+quoted = '$(subst ','\'',$(value $1))'
+option = $(if $(value $2),--$1 $(call quoted,$2))
 SOURCES = $(call option,data,DATA) $(call option,jena,JENA) $(call option,speech,SPEECH) $(call option,other,OTHER)
-BUILD = $(call option,recipe,RECIPE) $(call option,seed,SEED) $(SOURCES)
+BUILD = $(call option,recipe,RECIPE) $(call option,set,SET) $(call option,seed,SEED) $(SOURCES)
 STUDY = $(call option,jobs,JOBS) $(SOURCES)
 
 RUN := .venv/bin/python
@@ -33,7 +35,7 @@ RAY = $(if $(RAY_ADDRESS)$(filter-out 1,$(JOBS)),--search)
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
-.PHONY: all setup data $(VERSIONS) improved smallest live words search seeds baselines study measure pi emulated results show bundle \
+.PHONY: all setup data $(VERSIONS) improved smallest live words search compare seeds baselines study measure pi emulated results show bundle \
   bench listening publish-models publish-searches publish render published check test test-pi portable fuzz fuzz-readers lock clean help
 
 all improved: RAY =
@@ -71,8 +73,12 @@ search: ## find the best model under limits: make search LIMITS="size_kb<8 accur
 	  $(call option,name,SEARCH) $(call option,split,SPLIT) $(call option,host,HOST) $(call option,seed,SEED) $(STUDY)
 
 ##@ Several seeds, comparisons
-seeds: setup ## build one recipe with several seeds: make seeds RECIPE=improved SEEDS=5
-	@$(RUN) scripts/14_seeds.py $(RECIPE) $(call option,seeds,SEEDS) $(STUDY)
+compare: setup ## say what a change does, over seeds: make compare A="kws_b" B="kws_b width=0.5" SEEDS=5 (resumes)
+	@$(RUN) scripts/25_compare.py $(call quoted,A) $(call quoted,B) $(call option,seeds,SEEDS) $(STUDY)
+
+seeds: setup ## build one recipe with several seeds: make seeds VERSION=kws_b RECIPE=improved SEEDS=5 (resumes)
+	@$(RUN) scripts/14_seeds.py $(RECIPE) $(call option,versions,VERSION) $(call option,set,SET) $(call option,seeds,SEEDS) \
+	  $(STUDY)
 
 baselines: setup ## train the report's baselines: networks without optimisation, and one technique at a time
 	@$(RUN) scripts/02_baselines.py $(STUDY)
@@ -101,10 +107,10 @@ results: setup ## compare the report, the published run and this machine's run: 
 	@$(RUN) scripts/09_results.py $(SOURCES)
 
 show: setup ## show a model, its layers and its scores: make show MODEL=improved/kws_a
-	@$(RUN) scripts/23_show.py $(if $(MODEL),'$(subst ','\'',$(MODEL))')
+	@$(RUN) scripts/23_show.py $(if $(MODEL),$(call quoted,MODEL))
 
 bundle: setup ## pack a model for a Raspberry Pi, to unpack, install and run there: make bundle MODEL=live/kws_a
-	@$(RUN) scripts/24_bundle.py $(if $(MODEL),'$(subst ','\'',$(MODEL))')
+	@$(RUN) scripts/24_bundle.py $(if $(MODEL),$(call quoted,MODEL))
 
 bench: setup ## time our front ends and training steps beside those of TensorFlow, Keras and PyTorch
 	@$(RUN) scripts/13_bench.py $(SOURCES)
@@ -173,16 +179,18 @@ fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuz
 	@$(RUN) -m pip install --quiet --only-binary :all: "atheris>=2.3,<4"
 	@PYTHONPATH=scripts:tests $(RUN) -m fuzz.readers $(call option,minutes,MINUTES) $(call option,seed,SEED) $(call option,only,ONLY)
 
-STUDIES := report improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker \
+RECIPES := report improved smallest live
+STUDIES := $(RECIPES) report-by-speaker improved-by-speaker smallest-by-speaker \
   forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels
 ##@ Other
 clean: ## remove what runs on this machine made; own words, searches, downloads, .venv and published files stay
 	@for store in local synthetic; do \
-	  rm -rf models/$$store/*/seed-*; \
-	  for model in $(foreach recipe,report improved smallest live,$(VERSIONS:%=$(recipe)/%)); do \
+	  rm -rf models/$$store/*/seed-* $(RECIPES:%=models/$$store/%/*=*); \
+	  for model in $(foreach recipe,$(RECIPES),$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/naive.json \
-	    runs/listening.json versions.csv page/index.html page/*.svg bundles/*.tar.gz published.log*); \
+	    $(RECIPES:%=runs/%/*=*.jsonl) compare/*.csv compare/*.md runs/listening.json versions.csv page/index.html page/*.svg \
+	    bundles/*.tar.gz published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*)); \
 	for folder in models/local models/synthetic results/local results/synthetic data/real data/synthetic data/own \
@@ -196,7 +204,8 @@ help: ## this list
 	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 26
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"
 	@echo "           OTHER=folder-or-archive (other sounds: none of the words)"
-	@echo "           JOBS=2 (trainings at once, of all, improved, search, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
+	@echo "           JOBS=2 (trainings at once, of all, improved, search, compare, seeds, baselines, study, published)  RAY_ADDRESS=host:port (a cluster)"
 	@echo "           RECIPE=report|improved|smallest|live  SEEDS=5  PYTHON=python3  HOST=pi@raspberrypi.local"
 	@echo "           LIMITS=\"size_kb<8 accuracy_pct>94\"  TASK=keyword_spotting|forecasting  TRIALS=60  SEARCH=name  SPLIT=lists|speaker"
+	@echo "           SET=\"width=0.4 learning_rate=0.005\" (changes fields of a recipe; of the versions and of seeds)  VERSION=kws_b"
 	@echo "           MODEL=improved/kws_a (of make show, bundle)  NAME=words (of make words)  MINUTES=3 (of make fuzz)"

@@ -17,13 +17,15 @@ from dataclasses import replace
 from underbudget import cli
 from underbudget.device.artifact import SPOTTING
 from underbudget.device.command_line import add_number, parser, run
+from underbudget.overrides import changed
 from underbudget.reproduction import run_studies, runs
 from underbudget.reproduction.runs import SPEAKER_SUFFIX
 from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
 
 EXAMPLES = """\
   .venv/bin/python scripts/14_seeds.py improved
-  .venv/bin/python scripts/14_seeds.py report --seeds 10 --versions th_a th_b --jobs 4"""
+  .venv/bin/python scripts/14_seeds.py report --seeds 10 --versions th_a th_b --jobs 4
+  .venv/bin/python scripts/14_seeds.py report --versions kws_c --set "width=0.4 learning_rate=0.005\""""
 
 
 def main() -> None:
@@ -34,6 +36,9 @@ def main() -> None:
     known = cli.one_of(VERSIONS)
     options.add_argument(
         "--versions", nargs="+", type=known, default=list(VERSIONS), metavar="NAME", help="default: all"
+    )
+    options.add_argument(
+        "--set", default="", metavar="FIELD=VALUE ...", help="change fields of the recipe; see the version's own script"
     )
     cli.add_jobs(options, 1)
     cli.add_sources(options)
@@ -46,8 +51,14 @@ def main() -> None:
     versions = [version for version in versions if recipe in version.recipes]
     if not versions:
         options.error(f"{arguments.study} has none of {', '.join(arguments.versions)}")
+    study = arguments.study
+    if arguments.set:
+        if len(versions) != 1 or sources.by_speaker:
+            options.error("--set changes a recipe of one version: name that with --versions; by_speaker=true splits so")
+        version, study = changed(versions[0], recipe, arguments.set)
+        versions, recipe = [version], study
     seeds = range(1, arguments.seeds + 1)
-    paths, failed = run_studies.run(arguments.study, versions, recipe, seeds, sources, arguments.jobs)
+    paths, failed = run_studies.run(study, versions, recipe, seeds, sources, arguments.jobs)
     print("\n".join(line for path in paths for line in runs.summary_lines(path)))
     run_studies.report_failures(failed)
 

@@ -13,7 +13,7 @@ LAYERS = (
     "data networks",
     "recipes",
     "tasks",
-    "cli store versions",
+    "cli overrides store versions",
     "export",
     "training",
     "evaluation",

@@ -92,9 +92,10 @@ def build_version(
 
 def _build(version: str, recipe: str, seed: int, given: Sources, folder: Path | None) -> Path:
     from underbudget.build import build
+    from underbudget.overrides import build_command
 
-    made_with = f"make {version} RECIPE={recipe} SEED={seed}{given.variables(VERSIONS[version].task)}"
-    return build(VERSIONS[version], recipe, seed, given, made_with, folder)
+    chosen = VERSIONS[version]
+    return build(chosen, recipe, seed, given, build_command(chosen, recipe, seed, given), folder)
 
 
 def _sources(mirror: Source, synthetic: bool, **own: Any) -> Sources:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from underbudget.device import frontend
+from underbudget.device import checks, frontend
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.frontend import FrontEnd
 from underbudget.metrics import METRICS, Limit
@@ -15,6 +15,7 @@ from underbudget.networks import Network
 # runs of a lower one are stale. tests/proof tells whether a change does.
 ARITHMETIC = {FORECASTING: 2, SPOTTING: 2}
 Loss = Literal["cross_entropy", "mse", "mae"]
+EPOCHS, RATE, SHARE = checks.whole(1, 10_000), checks.number(1e-8, 10), checks.number(0, 1)
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Pruning:
     initial_sparsity: float = 0.30
     begin_epoch: int = 5
     end_epoch: int = 15
+
+    def __post_init__(self) -> None:
+        epoch = checks.whole(0, 10_000)
+        checks.record(final_sparsity=SHARE, initial_sparsity=SHARE, begin_epoch=epoch, end_epoch=epoch)(
+            vars(self), "pruning"
+        )
+        if self.begin_epoch >= self.end_epoch:
+            raise ValueError("pruning.begin_epoch is not before pruning.end_epoch")
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,21 @@ class Augmentation:
     band_mask: int = 0
     mixup: float = 0.0
 
+    def __post_init__(self) -> None:
+        mask = checks.whole(0, frontend.MOST_ROWS)
+        checks.record(
+            copies=checks.whole(1, 1000),
+            speed=checks.each(checks.number(0.1, 10), 2, 2),
+            shift_s=SHARE,
+            noise_db=checks.each(checks.number(-100, 200), 2, 2),
+            gain_db=checks.number(0, 100),
+            time_mask=mask,
+            band_mask=mask,
+            mixup=SHARE,
+        )(vars(self), "augmentation")
+        if self.speed[0] > self.speed[1] or self.noise_db[0] > self.noise_db[1]:
+            raise ValueError("the first of augmentation.speed or augmentation.noise_db is above the second")
+
 
 @dataclass(frozen=True)
 class QAT:
@@ -67,6 +91,10 @@ class QAT:
     epochs: int
     bias_scale: float = 1 / 16
     learning_rate: float = 0.02
+
+    def __post_init__(self) -> None:
+        scale = checks.number(1e-6, 100)
+        checks.record(relative_scale=scale, epochs=EPOCHS, bias_scale=scale, learning_rate=RATE)(vars(self), "qat")
 
 
 @dataclass(frozen=True)
@@ -103,8 +131,17 @@ class Fit:
     qat: QAT | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.unknown_share < 1 or (self.unknown_share and not self.augmentation):
-            raise ValueError("other sounds are a share below 1, and need augmentation")
+        share = checks.number(0, 0.99)
+        checks.record(
+            learning_rate=RATE,
+            epochs=EPOCHS,
+            batch_size=checks.whole(1, 100_000),
+            weight_decay=checks.number(0, 100),
+            label_smoothing=share,
+            unknown_share=share,
+        )(vars(self), "fit")
+        if self.unknown_share and not self.augmentation:
+            raise ValueError("other sounds need augmentation")
 
 
 @dataclass(frozen=True)
@@ -124,6 +161,9 @@ class RateDistortion:
     step: float
     error_per_byte: float
 
+    def __post_init__(self) -> None:
+        checks.record(step=checks.number(1e-4, 10), error_per_byte=checks.number(0, 10))(vars(self), "fit")
+
 
 @dataclass(frozen=True)
 class Readings:
@@ -136,6 +176,9 @@ class Readings:
 
     standardised: bool = True
     year: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.record(year=checks.optional(checks.whole(1900, 2999)))(vars(self), "inputs")
 
 
 @dataclass(frozen=True)
@@ -166,6 +209,18 @@ class Recipe:
     fit: Fit | RateDistortion
     export: Export = Export()
     by_speaker: bool = False
+
+    def __post_init__(self) -> None:
+        fit = self.fit
+        if not isinstance(self.inputs, Readings):
+            frontend.from_dict(frontend.to_dict(self.inputs))
+            if isinstance(fit, Fit) and fit.loss != "cross_entropy":
+                raise ValueError(f"fit.loss is {fit.loss}, that of a forecaster")
+        elif self.by_speaker or (
+            isinstance(fit, Fit)
+            and (fit.loss == "cross_entropy" or fit.label_smoothing or fit.augmentation or fit.unknown_share)
+        ):
+            raise ValueError("cross_entropy, label smoothing, augmentation, other sounds, by_speaker: of spotters only")
 
     @property
     def needs_other_sounds(self) -> bool:
@@ -211,6 +266,11 @@ class Version:
     def offline_limits(self) -> tuple[Limit, ...]:
         """The limits that the file itself decides: all but those on latency, which need a device."""
         return tuple(c for c in self.limits if not METRICS[c.metric].is_latency)
+
+    @property
+    def but_latency(self) -> str:
+        """What is to be said where only the offline limits are counted."""
+        return "" if self.offline_limits == self.limits else " but latency"
 
     def limit(self, metric: str) -> float | None:
         """Return the limit on a metric, or None where this version has none."""

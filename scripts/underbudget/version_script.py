@@ -1,6 +1,7 @@
 """The main function of the version scripts: options, one model, and its card in a few lines."""
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from underbudget.data.identity import Identity
 from underbudget.device.artifact import read_card
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.metrics import METRICS
+from underbudget.overrides import build_command, changed, described
 from underbudget.recipes import Version
 from underbudget.reproduction.reference import PUBLISHED_SEED
 from underbudget.store import NO_VERDICT, PUBLISHED
@@ -18,6 +20,7 @@ from underbudget.store import NO_VERDICT, PUBLISHED
 EXAMPLES = """\
   .venv/bin/python scripts/{script}
   .venv/bin/python scripts/{script} --seed 7
+  .venv/bin/python scripts/{script} --set 'learning_rate=0.005'
   .venv/bin/python scripts/{script} --mirror ~/downloads
   .venv/bin/python scripts/{script} --data synthetic"""
 
@@ -26,7 +29,9 @@ def version_main(version: Version, doc: str | None) -> None:
     """Run a version script: build the version as its options say, and print what the card says of the limits."""
 
     def main() -> None:
-        options = parser(doc or "", EXAMPLES.format(script=Path(sys.argv[0]).name))
+        listed = (f"fields of the recipe {name}: {described(recipe)}" for name, recipe in version.recipes.items())
+        about = "\n\n".join([doc or "", *(textwrap.fill(line, 100, subsequent_indent="  ") for line in listed)])
+        options = parser(about, EXAMPLES.format(script=Path(sys.argv[0]).name))
         options.add_argument(
             "--recipe",
             type=one_of(version.recipes),
@@ -34,16 +39,22 @@ def version_main(version: Version, doc: str | None) -> None:
             metavar="{" + ",".join(version.recipes) + "}",
             help="which of the version's recipes (default: report)",
         )
+        options.add_argument(
+            "--set",
+            default="",
+            metavar="FIELD=VALUE ...",
+            help="change fields of the recipe, as in --set 'epochs=5 batch_size=64'; the model goes to a folder that"
+            " says what was changed",
+        )
         add_number(
             options, "--seed", "the seed of all random numbers", (0, 2**32 - 1), None, "that of the published model"
         )
         add_sources(options)
         arguments = options.parse_args()
-        recipe = arguments.recipe
-        seed = arguments.seed if arguments.seed is not None else published_seed(version, recipe)
+        ordered, recipe = changed(version, arguments.recipe, arguments.set)
+        seed = arguments.seed if arguments.seed is not None else published_seed(version, arguments.recipe)
         given = sources(arguments)
-        made_with = f"make {version.name} RECIPE={recipe} SEED={seed}{given.variables(version.task)}"
-        path = build(version, recipe, seed, given, made_with)
+        path = build(ordered, recipe, seed, given, build_command(version, recipe, seed, given))
         print("".join(line + "\n" for line in card_lines(path)), end="")  # at once: others may print beside it
 
     run(main)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, study_run
 
+from underbudget import files
 from underbudget.data.sources import Sources
-from underbudget.reproduction import run_studies
+from underbudget.reproduction import run_studies, runs
 from underbudget.store import ResultStore
 from underbudget.versions.catalogue import VERSIONS
 
@@ -56,3 +57,13 @@ def test_the_command_that_makes_a_run_again_names_own_data() -> None:
     assert run_studies.made_with("rates", VERSIONS["th_b"], 3, Sources()).startswith(
         "python scripts/02_baselines.py rates"
     )
+
+
+def test_seeds_count_the_runs_that_meet_all_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of th_b: below 0.6 °C, 1.9 % and 1.7 kB, 1,740.8 bytes."""
+    figures = [(0.5, 1.8, 1740), (0.61, 1.8, 1500), (0.5, 1.8, 1741), (0.5, 1.9, 1500)]
+    lines = [study_run("th_b", seed, size, t_mae_c=t, rh_mae_pct=rh) for seed, (t, rh, size) in enumerate(figures, 1)]
+    path = tmp_path / "report.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    assert "th_b: 1 of 4 runs (5–70 %) meet all limits" in runs.summary_lines(path)  # Wilson's interval

@@ -224,6 +224,7 @@ def test_ray_is_installed_when_it_is_asked_for(variables: tuple[str, ...], asked
 
 SHELL = {"DATA": "/srv/data", "SEED": "x", "HOST": "vm", "PYTHON": "python2", "RECIPE": "a", "PYTHONPATH": "/opt/ros"}
 SHELL |= dict.fromkeys(("JENA", "SPEECH", "OTHER", "SEEDS", "JOBS", "LIMITS", "TASK", "TRIALS", "SEARCH", "SPLIT"), "x")
+SHELL |= dict.fromkeys(("SET", "VERSION", "A", "B"), "x")
 
 
 def planned(*arguments: str, **variables: str) -> str:
@@ -236,7 +237,7 @@ def planned(*arguments: str, **variables: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "target", ["all", "study", "words", "search", "seeds", "baselines", "bench", "publish", "fuzz"]
+    "target", ["all", "study", "words", "search", "seeds", "compare", "baselines", "bench", "publish", "fuzz"]
 )
 def test_variables_of_the_shell_change_nothing(target: str) -> None:
     assert planned(target, **SHELL) == planned(target)
@@ -250,6 +251,10 @@ def test_variables_of_the_command_line_become_options() -> None:
     search = " ".join(planned("search", f"LIMITS={limits}", "HOST=me@pi", "SEARCH=mine", "JOBS=2").split())
     assert f"19_search.py --limits '{limits}' \\ --name 'mine' --host 'me@pi' --jobs '2'" in search
     assert "17_words.py --name 'kitchen' --speech 'k'" in " ".join(planned("words", "NAME=kitchen", "SPEECH=k").split())
+    compare = " ".join(planned("compare", "A=th_b", "B=th_b width=0.2", "SEEDS=3").split())
+    assert "25_compare.py 'th_b' 'th_b width=0.2' --seeds '3'" in compare
+    assert "--set 'width=0.4 epochs=2'" in planned("kws_c", "SET=width=0.4 epochs=2")
+    assert "report --versions 'kws_b' --set 'epochs=2'" in planned("seeds", "VERSION=kws_b", "SET=epochs=2")
     assert planned("improved", "OTHER=a b").count("--recipe 'improved'") == 5
     assert planned("study", "JOBS=3").count("--jobs '3'") == 3
 
@@ -321,7 +326,14 @@ def test_clean_removes_what_runs_made_and_nothing_else(tmp_path: Path) -> None:
     made += ["models/local/improved/seed-3/th_b.json", "results/local/runs/report.jsonl", "data/real/augmented-1.npy"]
     made += ["results/local/latency/host.json", "results/synthetic/page/index.html", "data/synthetic/speech.npz"]
     made += ["results/local/bundles/live-kws_a.tar.gz"]
-    kept = ["models/local/words/words.json", "models/local/search/a.json", "results/local/search/a/journal.log"]
+    made += ["models/local/report/width=0.5/th_b.json", "models/local/improved/fit.epochs=2+stem=4/seed-1/kws_a.json"]
+    made += ["results/local/runs/report/width=0.5.jsonl", "results/synthetic/compare/a_and_b.csv"]
+    kept = [
+        "models/local/search/a=b.json",
+        "models/local/words/words.json",
+        "models/local/search/a.json",
+        "results/local/search/a/journal.log",
+    ]
     kept += ["results/local/runs/search/a.json", "results/local/words.json", "data/real/own_speech.npz"]
     kept += ["data/real/own.csv", "models/local/report/mine.json", "data/downloads/a.zip", "models/report/th_a.json"]
     for name in made + kept:

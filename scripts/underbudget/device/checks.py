@@ -61,7 +61,7 @@ def each(other: Check, least: int, most: int) -> Check:
     """Return a check for a list of `least` to `most` members, each of which passes another check."""
 
     def check(value: Any, field: str) -> None:
-        if not isinstance(value, list) or not least <= len(value) <= most:
+        if not isinstance(value, list | tuple) or not least <= len(value) <= most:
             members = str(least) if least == most else f"{least} to {most}"
             raise ValueError(f"{field} is {reprlib.repr(value)}, not a list with {members} members")
         for place, member in enumerate(value):

@@ -12,7 +12,11 @@ Shape = tuple[int, ...]  # of one sample
 
 @dataclass(frozen=True)
 class Network(ABC):
-    """A network before it is created; its fields are what a card says of it."""
+    """A network before it is created; its fields are what a card says of it.
+
+    Raises:
+        ValueError: a field is out of its range.
+    """
 
     @abstractmethod
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from underbudget.device import checks
 from underbudget.networks import Network, Shape
 from underbudget.networks.dense import sequential
 
@@ -16,6 +17,9 @@ class Cnn1d(Network):
     """
 
     width: float = 1
+
+    def __post_init__(self) -> None:
+        checks.record(width=checks.number(1 / 64, 1))(vars(self), "network")
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         from tf_keras import layers as L
@@ -35,6 +39,11 @@ class Cnn2d(Network):
 
     width: float = 1
     strides: tuple[int, int] = (2, 2)
+
+    def __post_init__(self) -> None:
+        checks.record(width=checks.number(1 / 128, 1), strides=checks.each(checks.whole(1, 8), 2, 2))(
+            vars(self), "network"
+        )
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         from tf_keras import layers as L

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from underbudget.device import checks
 from underbudget.networks import Network, Shape
 
 
@@ -20,6 +21,9 @@ class Mlp(Network):
 
     width: float = 1
     hidden_layers: int = 2
+
+    def __post_init__(self) -> None:
+        checks.record(width=checks.number(1 / 128, 2), hidden_layers=checks.whole(0, 16))(vars(self), "network")
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         from tf_keras import layers as L
@@ -50,6 +54,9 @@ class ResidualMlp(Network):
     """
 
     units: int
+
+    def __post_init__(self) -> None:
+        checks.record(units=checks.whole(1, 1024))(vars(self), "network")
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         import tf_keras as keras

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from underbudget.device import checks
 from underbudget.networks import Network, Shape
 from underbudget.networks.cnn import convolution
 from underbudget.networks.dense import sequential
@@ -19,6 +20,11 @@ class DsCnn(Network):
 
     width: float = 1
     strides: tuple[int, int] = (2, 2)
+
+    def __post_init__(self) -> None:
+        checks.record(width=checks.number(1 / 256, 1), strides=checks.each(checks.whole(1, 8), 2, 2))(
+            vars(self), "network"
+        )
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         from tf_keras import layers as L

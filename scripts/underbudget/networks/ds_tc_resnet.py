@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from underbudget.device import checks
 from underbudget.networks import Network, Shape
 
 
@@ -30,6 +31,17 @@ class DsTcResnet(Network):
     kernel: int = 9
     stride: int = 1
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        width = checks.whole(1, 512)
+        checks.record(
+            filters=width,
+            blocks=checks.each(checks.whole(1, 16), 1, 5),
+            stem=checks.each(width, 0, 4),
+            kernel=checks.whole(1, 49),
+            stride=checks.whole(1, 8),
+            dropout=checks.number(0, 0.9),
+        )(vars(self), "network")
 
     def create(self, input_shape: Shape, output_shape: Shape, folded: bool = False) -> Any:
         import tf_keras as keras

@@ -13,6 +13,7 @@ from underbudget.device.artifact import Card, read_card
 from underbudget.device.errors import UserError
 from underbudget.export.compress import zlib_compress
 from underbudget.metrics import TASK_METRICS
+from underbudget.overrides import build_command
 from underbudget.processes import open_workers
 from underbudget.recipes import Version
 from underbudget.reproduction.kernels import path_in_float
@@ -90,14 +91,16 @@ def report_failures(failed: Sequence[str]) -> None:
 
 
 def made_with(study: str, version: Version, seed: int, sources: Sources) -> str:
-    """Return the command that builds a run of a study again."""
+    """Return the command that builds a run of a study again; that of a changed recipe is the one of a single model."""
+    if "/" in study:
+        return build_command(version, study, seed, sources)
     script = "02_baselines.py" if study in STUDIES else "14_seeds.py"
     command = f"python scripts/{script} {study} --seeds {seed} --versions {version.name}"
     return f"{sources.variables(version.task)} {command}".strip()
 
 
 def write_runs(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Gather the cards of a study's runs in models/local/STUDY; return the path of the result, one JSON line per run.
+    """Gather the cards of a study's runs, in models/local/STUDY; return the path of the result, one JSON line per run.
 
     Of a version, only those runs are gathered that differ in nothing but their seed: a mean over other data, recipes or
     code would be of nothing. Others stay where they are.
@@ -112,8 +115,8 @@ def write_runs(folder: Path, made_from: Mapping[str, Mapping[str, Any]]) -> Path
     runs = [run_of_card(card) for card in cards if {**card.content["made_from"], "seed": None} == asked[card.name]]
     order = {name: place for place, name in enumerate(VERSIONS)}
     runs.sort(key=lambda t: (order.get(t["version"], len(order)), t["version"], t["seed"]))
-    store = next(store for store in (LOCAL, OWN, SYNTHETIC) if store.models == folder.parent)
-    path = store.study_path(folder.name)
+    store = next(store for store in (LOCAL, OWN, SYNTHETIC) if folder.is_relative_to(store.models))
+    path = store.study_path(str(folder.relative_to(store.models)))
     files.write_text(path, "".join(json.dumps(t) + "\n" for t in runs))
     return path
 

@@ -12,7 +12,7 @@ from underbudget.device.artifact import FORECASTING
 from underbudget.intervals import mean_interval, wilson
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
-from underbudget.versions.catalogue import RECIPES
+from underbudget.versions.catalogue import RECIPES, VERSIONS
 
 Run = dict[str, Any]
 ERRORS = TASK_METRICS[FORECASTING]
@@ -28,9 +28,10 @@ def runs_of(runs: Sequence[Run], version: str) -> list[Run]:
 def size(run: Run) -> int:
     """Return the bytes of a run's compressed file: as converted, as the report's are, but for those of our own recipes.
 
-    Slimming files is ours.
+    Slimming files is ours. A changed recipe is the user's own.
     """
-    found: int = run["bytes" if run["recipe"] in RECIPES[1:] else "converted_bytes"]
+    own = run["recipe"] in RECIPES[1:] or "/" in run["recipe"]
+    found: int = run["bytes" if own else "converted_bytes"]
     return found
 
 
@@ -115,8 +116,9 @@ def summary(runs: Sequence[dict[str, Any]], version: str, metric: str) -> Summar
 
 
 def summary_lines(path: Path) -> list[str]:
-    """Format a study for a terminal: one line per version and metric."""
-    lines = [NO_VERDICT] if SYNTHETIC.results in path.parents else []
+    """Format a study for a terminal: one line per version and metric, and how many runs meet a version's limits."""
+    synthetic = SYNTHETIC.results in path.parents
+    lines = [NO_VERDICT] if synthetic else []
     runs = files.read_json_lines(path)
     for name in dict.fromkeys(t["version"] for t in runs):
         for metric in next((t["test"] for t in runs if t["version"] == name), ()):
@@ -126,4 +128,8 @@ def summary_lines(path: Path) -> list[str]:
             size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
             seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
             lines.append(f"{name}: {METRICS[metric].title} {text} over {seeds}, {size}")
+        if name in VERSIONS and not synthetic:
+            version, own = VERSIONS[name], runs_of(runs, name)
+            share = format_share(sum(meets(run, version.offline_limits) for run in own), len(own))
+            lines.append(f"{name}: {share} meet all limits{version.but_latency}")
     return [*lines, f"in full: {path.relative_to(files.ROOT)}"]

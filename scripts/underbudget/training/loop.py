@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
 from tensorflow_model_optimization.sparsity import keras as sparsity
 
+from underbudget.device.errors import UserError
 from underbudget.networks import Network, layers
 from underbudget.networks.folding import fold_batch_norm
 from underbudget.progress import progress_bar
@@ -56,8 +57,15 @@ def fit_network(network: Network, fit: Fit, problem: Problem, seed: int) -> kera
     """Create a network, train it, and continue with quantisation-aware training if the fit has one.
 
     Its curve is kept; see keep_curve.
+
+    Raises:
+        UserError: the network has no use for such inputs: its strides leave nothing of them, say.
     """
-    trained = train(network.create(problem.input_shape, problem.output_shape), fit, problem, seed)
+    try:
+        untrained = network.create(problem.input_shape, problem.output_shape)
+    except ValueError as error:
+        raise UserError(f"{network}: it can't take inputs of shape {problem.input_shape}: {error}") from None
+    trained = train(untrained, fit, problem, seed)
     curve: dict[str, list[float]] = trained.history.history
     model = fold_batch_norm(trained, network, for_grid=fit.qat is not None)
     if fit.qat:
