@@ -8,11 +8,14 @@ from underbudget.determinism import deterministic
 
 deterministic()
 # isort: split
+from textwrap import fill
+
 from underbudget import files
 from underbudget.device import artifact
 from underbudget.device.command_line import parser, run
 from underbudget.store import LOCAL, model_path
 
+SPOKEN = files.ROOT / "examples" / "yes.wav"
 EXAMPLES = """\
   .venv/bin/python scripts/23_show.py improved/kws_a
   .venv/bin/python scripts/23_show.py models/local/report/th_a.tflite.zlib"""
@@ -23,17 +26,29 @@ def main() -> None:
     options.add_argument("model", nargs="?", default="improved/kws_a", help="default: improved/kws_a")
     model: str = options.parse_args().model
     # these imports take seconds, and --help should not
+    from underbudget.data.recording import load_sound
+    from underbudget.data.takes import loudest_second
+    from underbudget.device.runtime import try_out
     from underbudget.results_page.markdown import aligned
-    from underbudget.results_page.model_page import model_page, sections
+    from underbudget.results_page.model_page import example, in_letters, model_page, sections
 
     path = model_path(model)
     card, content = artifact.load_file(path)
-    title = f"{path.parent.name}/{card.name}"
+    try_out(content, str(path))
+    folder = path.resolve().parent
+    inside = folder.is_relative_to(files.MODELS)
+    title = f"{folder.relative_to(files.MODELS) if inside else folder.name}/{card.name}"
+    parts = sections(card, content)
     print(f"{title}\n")
-    for name, table in sections(card, content):
-        print(f"{name}\n\n{aligned(table)}")
+    for name, words, table in parts:
+        print("\n\n".join(filter(None, (name, fill(words, 100), aligned(table)))))
+    seen = None
+    if card.front_end:
+        words, image = example(card, content, loudest_second(load_sound(SPOKEN)))
+        seen = f"What it sees of {files.shown(SPOKEN)}", words, image
+        print(f"{seen[0]}\n\n{words}\n\n{in_letters(image)}")
     page = LOCAL.page / f"{title.replace('/', '-')}.html"
-    files.write_text(page, model_page(title, card, content))
+    files.write_text(page, model_page(title, card, parts, seen))
     print(f"with charts, to open in a browser: {files.shown(page)}")
 
 

@@ -22,6 +22,7 @@ from underbudget.data import synthetic
 from underbudget.data.sources import Sources, load_speech
 from underbudget.device import artifact
 from underbudget.device.listen import HOP, KeywordDetector, Settings
+from underbudget.networks.ds_tc_resnet import DsTcResnet
 
 IMPROVED = ROOT / "models" / "improved"
 TH_A, KWS_A = IMPROVED / "th_a.tflite.zlib", IMPROVED / "kws_a.tflite.zlib"
@@ -51,7 +52,7 @@ assert not {"tensorflow", "scipy", "pandas", "tf_keras"} & set(sys.modules), sys
 
 def python(code: str, *arguments: object, cwd: Path = ROOT) -> str:
     command = [sys.executable, "-I", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=clean_environment(), timeout=300)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=clean_environment(), timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -113,6 +114,32 @@ def test_a_spotter_is_its_file_behind_its_front_end() -> None:
     expected = np.exp(logits) / np.exp(logits).sum()
     assert list(spotter.predict(SECOND)) == spotter.card.content["labels"]
     np.testing.assert_allclose(list(spotter.predict(SECOND).values()), expected, rtol=1e-4)
+
+
+def test_a_spotter_is_the_same_by_its_card_and_by_what_is_said_of_it() -> None:
+    by_card = ub.load_model(KWS_A)
+    assert isinstance(by_card, ub.KeywordSpotter)
+    content = KWS_A.read_bytes()
+    said: dict[str, Any] = {"front_end": by_card.card.front_end, "labels": by_card.card.labels}
+    by_words = ub.load_model(content, **said)
+    assert isinstance(by_words, ub.KeywordSpotter)
+    sound = ub.load_sound(ROOT / "examples" / "yes.wav")
+    assert by_words.predict(sound[:16_000]) == by_card.predict(sound[:16_000])
+    assert [found.word for found in by_words.listen([sound])] == ["yes"]
+    with pytest.raises(ub.UserError, match="without a card alone"):
+        ub.load_model(KWS_A, **said)
+    with pytest.raises(ub.UserError, match="both needed"):
+        ub.load_model(content, labels=said["labels"])
+    with pytest.raises(ub.UserError, match="its card says 7 numbers"):
+        ub.load_model(content, front_end=said["front_end"], labels=said["labels"][1:])
+    with pytest.raises(ub.UserError, match=r"no\.wav: can't be read"):
+        ub.load_sound("no.wav")
+
+
+def test_a_recipe_of_the_other_task_is_refused() -> None:
+    spotter = ub.Recipe(DsTcResnet(16, (1,)), ub.LogMel(mel_bins=24), ub.Fit("cross_entropy", 0.01, epochs=1))
+    with pytest.raises(ub.UserError, match=r"LogMel.* can't be trained on SYNTHETIC weather"):
+        ub.train(spotter, synthetic.make_weather(3000))
 
 
 def test_pieces_of_any_length_are_heard_alike() -> None:
@@ -210,6 +237,7 @@ def copied(project: Path, tmp_path: Path) -> Path:
     """A copy of the project with tiny synthetic data, and with our models too."""
     for name in ("scripts", "data"):
         shutil.copytree(project / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     shutil.copytree(IMPROVED, tmp_path / "models" / "improved")
     return tmp_path
 

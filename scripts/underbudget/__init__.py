@@ -6,6 +6,7 @@ The functions and classes for other programs are named here, and imported when f
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from underbudget.data.recording import load_sound
     from underbudget.determinism import deterministic
     from underbudget.device.artifact import Card
     from underbudget.device.errors import UserError
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
     from underbudget.evaluation import Evaluation, evaluate
     from underbudget.export.costs import Costs, costs
     from underbudget.export.shrink import Shrunk, shrink
-    from underbudget.library import build_version, load_speech, load_weather
+    from underbudget.library import build_version, load_speech, load_weather, train
+    from underbudget.recipes import Fit, Pruning, Recipe
     from underbudget.training.quantise_aware import quantise_aware_train
 
 __all__ = [
-    "Card", "Costs", "Detection", "Evaluation", "Forecaster", "KeywordSpotter", "LogMel", "Mfcc", "Model", "Shrunk",
-    "Stft", "UserError", "build_version", "costs", "deterministic", "evaluate", "features", "load_model", "load_speech",
-    "load_weather", "quantise_aware_train", "shrink",
+    "Card", "Costs", "Detection", "Evaluation", "Fit", "Forecaster", "KeywordSpotter", "LogMel", "Mfcc", "Model",
+    "Pruning", "Recipe", "Shrunk", "Stft", "UserError", "build_version", "costs", "deterministic", "evaluate",
+    "features", "load_model", "load_sound", "load_speech", "load_weather", "quantise_aware_train", "shrink", "train",
 ]  # fmt: skip
 _NAMES = {  # by the module that has them
+    "data.recording": "load_sound",
     "determinism": "deterministic",
     "device.artifact": "Card",
     "device.errors": "UserError",
@@ -37,7 +40,8 @@ _NAMES = {  # by the module that has them
     "evaluation": "Evaluation evaluate",
     "export.costs": "Costs costs",
     "export.shrink": "Shrunk shrink",
-    "library": "build_version load_speech load_weather",
+    "library": "build_version load_speech load_weather train",
+    "recipes": "Fit Pruning Recipe",
     "training.quantise_aware": "quantise_aware_train",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

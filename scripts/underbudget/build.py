@@ -223,6 +223,16 @@ def _commit() -> str | None:
         return None
 
 
+def train(recipe: Recipe, task: Task, seed: int) -> Any:
+    """Train a recipe's network, in this process; return the tf_keras model, whose `history.history` has the losses."""
+    from underbudget.training import forecasting, loop, spotting
+
+    loop.seed_everything(seed)
+    if isinstance(task, Forecasting):
+        return forecasting.train(task, recipe, seed)
+    return spotting.train(task, recipe, seed)
+
+
 def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
     """Train a model, export it and check it on validation data; the test split is not looked at.
 
@@ -233,13 +243,9 @@ def make(recipe: Recipe, task: Task, seed: int, name: str) -> Made:
         UserError: the TFLite file does not do what the Keras model does.
     """
     from underbudget.export.shrink import shrink
-    from underbudget.training import forecasting, loop, spotting
+    from underbudget.training import loop
 
-    loop.seed_everything(seed)
-    if isinstance(task, Forecasting):
-        model = forecasting.train(task, recipe, seed)
-    else:
-        model = spotting.train(task, recipe, seed)
+    model = train(recipe, task, seed)
     curve = _curve(model)  # before anything is predicted: Keras then forgets it
     on_grid = recipe.qat is not None
     int8, smallest = recipe.export.int8_weights, recipe.export.order_for_compression

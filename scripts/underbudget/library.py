@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from underbudget.data import sources
-from underbudget.data.sources import Sources
+from underbudget.data.sources import DataSets, Sources
 from underbudget.data.speech import Speech
 from underbudget.data.weather import Weather
+from underbudget.determinism import import_tensorflow
 from underbudget.device.artifact import FORECASTING, Card, read_card
 from underbudget.device.errors import UserError
+from underbudget.recipes import Readings, Recipe
+from underbudget.tasks import prepare
 from underbudget.versions.catalogue import VERSIONS
 
 Source = str | Path | None
@@ -51,6 +54,23 @@ def load_speech(
     if split not in ("course", "speaker"):
         raise UserError(f"split {split!r} is none of course, speaker")
     return sources.load_speech(_sources(mirror, synthetic, speech=_path(path), by_speaker=split == "speaker"))
+
+
+def train(recipe: Recipe, data: Weather | Speech, seed: int = 22) -> Any:
+    """Train a recipe's network on the train split of the data, in this process; return the tf_keras model.
+
+    Its `history.history` has the losses, until it is first asked to predict. The same seed gives the same weights on
+    every processor if deterministic() was called before TensorFlow was imported.
+
+    Raises:
+        UserError: the recipe is one of the other task, or wants other sounds, which are no part of the data.
+    """
+    if isinstance(recipe.inputs, Readings) != isinstance(data, Weather) or recipe.needs_other_sounds:
+        raise UserError(f"a recipe with {recipe.inputs} can't be trained on {data.identity.description} alone")
+    import_tensorflow()
+    from underbudget import build
+
+    return build.train(recipe, prepare(recipe, DataSets(data)), seed)
 
 
 def build_version(

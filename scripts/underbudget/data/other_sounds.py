@@ -16,7 +16,7 @@ from underbudget.data.archive import LARGEST_RECORDING, recordings
 from underbudget.data.download import DownloadableFile
 from underbudget.data.identity import SPLITS, Identity, digest_arrays
 from underbudget.data.layout import NOISE, SPLIT_NAMES, kind_of
-from underbudget.data.recording import decode
+from underbudget.data.recording import LONGEST, decode
 from underbudget.data.speech import LABELS, OTHER, split_clips
 from underbudget.device.audio import RATE, to_int16
 from underbudget.device.errors import UserError
@@ -25,7 +25,6 @@ from underbudget.progress import progress_bar
 KINDS = ("speech", "words", "noise")
 ROOMS = "rooms"  # impulse responses, which are no sound to listen to
 MOST_SECONDS_IN_ALL = 4 * 3600  # of all recordings; an hour takes 115 MB of memory
-LONGEST = 3600.0  # seconds, of one recording
 WORD_AT_MOST = 3 * RATE  # samples: a longer recording in `_other_` is continuous speech
 MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
 DEEPEST = 20  # folders that a recording lies in; the outermost of more do not count

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from underbudget.data.archive import FFMPEG_SUFFIXES, LARGEST_RECORDING, recordings
 from underbudget.data.identity import OWN_SOURCE, SPLITS, Identity, digest_arrays
 from underbudget.data.layout import NOISE, SPLIT_NAMES, Place, kind_of, plain_name, read_layout
-from underbudget.data.other_sounds import DEEPEST, LONGEST, MOST_SECONDS_IN_ALL, OtherSounds, from_sounds
-from underbudget.data.recording import decode
+from underbudget.data.other_sounds import DEEPEST, MOST_SECONDS_IN_ALL, OtherSounds, from_sounds
+from underbudget.data.recording import LONGEST, decode
 from underbudget.data.speech import MOST_CLIPS, OTHER, Speech, speaker_of, split_clips
 from underbudget.data.takes import FAINT, is_clipped, is_cut_off, is_silent, loudest_second, without_offset
 from underbudget.device.audio import RATE, to_int16

@@ -4,12 +4,14 @@ import io
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 from underbudget.device.audio import Audio, ratio, read_wav, resample
 from underbudget.device.errors import UserError
 from underbudget.device.wav import EXTENSIBLE, FIX, HEADS, SAMPLE_BYTES, Mix, check_length
 
 UNCOUNTED = ("MP3", "AIFF", "AU", "CAF", "W64", "WAV")  # whose headers may tell a guess, or nothing
+LONGEST = 3600.0  # seconds of a recording that is loaded as a whole: 230 MB
 
 
 class _Memory(io.BytesIO):
@@ -23,6 +25,19 @@ class _Memory(io.BytesIO):
             return super().seek(offset, whence)
         except (ValueError, OverflowError):
             return self.tell()
+
+
+def load_sound(path: str | Path) -> Audio:
+    """Load a recording in any usual format as sound [n] in [-1, 1], mono, 16 kHz, as spotters listen to it.
+
+    Raises:
+        UserError: it can't be read, or is no such recording, or is longer than an hour.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}): correct the path") from None
+    return decode(content, str(path), LONGEST)
 
 
 def decode(content: bytes, name: str, longest: float) -> Audio:

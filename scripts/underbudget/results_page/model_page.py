@@ -2,44 +2,105 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
 from underbudget.device.artifact import SPOTTING, Card
+from underbudget.device.audio import Audio
+from underbudget.device.frontend import extractor
+from underbudget.device.listen import KeywordSpotter
 from underbudget.export.costs import Layer, layers
+from underbudget.export.layer_times import layer_microseconds
 from underbudget.metrics import KB, METRICS, TASK_METRICS
 from underbudget.results_page.curve_charts import curve_chart
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.model_charts import bytes_chart, confusion_chart
 from underbudget.results_page.page import document, figures
-from underbudget.results_page.style import Chart
+from underbudget.results_page.style import Chart, chart
 
-Section = tuple[str, str]  # a title, and a Markdown table
+Image = NDArray[np.float32]
+
+Section = tuple[str, str, str]  # a title, a sentence or nothing, and a Markdown table
+PERCENTILES = 2, 98  # of a picture's values: the darkest and the brightest that is drawn
 
 
 def sections(card: Card, content: bytes) -> list[Section]:
-    """Return what is known of a model, in sections.
+    """Return what is known of a model, in sections; its layers are timed.
 
     Args:
         content: its TFLite file, inflated.
     """
-    parts = [("What it is", _about(card)), ("How well it does", _scores(card)), ("What it takes", _costs(card))]
-    parts.append(("Layers with weights", _layers(layers(content))))
+    parts = [
+        ("What it is", "", _about(card)),
+        ("How well it does", "", _scores(card)),
+        ("What it takes", "", _costs(card)),
+        ("Layers with weights", LAYERS, _layers(layers(content), layer_microseconds(content))),
+    ]
     if card.task == SPOTTING:
-        parts.append(("Word said (rows) and word detected, clips of the test", _confusion(card)))
-    return [*parts, ("How it was made", _made(card))]
+        parts.append(
+            ("Confusion", "Clips of the test: a row for each word said, a column for each detected.", _confusion(card))
+        )
+    return [*parts, ("How it was made", "", _made(card))]
 
 
-def model_page(title: str, card: Card, content: bytes) -> str:
-    """Return a page of a model."""
-    parts = card.content["file"]
-    bars = {when: found for when in ("converted", "slimmed") if (found := parts.get(f"{when}_parts_bytes"))}
+def example(card: Card, content: bytes, second: Audio) -> tuple[str, Image]:
+    """Return what a spotter makes of a second of sound, in words, and what its network sees of it [rows, frames].
+
+    The first row is the top one: the highest frequency, or coefficient.
+    """
+    assert card.front_end is not None  # spotters alone have one
+    heard = sorted(KeywordSpotter(card, content).predict(second).items(), key=lambda item: -item[1])
+    image = extractor(card.front_end)(second)[..., 0].T[::-1]
+    return "Probabilities: " + ", ".join(f"{word} {p:.2f}" for word, p in heard[:3]), image
+
+
+def in_letters(image: Image) -> str:
+    """Draw a picture in letters, for a terminal: the brighter, the denser."""
+    letters = np.array(list(" .:-=+*#%@"))
+    low, high = np.percentile(image, PERCENTILES)
+    steps = ((image - low) / (high - low) * len(letters)).clip(0, len(letters) - 1).astype(int)
+    return "".join("".join(row).rstrip() + "\n" for row in letters[steps[:: -(-len(steps) // 16)]])
+
+
+def model_page(title: str, card: Card, parts: Sequence[Section], seen: tuple[str, str, Image] | None) -> str:
+    """Return a page of a model.
+
+    Args:
+        parts: what `sections` returns.
+        seen: a title, and what `example` returns.
+    """
+    size = card.content["file"]
+    bars = {when: found for when in ("converted", "slimmed") if (found := size.get(f"{when}_parts_bytes"))}
     drawn: dict[str, Sequence[Chart]] = {
-        "curve": curve_chart(title, {card.name: card}),
-        "bytes": [bytes_chart(title, bars)] if bars else [],
-        "confusion": [confusion_chart(title, card)] if card.task == SPOTTING else [],
+        "What it takes": [bytes_chart(title, bars)] if bars else [],
+        "Confusion": [confusion_chart(title, card)] if card.task == SPOTTING else [],
+        "How it was made": curve_chart(title, {card.name: card}),
     }
-    text = "\n".join(f"## {name}\n\n{table}" for name, table in sections(card, content))
-    charts = {name: figures(name, found) for name, found in drawn.items() if found}
-    places = "".join(f"\ncharts:{name}\n" for name in charts)
-    return document(title, f"{text}\n## Charts\n{places}" if charts else text, charts)
+    if seen:
+        name, words, image = seen
+        parts = [*parts, (name, words, "")]
+        drawn[name] = [_picture(name, words, image)]
+    text, charts = "", {}
+    for number, (name, words, table) in enumerate(parts):
+        text += f"## {name}\n\n"
+        if found := drawn.get(name):
+            charts[f"c{number}"] = figures(f"c{number}", found)
+            text += f"charts:c{number}\n\n"  # before the table, beside which it then is
+        text += f"{words}\n\n{table}\n"
+    return document(title, text, charts)
+
+
+def _picture(title: str, words: str, image: Image) -> Chart:
+    low, high = np.percentile(image, PERCENTILES)
+
+    def fill(axis: Axes) -> None:
+        axis.imshow(image, aspect="auto", vmin=low, vmax=high, extent=(0, 1, 0, len(image)))
+        axis.set_xlabel("seconds")
+        axis.set_ylabel("row")
+        axis.grid(visible=False)
+
+    return chart(title, words, (), 200, fill)
 
 
 def _table(rows: Mapping[str, str]) -> str:
@@ -51,7 +112,8 @@ def _about(card: Card) -> str:
     rows = {"task": card.task.replace("_", " "), **content.get("use", {})}
     if card.task == SPOTTING:
         rows["labels"] = ", ".join(card.labels)
-        rows["front end"] = ", ".join(f"{key} {value}" for key, value in content["front_end"].items())
+        kind, *given = (f"{key} {value}" for key, value in content["front_end"].items())
+        rows["front end"] = f"{kind.removeprefix('kind ')}: {', '.join(given)} (samples at 16 kHz; Hz)"
     else:
         for key in ("mean", "std"):
             rows[f"normalisation, {key}"] = ", ".join(f"{value:.4g}" for value in getattr(card, key))
@@ -92,23 +154,32 @@ def _costs(card: Card) -> str:
     return _table(rows)
 
 
-def _layers(found: Sequence[Layer]) -> str:
+LAYERS = (
+    "Kernel: filters × rows × columns × inputs, of a depthwise one 1 × rows × columns × channels. MACs:"
+    " multiply-accumulates. µs: what the layer, with all up to the next one, adds to an inference on this machine, on"
+    " one thread; the file was cut off behind each layer, and the pieces timed. Less than 2 µs is noise."
+)
+
+
+def _layers(found: Sequence[Layer], microseconds: Sequence[float] | NDArray[np.float64]) -> str:
     total = sum(layer.macs for layer in found) or 1
     lines = [
         [
             str(number),
             layer.operator,
-            " x ".join(map(str, layer.kernel)),
-            " x ".join(map(str, layer.output)),
+            "×".join(map(str, layer.kernel)),
+            "×".join(map(str, layer.output[1:])),
             layer.weights,
             f"{layer.parameters:,}",
             f"{layer.macs:,}",
             f"{100 * layer.macs / total:.0f}",
+            f"{taken:.0f}" if taken >= 2 else "< 2",
         ]
-        for number, layer in enumerate(found, 1)
+        for number, (layer, taken) in enumerate(zip(found, microseconds, strict=True), 1)
     ]
+    lines.append(["", "all", "", "", "", "", f"{total:,}", "", f"{sum(microseconds):.0f}"])
     return markdown_table(
-        ["", "operator", "kernel", "output", "stored as", "weights and biases", "MACs", "% of MACs"], lines
+        ["", "operator", "kernel", "output", "stored as", "weights and biases", "MACs", "% of MACs", "µs"], lines
     )
 
 
@@ -122,8 +193,19 @@ def _made(card: Card) -> str:
     rows = {
         "recipe": f"{made['recipe_name']}, seed {made['seed']}",
         "data": "{source}: {description}; {split}".format(**made["data"]),
+        **_curve(card),
         "command": card.content["made_with"],
         "commit": card.content.get("commit") or "none",
         "time, memory": f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB",
     }
     return _table({key: literal(value) for key, value in rows.items()})
+
+
+def _curve(card: Card) -> dict[str, str]:
+    """Return how the loss fell, if the card knows it."""
+    curve = card.content.get("curve", {})
+    losses = [curve[name] for name in ("loss", "quantised_loss") if curve.get(name)]
+    if not losses:
+        return {}
+    fell = "; with weights on grids ".join(f"{values[-1]:.3g} after {len(values)} epochs" for values in losses)
+    return {"training loss": f"{losses[0][0]:.3g} after the first epoch, {fell}"}
