@@ -307,7 +307,7 @@ def test_clips_that_may_have_been_trained_on_are_refused(measured: tuple[Path, P
     card = measured[0].with_name("kws_a.json")
     digest = json.loads(card.read_text())["made_from"]["data"]["digest"]
     card.write_text(card.read_text().replace(digest, "0" * 64))
-    with pytest.raises(UserError, match=r"kws_a.tflite.zlib: made from .*give its own clips"):
+    with pytest.raises(UserError, match=r"kws_a.tflite.zlib: made from .*give the clips that it was made from"):
         measure.measure_listeners([measured[0]], Sources())
     assert not measured[1].exists()
 
