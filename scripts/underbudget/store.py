@@ -133,8 +133,8 @@ def model_path(model: str) -> Path:
     known = (path.relative_to(files.MODELS) for path in files.MODELS.rglob("*.tflite.zlib"))
     names = ", ".join(get_close_matches(name, [str(path)[: -len(".tflite.zlib")] for path in known]))
     raise UserError(
-        f"{model}: no such model{f' ({names}?)' if names else ''}: models/README.md lists ours; of your own, give the path"
-        " of NAME.tflite.zlib, beside which its card NAME.json lies"
+        f"{model}: no such model{f' ({names}?)' if names else ''}: models/README.md lists ours; of your own, give the"
+        " path of NAME.tflite.zlib, beside which its card NAME.json lies"
     )
 
 
