@@ -6,10 +6,13 @@ $(foreach name,JENA SPEECH OTHER SEED RECIPE LIMITS,$(if $(filter environment,$(
   $(warning $(name) of the shell is not used: write it behind make, as in: make th_a $(name)=...)))
 PYTHON = python3
 RECIPE = report
-$(foreach name,DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH NAME SPLIT HOST MODEL MINUTES ONLY \
-  VERSION SET A B SIDE_BY_SIDE,\
-  $(eval $(name) =))
+EMPTY = DATA JENA SPEECH OTHER SEED SEEDS JOBS LIMITS TASK TRIALS SEARCH NAME SPLIT HOST MODEL MINUTES ONLY VERSION SET A B \
+  SIDE_BY_SIDE
+KNOWN = $(EMPTY) PYTHON RECIPE DATA_MIRROR RAY_ADDRESS RAY_AUTH_MODE TESTS
+$(foreach name,$(EMPTY),$(eval $(name) =))
 unexport PYTHONPATH PYTHONHOME
+$(if $(filter 0,$(MAKELEVEL)),$(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),\
+  $(if $(filter $(KNOWN),$(name)),,$(warning $(name) is not used: make help lists the variables)))))
 
 # an option of a script, if the variable is not empty
 quoted = '$(subst ','\'',$(value $1))'
@@ -200,6 +203,7 @@ clean: ## remove what runs on this machine made; own words, searches, downloads,
 
 help: ## this list
 	@echo "make all builds and measures the five versions; make test checks everything."
+	@echo "To begin small: make show MODEL=improved/kws_a, make th_b (half a minute)."
 	@sed -n -e 's/^##@ \(.*\)/\n\1/p' -e 's/^$$(VERSIONS):\(.*\)/$(firstword $(VERSIONS)):\1 (also: $(wordlist 2,99,$(VERSIONS)))/' \
 	  -e 's/^\([a-z_-]*\):[^#]*## \(..*\)/  make \1\t\2/p' Makefile | expand -t 26
 	@echo; echo "variables: DATA=auto|real|synthetic  SEED=7  DATA_MIRROR=folder  JENA=file  SPEECH=folder-or-archive"

@@ -66,8 +66,8 @@ def locks(lists):
 
 
 def wanted(lists):
-    """Return what .venv should have, as text: the interpreter and the lists of packages."""
-    parts = [sys.version]
+    """Return what .venv should have, as text: the interpreter, this folder, the lists of packages."""
+    parts = [sys.version, ROOT]  # .venv names the folder for `import underbudget`
     for name in lists + locks(lists) + ["pyproject.toml"]:
         with open(os.path.join(ROOT, name)) as file:
             parts.append(file.read())
@@ -119,7 +119,7 @@ def install(lists):
         create()
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         fail("%s can't be created (%s): remove what is there and run make again" % (VENV, error))
-    print("installing the packages of %s (2.6 GB; some minutes)" % ", ".join(lists))
+    print("bringing .venv up to date with %s (at first 2.6 GB and some minutes)" % ", ".join(lists))
     sys.stdout.flush()
     pip_install(["--require-hashes"] + [part for name in locks(lists) for part in ("-r", os.path.join(ROOT, name))])
     if not is_installed(lists):

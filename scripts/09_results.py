@@ -36,7 +36,7 @@ def main() -> None:
         print(f"*** {NO_VERDICT}. ***")
     print("\n".join(compared_with_published(results)) + "\n")
     print(aligned(versions(results)))
-    print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on this host, not a Pi")
+    print("✓ met; in brackets 95 % intervals; sizes in kB of 1024 bytes; latencies are means on a host, not a Pi")
     print(f"all results, to open in a browser: {shown.relative_to(files.ROOT)}")
     print(f"the table as CSV: {table.relative_to(files.ROOT)}")
 

@@ -55,6 +55,7 @@ CHANGES: dict[str, tuple[str, Recipe]] = {
         "report/pruning=none+year=2009",
         replace(TH_A.refitted(pruning=None), inputs=Readings(year=2009)),
     ),
+    "kws_c width=0.4": ("report/width=0.4", replace(KWS_C, network=DsCnn(0.4, (2, 2)))),  # not that of the STFT's image
     "kws_c coefficients=13 inputs=mfcc": (
         "report/inputs=mfcc+coefficients=13",
         replace(KWS_C, inputs=Mfcc(coefficients=13)),
@@ -81,9 +82,10 @@ def test_a_recipe_with_its_own_values_is_the_recipe(asked: str) -> None:
     ("asked", "said"),
     [
         (
-            "kws_b widht=1",
-            r"widht: no field of kws_b's report, which has: network\.width=0\.22, network\.strides=2,1, ",
+            "kws_b breadth=1",
+            r"breadth: no field of kws_b's recipe report, which has: network\.width=0\.22, network\.strides=2,1, ",
         ),
+        ("kws_b widht=1", r"widht: no field of kws_b's recipe report: do you mean width\?$"),
         ("kws_b fit=none", "fit: no field"),
         ("kws_b =1", ": no field"),
         ("kws_b improved epochs=1", r"epochs: say which: fit\.epochs=300, fit\.qat\.epochs=25$"),

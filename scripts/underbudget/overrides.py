@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -48,8 +49,10 @@ def changed(version: Version, recipe_name: str, settings: str) -> tuple[Version,
             if (name.rpartition(".")[2] in WHOLE_PARTS) == whole:
                 found = _named(name, there)
                 if not found:
+                    close = get_close_matches(name, [path.rpartition(".")[2] for path in there])
                     raise UserError(
-                        f"{name}: no field of {version.name}'s {recipe_name}, which has: {described(recipe)}"
+                        f"{name}: no field of {version.name}'s recipe {recipe_name}"
+                        + (f": do you mean {' or '.join(close)}?" if close else f", which has: {described(recipe)}")
                     )
                 if len(found) > 1:
                     raise UserError(f"{name}: say which: {_listed(found)}")
@@ -130,9 +133,10 @@ def _inner(takes: Any, value: Any) -> Any:
 
 
 def _named(name: str, there: Mapping[str, _Field]) -> dict[str, _Field]:
-    """Return the fields whose paths end in a name: of parts that a recipe has, or else of those that it lacks."""
+    """Return the fields whose paths end in a name: that of the network, or of parts that a recipe has, or lacks."""
     found = {path: field for path, field in there.items() if f".{path}".endswith(f".{name}")}
-    return {path: field for path, field in found.items() if field.there} or found
+    found = {path: field for path, field in found.items() if field.there} or found
+    return {path: field for path, field in found.items() if path == f"network.{name}"} or found
 
 
 def _shortest(path: str, there: Mapping[str, _Field]) -> str:

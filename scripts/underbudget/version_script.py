@@ -72,16 +72,18 @@ def published_seed(version: Version, recipe: str) -> int:
 
 def card_lines(path: Path) -> list[str]:
     """Format a card for a terminal: its bytes, and one line per limit."""
-    content = read_card(path).content
+    card = read_card(path)
+    content, published = card.content, PUBLISHED.card(path.parent.name, card.name)
     synthetic = Identity(**content["made_from"]["data"]).synthetic
     size = content["file"]
     return [
         *([NO_VERDICT] if synthetic else []),
-        f"{content['name']}: {size['compressed_bytes']:,} bytes compressed, {size['slimmed_bytes']:,} slimmed, "
-        f"{size['converted_bytes']:,} as converted; card: {path.relative_to(files.ROOT)}",
+        f"{content['name']}: {size['compressed_bytes']:,} bytes ({size['converted_compressed_bytes']:,} before it was "
+        f"stripped, as the report counts); card: {path.relative_to(files.ROOT)}",
+        *(["  it is the published file, byte for byte"] if published and published.sha256 == card.sha256 else []),
         *(f"  {verdict(result, content, synthetic)}" for result in content["results"]),
         *(f"  {remark}" for remark in content.get("remarks", ())),
-        f"  layers, confusions, curve: make show MODEL={files.shown(path.with_suffix('.tflite.zlib'))}",
+        f"  layers, scores, curve: make show MODEL={files.shown(path.with_suffix('.tflite.zlib'))}",
     ]
 
 

@@ -1,41 +1,39 @@
 """Sentences of the README whose figures come from results."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from underbudget.beyond.listening.scores import CLEAN
 from underbudget.data.speech import BY_SPEAKER
+from underbudget.data.weather import OUTPUT_STEPS
 from underbudget.device.artifact import FORECASTING, SPOTTING, Card
-from underbudget.metrics import KB, METRICS, TASK_METRICS, all_met
+from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met
 from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES
-from underbudget.reproduction.reference import load_reference, reported
+from underbudget.reproduction.reference import load_peers, load_reference
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import runs_of
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SEARCHED, VERSIONS
 
 
 def headline(results: Results) -> str:
-    """Compare the bytes of our recipes with the report's; name the smallest files that meet all limits of a task."""
-    found = [place for task in (FORECASTING, SPOTTING) if (place := _smallest(results, task))]
-    if len(found) < 2:
-        return "No forecaster and spotter meet the limits of all five versions yet.\n"
-    cards = comparable_cards(results)
-    forecaster, spotter = (
-        f"[{what}](models/{place}.json) of {cards[place].content['file']['compressed_bytes']:,} bytes"
-        for what, place in zip(("forecaster", "spotter"), found, strict=True)
-    )
-    shares, packed = [], {}
-    for name in VERSIONS:
-        ours, theirs = results.card("improved", name), results.card("report", name)
-        if ours and theirs:
-            size = ours.content["file"]["compressed_bytes"]
-            shares.append(size / (KB * reported(name)["size_kb"]))
-            packed[name] = size / theirs.content["file"]["compressed_bytes"]
-    larger = [name for name, share in packed.items() if share > 1]
-    but = f" ({', '.join(larger)} is larger)" if larger else ""
-    return (
-        f"Our own recipes have smaller errors or more accuracy than the report in {100 * min(shares):.0f} to"
-        f" {100 * max(shares):.0f} % of its bytes; beside the report's recipes, trained again and stripped likewise,"
-        f" in {100 * min(packed.values()):.0f} to {100 * max(packed.values()):.0f} %{but}. One {forecaster} meets all"
-        f" limits of both forecasters, one {spotter} those of all three spotters, latency left out.\n"
-    )
+    """Name the smallest files that meet all limits of a task, and the smallest of others."""
+    cards, told = comparable_cards(results), []
+    for task, what in ((FORECASTING, "both forecasters"), (SPOTTING, "all three spotters")):
+        limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
+        ours = {
+            place: {**card.content["test"], "bytes": card.content["file"]["compressed_bytes"]}
+            for place, card in cards.items()
+            if card.task == task
+        }
+        others = {file["name"]: file for file in load_peers()[task] if file.get("steps") in (None, OUTPUT_STEPS)}
+        place, other = (_smallest(files, limits) for files in (ours, others))
+        if place is None or other is None:
+            return "No forecaster and spotter meet the limits of all five versions yet.\n"
+        told.append(
+            f"[{ours[place]['bytes']:,} bytes](models/{place}.json) meets all limits of {what} (the smallest of another"
+            f" group: {others[other]['bytes']:,})"
+        )
+    return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
 
 def comparable_cards(results: Results) -> dict[str, Card]:
@@ -48,15 +46,9 @@ def comparable_cards(results: Results) -> dict[str, Card]:
     return cards
 
 
-def _smallest(results: Results, task: str) -> str | None:
-    limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
-
-    def meets(card: Card) -> bool:
-        values = {**card.content["test"], "size_kb": card.content["file"]["compressed_bytes"] / KB}
-        return all_met(limits, values)
-
-    own = {place: card for place, card in comparable_cards(results).items() if card.task == task and meets(card)}
-    return min(own, key=lambda place: int(own[place].content["file"]["compressed_bytes"]), default=None)
+def _smallest(files: Mapping[str, Mapping[str, Any]], limits: Sequence[Limit]) -> str | None:
+    meet = [name for name, file in files.items() if all_met(limits, {**file, "size_kb": file["bytes"] / KB})]
+    return min(meet, key=lambda name: int(files[name]["bytes"]), default=None)
 
 
 def naive(results: Results) -> str:

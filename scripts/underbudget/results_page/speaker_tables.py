@@ -87,11 +87,13 @@ def _difference(left: Sequence[Run], right: Sequence[Run]) -> tuple[float, float
 def unknown_speakers(results: Results, recipe: str, name: str) -> str:
     """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds.
 
-    It is empty for another recipe of this name, or other code, than that of the runs on the course's split.
+    It is not measured for another recipe of this name, or other code, than that of the runs on the course's split.
     """
+    if name not in SPOTTERS or recipe not in COMPARED_RECIPES:
+        return ""
     runs = runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)
     same = len(arithmetics([*runs, *runs_of(results.study_runs(recipe), name)])) == 1
-    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 and same else ""
+    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 and same else "not measured yet"
 
 
 def strangers(results: Results) -> str:

@@ -30,7 +30,7 @@ from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.sentences import headline
 from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.results_page.version_tables import compared_with_published
-from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, VERSIONS
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, SEARCHED, VERSIONS
 
 
 def claims(results: Results) -> str:
@@ -72,8 +72,10 @@ def models(results: Results) -> str:
         [f"*{name}*", "none", "", ", ".join(_naive_figures(figures)), *["–"] * 4]
         for name, figures in results.naive_forecasts().items()
     ]
-    for recipe, name in product(RECIPES, VERSIONS):
-        card = results.card(recipe, name)
+    named = {(recipe, name): results.card(recipe, name) for recipe, name in product(RECIPES, VERSIONS)}
+    for found in results.searches:
+        named[SEARCHED, found["name"]] = results.store.card(SEARCHED, found["name"]) if found["model"] else None
+    for (recipe, name), card in named.items():
         if card:
             content, costs = card.content, card.content["costs"]
             score = [

@@ -159,7 +159,7 @@ def five(results: Results) -> str:
                 unknown_speakers(results, "report", name).partition(" (")[0],
             ]
         )
-    header = ["version", "limits", "report", "our run, seed 22", "seeds within limits but latency"]
+    header = ["version", "limits", "report", "our run, seed 22", "seeds within limits, latency left out"]
     return markdown_table([*header, "last reading repeated", "unknown speakers, mean"], lines)
 
 
@@ -202,7 +202,7 @@ def compared_with_published(results: Results) -> list[str]:
         return [f"All {len(same)} files that this machine made are the published ones, byte for byte."]
     are = "is the published file" if len(same) == 1 else "are the published files"
     lines = [f"{', '.join(same)} {are}, byte for byte."] if same else []
-    return [*lines, *other, *([f"Not made here yet: {', '.join(absent)}."] if absent else [])]
+    return [*lines, *other, *([f"Not made here yet by the report's recipes: {', '.join(absent)}."] if absent else [])]
 
 
 def versions_csv(results: Results) -> str:
