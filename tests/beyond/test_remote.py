@@ -277,7 +277,7 @@ def test_a_real_server(sshd: Path, more: str, tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"key": "locked"}, "it refuses the login: .*run ssh-add first"),
+        ({"key": "locked"}, "it refuses the login of .*run ssh-add first"),
         ({"known": "none"}, "its host key is not known: run ssh .* pi once by hand"),
         (
             {"known": "known_before"},

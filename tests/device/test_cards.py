@@ -255,7 +255,9 @@ def test_nothing_but_words_is_printed(folder: Path) -> None:
     arguments = ("--model", str(folder / "kws_a.tflite.zlib"), "--wav", str(folder.parent / "sound.wav"))
     done = run("10_listen.py", *arguments)
     assert done.returncode == 0
-    assert [line.partition(" for ")[0] for line in done.stderr.splitlines()] == ["models/kws_a: listening"]
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("models/kws_a: listening for ")
+    assert [line.partition(":")[0] for line in lines[1:]] == ["no word was detected"]
 
 
 @pytest.mark.slow

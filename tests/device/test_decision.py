@@ -197,5 +197,5 @@ def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
     content.pop("listening")
     card.write_text(json.dumps(content))
     listen = ("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]))
-    assert "threshold 0.8 (its card has none);" in run(*listen, "--sensitivity", "low").stderr
-    assert "threshold 0.9;" in run(*listen, "--threshold", "0.9").stderr
+    assert "threshold 0.8 at any sensitivity, as its card has none" in run(*listen, "--sensitivity", "low").stderr
+    assert "threshold 0.9" in run(*listen, "--threshold", "0.9").stderr

@@ -184,7 +184,14 @@ def test_a_recipe_and_its_data_go_together(speech: Speech, fit: Fit, sounds: Any
         spotting.problem(Spotting(speech, FRONT_END, other=sounds), fit)
 
 
-@pytest.mark.parametrize("wrong", [{"unknown_share": 1.0}, {"unknown_share": -0.1}, {"augmentation": None}])
-def test_a_share_is_a_share_and_needs_augmentation(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="other sounds are a share"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"unknown_share": 1.0}, "unknown_share is 1.0, not a number from 0 to 0.99"),
+        ({"unknown_share": -0.1}, "unknown_share is -0.1"),
+        ({"augmentation": None}, "other sounds need augmentation"),
+    ],
+)
+def test_a_share_is_a_share_and_needs_augmentation(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
         replace(FIT, **wrong)

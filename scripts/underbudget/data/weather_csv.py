@@ -77,7 +77,7 @@ def read_weather(path: Path, user: bool) -> Weather:
     weather = Weather(time, values, split, identity)
     if not official:
         stuck = f"readings of a stuck sensor, or there twice, left out: {len(times) - n:,}" if len(times) > n else ""
-        said = "; ".join(filter(None, [str(tally), stuck, log.cut]))
+        said = "; ".join(filter(None, [str(tally), stuck, log.cut])) if user else ""  # a mirror's gaps are known
         windows = ", ".join(
             f"{len(weather.starts(name)):,} to {verb}" for name, verb in zip(SPLITS, VERBS, strict=True)
         )
