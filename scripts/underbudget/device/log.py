@@ -113,14 +113,14 @@ def lines(stream: io.BufferedReader) -> Iterator[str]:
     The last may lack its end.
     """
     file = _decoded(stream)
-    while True:
-        part = line = file.readline(LONGEST_LINE)
-        while line and not line.endswith(ENDS):
-            line = file.readline(LONGEST_LINE)
-            part = (part + line)[: LONGEST_LINE + 1]
-        if not part:
-            return
+    part = file.readline(LONGEST_LINE)
+    while part:
+        rest = part
+        while rest and not rest.endswith(ENDS):
+            rest = file.readline(LONGEST_LINE)
+            part = (part + rest)[: LONGEST_LINE + 1]
         yield part
+        part = file.readline(LONGEST_LINE)
 
 
 def follow(path: Path, say: Callable[[str], None]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from underbudget.reproduction.measured_models import MeasuredModels
 from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
-LISTENING_PROTOCOL = 1  # a change of what is measured raises it: what was measured before is then measured again
+LISTENING_PROTOCOL = 2  # a change of what is measured raises it: what was measured before is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
