@@ -12,6 +12,7 @@ from underbudget.recipes import Export, Fit, KerasFit, Pruning, Readings, Recipe
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, row_name
 from underbudget.versions.catalogue import QUANTISATION_STUDY, VERSIONS
 
+NARROW = "width 0.05"  # the strength at which another group published width alone
 KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
 
 
@@ -29,7 +30,7 @@ def forecaster(network: type[Mlp | Cnn1d], technique: str) -> Recipe:
 
 def techniques(network: str) -> list[str]:
     """Return the rows of the report's study of a network, and width alone at the strength that others published."""
-    return [*(row[0] for row in load_reference()["ablation"][network]), "width 0.05"]
+    return [*(row[0] for row in load_reference()["ablation"][network]), NARROW]
 
 
 # Unoptimised spotters, trained as the course's baselines are; the report does not say how, nor how large its MLP and
@@ -52,6 +53,8 @@ AS_BATCHED = {
     "cnn_neighbours": forecaster(Cnn1d, "none").refitted(batches="neighbours"),
     "th_a_neighbours": VERSIONS["th_a"].recipes["report"].refitted(batches="neighbours"),
     "th_b_neighbours": VERSIONS["th_b"].recipes["report"].refitted(batches="neighbours"),
+    "mlp_narrow_neighbours": forecaster(Mlp, NARROW).refitted(batches="neighbours"),
+    "cnn_narrow_neighbours": forecaster(Cnn1d, NARROW).refitted(batches="neighbours"),
 }
 FIXED = {
     f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
