@@ -23,6 +23,8 @@ from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.audio import RATE
 from underbudget.device.errors import UserError
 from underbudget.device.runtime import Model, lay_out
+from underbudget.export.compress import order_for_compression, zopfli_compress
+from underbudget.export.slim import strip_metadata
 from underbudget.intervals import wilson
 from underbudget.metrics import TASK_METRICS
 from underbudget.progress import progress_bar
@@ -67,13 +69,15 @@ def _is_ours(card: dict[str, Any]) -> bool:
     return course and sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
 
 
-def _described(card: dict[str, Any]) -> dict[str, Any]:
+def _described(card: dict[str, Any], content: bytes) -> dict[str, Any]:
     source = card["source"]
+    stripped = zopfli_compress(order_for_compression(strip_metadata(content)))
     return {
         "name": card["name"],
         "year": card["year"],
         "group": card["group"],
         "bytes": card["bytes"],
+        "stripped_bytes": len(stripped),  # by the last two steps of ours, which leave the outputs as they are
         "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{quote(source['path'])}",
         "licence": card["licence"],
     }
@@ -103,12 +107,13 @@ def _right_of_ours(speech: Speech) -> dict[str, NDArray[np.bool_]]:
 
 
 def _spotter(card: dict[str, Any], folder: Path, speech: Speech, ours: dict[str, NDArray[np.bool_]]) -> dict[str, Any]:
-    model, features = Model(_content(card, folder), card["name"]), front_end(card["front_end"])
+    content, features = _content(card, folder), front_end(card["front_end"])
+    model = Model(content, card["name"])
     inputs = np.stack([features(clip) for clip in speech.clips("test")])
     answers = np.array(card["labels"])[model.predict(inputs).argmax(axis=1)]
     right = answers == np.array(LABELS)[speech.labels("test")]
     return {
-        **_described(card),
+        **_described(card, content),
         "published_pct": card["published"].get("accuracy_pct"),
         "clips": len(right),
         "accuracy_pct": round(100 * float(right.mean()), 3),
@@ -154,7 +159,8 @@ def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
 
 
 def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[str, Any]:
-    model, scaling = Model(_content(card, folder), card["name"]), card["normalisation"]
+    content, scaling = _content(card, folder), card["normalisation"]
+    model = Model(content, card["name"])
     inputs, truth = weather.inputs("test"), weather.targets("test")[:, : card["steps"]]
     if scaling:
         mean, std = (np.array(scaling[key], np.float32) for key in ("mean", "std"))
@@ -166,4 +172,4 @@ def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[st
         outputs = outputs * std + mean
     errors = np.abs(outputs - truth).mean(axis=(0, 1))
     figures = {metric: round(float(error), 5) for metric, error in zip(TASK_METRICS[FORECASTING], errors, strict=True)}
-    return {**_described(card), "steps": card["steps"], "windows": len(truth), **figures}
+    return {**_described(card, content), "steps": card["steps"], "windows": len(truth), **figures}

@@ -28,9 +28,12 @@ def smallest_bytes(results: Results) -> str:
     """Tabulate the bytes of these files alone."""
     lines = []
     for homework, limits, sides in _smallest(results):
-        sizes = (f"{side['bytes']:,}" if side else "none" for side in sides)
+        theirs, ours = sides
+        sizes = [f"{theirs['bytes']:,} ({theirs['stripped_bytes']:,})" if theirs else "none"]
+        sizes.append(f"{ours['bytes']:,}" if ours else "none")
         lines.append([_name(homework), *_asked(homework, limits), *sizes])
-    return markdown_table(["homework", "task", "limits", "smallest of others, B", "smallest of ours, B"], lines)
+    header = ["homework", "task", "limits", "smallest of others, B (stripped as ours are)", "smallest of ours, B"]
+    return markdown_table(header, lines)
 
 
 def _smallest(results: Results) -> Iterator[tuple[Mapping[str, Any], list[Limit], list[dict[str, Any] | None]]]:

@@ -27,7 +27,7 @@ def search_results(results: Results) -> str:
     for found in results.searches:
         if not found["model"]:
             continue
-        best = _chosen(found)
+        best = chosen(found)
         met = "met" if best["met"] else "**missed**"
         lines.append(
             [
@@ -55,10 +55,10 @@ def search_summary(results: Results) -> str:
     ended = [found for found in results.searches if found["model"]]
     if not ended:
         return NONE_PUBLISHED
-    met = [found for found in ended if _chosen(found)["met"]]
+    met = [found for found in ended if chosen(found)["met"]]
     size_only = sum(set(limits_of(found)) == {"size_kb"} for found in met)
     compared: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
-    pairs = [(_succeeded(_chosen(found)["runs"].values()), _own_best_runs(found, results)) for found in ended]
+    pairs = [(_succeeded(chosen(found)["runs"].values()), _own_best_runs(found, results)) for found in ended]
     beside = [(runs, ours[1]) for runs, ours in pairs if ours and min(len(runs), len(ours[1])) > 1]
     changes = [difference(*([score(run["validation"]) for run in side] for side in sides)) for sides in beside]
     for (runs, ours), change, p in zip(beside, changes, holm([change.p for change in changes]), strict=True):
@@ -111,7 +111,7 @@ def _own_best_runs(found: Found, results: Results) -> tuple[str, list[Run]] | No
     return best, runs[best]
 
 
-def _chosen(found: Found) -> Mapping[str, Any]:
+def chosen(found: Found) -> Mapping[str, Any]:
     """Return the finalist whose model was made."""
     (chosen,) = [f for f in found["finalists"] if f["trial"] == found["model"]["trial"]]
     return chosen

@@ -12,6 +12,7 @@ from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES
 from underbudget.reproduction.reference import load_peers, load_reference
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import runs_of
+from underbudget.results_page.search_tables import chosen
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SEARCHED, VERSIONS
 
 
@@ -31,16 +32,19 @@ def headline(results: Results) -> str:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
         told.append(
             f"[{ours[place]['bytes']:,} bytes](models/{place}.json) meets all limits of {what} (the smallest of another"
-            f" group: {others[other]['bytes']:,})"
+            f" group: {others[other]['bytes']:,}; stripped as ours are: {others[other]['stripped_bytes']:,})"
         )
     return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
 
 def comparable_cards(results: Results) -> dict[str, Card]:
-    """Return the cards of our published models that are tested like the report's, by "folder/name"."""
+    """Return the cards of our published models that are tested like the report's, by "folder/name".
+
+    The model of a search that missed its limits is not among them: that would be a choice by its test score.
+    """
     cards = {"/".join(place): card for place, card in results.cards.items() if place[0] in COMPARED_RECIPES}
     for found in results.searches:
-        card = results.store.card(SEARCHED, found["name"]) if found["model"] else None
+        card = results.store.card(SEARCHED, found["name"]) if found["model"] and chosen(found)["met"] else None
         if card and card.content["made_from"]["data"]["split"] != BY_SPEAKER:
             cards[f"{SEARCHED}/{found['name']}"] = card
     return cards

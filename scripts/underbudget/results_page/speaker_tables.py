@@ -87,13 +87,15 @@ def _difference(left: Sequence[Run], right: Sequence[Run]) -> tuple[float, float
 def unknown_speakers(results: Results, recipe: str, name: str) -> str:
     """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds.
 
-    It is not measured for another recipe of this name, or other code, than that of the runs on the course's split.
+    Where those runs and the ones on the course's split differ in recipe or code, it says so.
     """
     if name not in SPOTTERS or recipe not in COMPARED_RECIPES:
         return ""
     runs = runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)
     same = len(arithmetics([*runs, *runs_of(results.study_runs(recipe), name)])) == 1
-    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds" if len(runs) > 1 and same else "not measured yet"
+    if len(runs) < 2:
+        return "not measured yet"
+    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds{'' if same else ', earlier code'}"
 
 
 def strangers(results: Results) -> str:
