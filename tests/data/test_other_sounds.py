@@ -180,10 +180,10 @@ def test_recordings_come_back_as_they_were(drawn: list[tuple[list[int], str, str
 def test_kept_until_the_source_changes(tmp_path: Path, data_folder: Path) -> None:
     path = archive(tmp_path / "own.zip", GIVEN)
     first = load_other_sounds(Sources(other=path))
-    kept = (data_folder / "real" / "other_sounds.npz").stat().st_mtime_ns
+    kept = (data_folder / "own" / "other_sounds.npz").stat().st_mtime_ns
     again = load_other_sounds(Sources(other=path))
     assert again.identity == first.identity
-    assert (data_folder / "real" / "other_sounds.npz").stat().st_mtime_ns == kept
+    assert (data_folder / "own" / "other_sounds.npz").stat().st_mtime_ns == kept
     archive(path, {**GIVEN, "train/noise/more.wav": sound()})
     assert load_other_sounds(Sources(other=path)).identity.digest != first.identity.digest
 

@@ -1,6 +1,7 @@
 """Which data are taken: real ones, the user's own beside them, and synthetic ones only where nothing else was named."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,3 +200,21 @@ def test_a_list_that_can_not_be_read_is_one_line(mirror: Path, lists: Path, monk
     monkeypatch.setattr(Path, "read_bytes", denied)
     with pytest.raises(UserError, match=r"kws_train_split.txt: can't be read \(Permission denied\)"):
         load_speech(Sources(mirror=mirror))
+
+
+def test_an_older_recording_that_is_put_back_is_seen(tmp_path: Path) -> None:
+    """Its size is that of the one it replaces, and its time older than all others."""
+    (tmp_path / "yes").mkdir()
+    for name, time in (("1.wav", 2_000), ("2.wav", 3_000)):
+        (tmp_path / "yes" / name).write_bytes(b"RIFF")
+        os.utime(tmp_path / "yes" / name, (time, time))
+    before = array_cache.source_key(tmp_path, True)
+    assert array_cache.source_key(tmp_path, True) == before
+    os.utime(tmp_path / "yes" / "1.wav", (1_000, 1_000))
+    assert array_cache.source_key(tmp_path, True) != before
+
+
+def test_a_single_recording_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "yes.wav").write_bytes(b"RIFF0000WAVE")
+    with pytest.raises(UserError, match="a single recording: name the folder that has a folder for each word"):
+        speech.read_speech(tmp_path / "yes.wav", user=True)

@@ -67,6 +67,8 @@ def recordings(
         raise
     except Exception as error:  # a damaged archive makes the standard library raise nearly anything
         what = str(error).partition("\n")[0][:100] or "it ends too early"
+        if path.suffix.lower() in (*SUFFIXES, *FFMPEG_SUFFIXES):
+            raise UserError(f"{path}: a single recording: name the folder that has a folder for each word") from None
         if path.is_dir():
             raise UserError(f"{path}: can't be read ({what}): correct that and run again") from None
         raise UserError(

@@ -1,5 +1,6 @@
 """Data sets cached as arrays under data/, each with a stamp of its source."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -26,18 +27,16 @@ def cache_path(kind: type[DataSet], folder: str) -> Path:
 
 
 def source_key(path: Path | None, own: bool) -> dict[str, Any]:
-    """Identify a source as make does: by path, size and time of change (of a folder: of all that is in it)."""
+    """Identify a source as make does: by path, size and time of change (of a folder: those of all that is in it)."""
     if path is None:
         return {"path": None, "own": own}
-    # folders too: their time is all that changes when a file is renamed
-    parts = [p.stat() for p in ([path] if path.is_file() else [path, *path.rglob("*")]) if p.exists()]
-    newest = max((p.st_mtime_ns for p in parts), default=0)
-    return {
-        "path": str(path.resolve()),
-        "own": own,
-        "size": [len(parts), sum(p.st_size for p in parts)],
-        "time": newest,
-    }
+    parts = [(p, p.stat()) for p in ([path] if path.is_file() else sorted(path.rglob("*"))) if p.exists()]
+    key = {"path": str(path.resolve()), "own": own, "size": [len(parts), sum(stat.st_size for _, stat in parts)]}
+    if path.is_file():
+        return {**key, "time": parts[0][1].st_mtime_ns}
+    # an older take may be put back: each file's own time counts, not the newest
+    listed = "".join(f"{p.relative_to(path)}/{stat.st_size}/{stat.st_mtime_ns}\n" for p, stat in parts)
+    return {**key, "time": hashlib.sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()}
 
 
 def read_source_key(path: Path) -> dict[str, Any] | None:

@@ -176,7 +176,8 @@ def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSou
         other = load_other_sounds(replace(sources, own_words=False), own.speech)
         return other_sounds.combine(other, own.speech.words.tolist(), own.other)
     path, source = _find_other_sounds(sources)
-    kept, origin = cache_path(OtherSounds, "real"), source_key(path, source == "local")
+    kept = cache_path(OtherSounds, "own" if source == "local" else "real")
+    origin = source_key(path, source == "local")
     known = read_source_key(kept)
     if path is None:
         if sources.data != "synthetic" and known is not None and not known["own"]:

@@ -124,7 +124,8 @@ def summary_lines(path: Path) -> list[str]:
         for metric in next((t["test"] for t in runs if t["version"] == name), ()):
             found = summary(runs, name, metric)
             assert found is not None  # there is a run of it
-            text = METRICS[metric].interval(found.mean, found.low, found.high)
+            spread = (found.low, found.high) if found.seeds > 1 else ()
+            text = METRICS[metric].interval(found.mean, *spread)
             size = f"{found.bytes_least:,} to {found.bytes_most:,} bytes"
             seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
             lines.append(f"{name}: {METRICS[metric].title} {text} over {seeds}, {size}")
