@@ -388,6 +388,15 @@ def test_the_clock_changes(hours: int, tmp_path: Path, capsys: pytest.CaptureFix
     assert "gaps: 1, the first: " in said and "the clock changed by an hour: summer time?" in said
 
 
+def test_an_hourly_log_is_not_taken_for_a_clock_that_changed() -> None:
+    taken, rows = Series(), []
+    for hour in range(10):
+        rows.append(f"{datetime(2026, 6, 1, hour)},{15 + hour % 5},{60 + hour % 7}\n")
+    said = [notice for row in Log([HEADER, *rows], "log") for notice in taken.take(row) if isinstance(notice, Notice)]
+    assert len([notice for notice in said if "starting over" in notice.text]) == 8
+    assert not [notice for notice in said if "summer" in notice.text]
+
+
 def test_a_sensor_that_stood_still_is_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     temperatures = warm(200)
     lines = [

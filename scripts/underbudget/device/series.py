@@ -65,10 +65,9 @@ class Series:
             else:
                 yield Notice(f"{row.time}: {_doubt(last, row)}; waiting for the next", WAITING, ends=late)
         elif _doubt(aside, row) is None or last.utc < aside.utc < row.utc:
-            yield Notice(
-                f"{aside.time}: {_doubt(last, aside)}{_summer_time(last, aside)}; starting over from here", GAP
-            )
-            self._due = None
+            hint = _summer_time(last, aside, self._spacing) if self._taken > 1 else ""
+            yield Notice(f"{aside.time}: {_doubt(last, aside)}{hint}; starting over from here", GAP)
+            self._due, self._spacing = None, max(row.utc - aside.utc, timedelta(0)) or self._spacing
             yield from self._place(aside)
             yield from self.take(row)
         else:
@@ -106,12 +105,12 @@ class Series:
         if before is None or self._due is None:
             before = row
         apart = row.utc - before.utc
-        self._spacing = apart or self._spacing
+        usual, self._spacing = self._spacing, apart or self._spacing
         while self._due is not None and row.utc - self._due > TOLERANCE:
             lost = apart > CADENCE + TOLERANCE
             if apart > 2 * CADENCE + TOLERANCE or (lost and not (self._bridged and self._whole >= ROW)):
                 yield Notice(
-                    f"{row.time}: {apart} after the last reading, not {CADENCE}{_summer_time(before, row)}; "
+                    f"{row.time}: {apart} after the last reading, not {CADENCE}{_summer_time(before, row, usual)}; "
                     "starting over from here",
                     GAP,
                 )
@@ -165,10 +164,11 @@ def _doubt(last: Reading, row: Reading) -> str | None:
     return None
 
 
-def _summer_time(last: Reading, row: Reading) -> str:
-    """Point out a gap, or a step back, of an hour."""
+def _summer_time(last: Reading, row: Reading, usual: timedelta) -> str:
+    """Point out a gap, or a step back, of an hour, unless rows usually come as seldom."""
     off = abs(row.utc - last.utc - CADENCE)
-    return " (the clock changed by an hour: summer time?)" if abs(off - SUMMER_TIME) <= CADENCE else ""
+    changed = abs(off - SUMMER_TIME) <= CADENCE and usual < SUMMER_TIME / 2
+    return " (the clock changed by an hour: summer time?)" if changed else ""
 
 
 def _between(before: Reading, after: Reading, utc: datetime) -> Reading:
