@@ -132,7 +132,7 @@ def test_settings_of_pip_and_python_lead_nothing_elsewhere(checkout: Path, envir
     assert not (checkout.parent / "b").exists()
     assert set_up(checkout).stdout == ""  # nothing is left to do
     shutil.rmtree(next(checkout.glob(".venv/lib/*/site-packages/tiny-1.0.dist-info")))
-    assert "installing" in set_up(checkout).stdout
+    assert "bringing .venv up to date" in set_up(checkout).stdout
 
 
 def test_no_stamp_without_the_packages_nor_blame_of_the_network(checkout: Path, environment: Path) -> None:
@@ -190,7 +190,7 @@ def interrupted_after(line: str, checkout: Path) -> str:
 
 
 def test_ctrl_c_ends_the_set_up_in_one_line_and_the_next_one_goes_on(checkout: Path) -> None:
-    for line in ("creating", "installing"):
+    for line in ("creating", "bringing"):
         assert interrupted_after(line, checkout) == "error: stopped: run make again to resume\n"
     assert set_up(checkout).returncode == 0
     assert has_package(checkout)
