@@ -129,7 +129,8 @@ def _origin(data: Sequence[Path], folder: Path, code: Path) -> str:
     def link(path: Path) -> str:
         return f'<a href="{html.escape(os.path.relpath(path, folder))}">{html.escape(files.shown(path))}</a>'
 
-    made = "; ".join(link(path) + _made_with(path) for path in data if path.exists())
+    there = (path for path in data if path.is_file() or any(path.glob("*.json")))  # a folder may have folders alone
+    made = "; ".join(link(path) + _made_with(path) for path in there)
     return f"<p>From {made}. Drawn by {link(code)}.</p>\n"
 
 
