@@ -29,7 +29,7 @@ def main() -> None:
     print(f"{files.shown(path)}: {path.stat().st_size / 1000:.0f} kB. To install it on a Raspberry Pi:")
     print(f"  scp {files.shown(path)} pi@raspberrypi.local:")
     print(f"  ssh pi@raspberrypi.local 'tar -xf {name} && sh {name[:-7]}/install.sh'")
-    print("The last line there says how to run it.")
+    print("The last line that install.sh prints there says how to run it.")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from underbudget.device.artifact import STEPS
 from underbudget.device.errors import UserError
 from underbudget.device.log import GAP, Notice, Reading
 from underbudget.device.sensor import CADENCE, JUMPS
 
 TOLERANCE = timedelta(minutes=2)  # the weather changes less in it than a sensor errs
-ROW = 6  # readings that a forecast is made from: one of them at most may be lost
 NEAR = 3 * CADENCE  # what comes later after the last reading is doubted, until the next one comes
 SUMMER_TIME = timedelta(hours=1)
 STUCK = timedelta(hours=3)  # of both values; in eight years of weather they stay the same for an hour at most
@@ -36,7 +36,7 @@ class Series:
         self._last: Reading | None = None
         self._aside: Reading | None = None
         self._due: datetime | None = None  # of the next that is wanted
-        self._whole = ROW  # readings since the last one that was lost
+        self._whole = STEPS  # readings since the last one that was lost
         self._spacing, self._bad = CADENCE, 0  # between rows; without a reading since the last
         self._taken, self._astray = 0, 0
         self._since = [datetime.min, datetime.min]  # when temperature and humidity last changed
@@ -108,7 +108,7 @@ class Series:
         usual, self._spacing = self._spacing, apart or self._spacing
         while self._due is not None and row.utc - self._due > TOLERANCE:
             lost = apart > CADENCE + TOLERANCE
-            if apart > 2 * CADENCE + TOLERANCE or (lost and not (self._bridged and self._whole >= ROW)):
+            if apart > 2 * CADENCE + TOLERANCE or (lost and not (self._bridged and self._whole >= STEPS)):
                 yield Notice(
                     f"{row.time}: {apart} after the last reading, not {CADENCE}{_summer_time(before, row, usual)}; "
                     "starting over from here",

@@ -159,7 +159,7 @@ def single_techniques(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> Cl
     """Judge whether any recipe with a single technique meets all limits of either version.
 
     Args:
-        as_batched: runs with the batches of the authors' script; where none does so with them, it is "partly".
+        as_batched: runs with the batches of the authors' script; where they lead to another verdict, it is "partly".
     """
     text = "No single technique is enough to meet the limits of a forecaster"
     sides = [VERSIONS[version].limits for version in NETWORKS.values()]
@@ -177,7 +177,7 @@ def single_techniques(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> Cl
                 parts.append(f"{network.upper()}, {technique}: {format_share(met, len(own))}, {size:.2f} kB")
     if not sum(kept.values()):
         return Claim(text, "", INCONCLUSIVE)
-    so_batched = []
+    some, so_batched = bool(parts), []
     for network in NETWORKS:
         if own := runs_of(as_batched, f"{network}_narrow_neighbours"):
             met = sum(any(meets(run, limits) for limits in sides) for run in own)
@@ -188,7 +188,7 @@ def single_techniques(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> Cl
     if kept[True]:
         verdict = PARTLY if so_batched and not any(so_batched) else NOT_REPRODUCED
     else:
-        verdict = PARTLY if parts else REPRODUCED
+        verdict = PARTLY if some or any(so_batched) else REPRODUCED
     return Claim(text, "; ".join([evidence, *parts]), verdict)
 
 

@@ -84,7 +84,7 @@ def _difference(left: Sequence[Run], right: Sequence[Run]) -> tuple[float, float
     return float(value), float(value - half), float(value + half)
 
 
-def unknown_speakers(results: Results, recipe: str, name: str) -> str:
+def unknown_speakers(results: Results, recipe: str, name: str, mean_alone: bool = False) -> str:
     """Format the accuracy of a recipe on speakers that are in no other split: the mean over its seeds.
 
     Where those runs and the ones on the course's split differ in recipe or code, it says so.
@@ -95,7 +95,11 @@ def unknown_speakers(results: Results, recipe: str, name: str) -> str:
     same = len(arithmetics([*runs, *runs_of(results.study_runs(recipe), name)])) == 1
     if len(runs) < 2:
         return "not measured yet"
-    return f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds{'' if same else ', earlier code'}"
+    if mean_alone:
+        figure = f"{np.mean(metric_values(runs, 'accuracy_pct')):.2f}"
+    else:
+        figure = f"{format_mean(runs, 'accuracy_pct')}, {len(runs)} seeds"
+    return figure if same else f"{figure}, earlier code"
 
 
 def strangers(results: Results) -> str:
