@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from underbudget.data import own_words, sources
 from underbudget.data.identity import SPLITS
-from underbudget.data.other_sounds import Recording, collect, combine
+from underbudget.data.other_sounds import Recording, collect, join
 from underbudget.data.own_words import BY_FILE, BY_SPEAKER, FEW_SPEAKERS, GIVEN, LEAST_CLIPS, read_own_words
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
 from underbudget.data.takes import is_clipped, is_cut_off, is_silent, loudest_second
@@ -139,10 +139,10 @@ def test_no_word_is_among_the_other_sounds() -> None:
         "mirror", "x", "y",
     )  # fmt: skip
     none = collect([], "local", "own", "y")
-    left = combine(all_of_them, ("smart mirror", "computer"), none)
+    left = join([all_of_them, none], ("smart mirror", "computer"))
     assert left.name.tolist() == ["speech/computer", "words/jarvis_1"]
-    assert "without 2 recordings of the words" in left.identity.description
-    assert combine(all_of_them, ("left",), none) is all_of_them
+    assert "without 2 recordings in which one of the words is said" in left.identity.description
+    assert join([all_of_them, none], ("left",)).identity.digest == all_of_them.identity.digest
 
 
 @pytest.mark.parametrize(

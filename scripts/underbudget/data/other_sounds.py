@@ -4,8 +4,8 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +30,6 @@ MOST_OF_A_WORD = 300  # recordings; more take memory and teach little
 DEEPEST = 20  # folders that a recording lies in; the outermost of more do not count
 VALIDATION_ONE_IN = 5  # one in so many recordings is for validation
 
-COLLECTED = DownloadableFile("other_sounds.tar", (), ("other_sounds.tar",))  # only a mirror has it
 COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it beside its name
     "other_sounds.tar": ("def580ad333131daa7f17e087062f98c07c0e49f86ceacb84e5304e991facf2d", ""),
     "other_sounds_2.tar": (
@@ -38,7 +37,9 @@ COLLECTIONS = {  # by the name of the file: its SHA-256, and what is said of it 
         " (short words such as bed, cat and happy; read sentences; noise of kitchens and households)",
     ),
 }
-MANIFEST = "manifest.csv"  # of a collection: its columns `file` and `transcript` tell what is said in a recording
+COLLECTED = [DownloadableFile(name, (), (name,)) for name in COLLECTIONS]  # only a mirror has them
+MANIFEST = "manifest.csv"  # of a collection: its columns `file`, `speaker`, `source` and `transcript`, where known
+WORD_TIMES = "word_times.csv"  # when each word is said: `file`, `word`, and the seconds of its `start` and `end`
 SPEECH_COMMANDS = "speech_commands_v0.02"  # what OTHER must be for the download of 2.4 GB
 SPEECH_COMMANDS_FILE = DownloadableFile(
     f"{SPEECH_COMMANDS}.tar.gz",
@@ -48,13 +49,35 @@ SPEECH_COMMANDS_FILE = DownloadableFile(
 
 
 @dataclass(frozen=True)
+class Said:
+    """A word that is said in a recording, and the seconds at which it begins and ends."""
+
+    word: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Recording:
-    """One recording: audio [n] int16 at 16 kHz, its kind (one of KINDS), its name `<folders>/<file>`, its split."""
+    """One recording.
+
+    Attributes:
+        audio: [n] int16 at 16 kHz.
+        kind: one of KINDS, or ROOMS.
+        name: `<folders>/<file>`.
+        split: one of SPLITS.
+        speaker: who speaks, or who recorded it; its name where this is not known.
+        source: what is heard in noise: the folder below `noise`, or what a MANIFEST has; empty where nothing tells.
+        said: the words of speech; None where there is no transcript.
+    """
 
     audio: NDArray[np.int16]
     kind: str
     name: str
     split: str
+    speaker: str = ""
+    source: str = ""
+    said: tuple[Said, ...] | None = None
 
     @property
     def word(self) -> str:
@@ -73,6 +96,10 @@ class OtherSounds:
         kind: [n] of KINDS.
         name: [n] `<folders>/<file>`.
         split: [n] of SPLITS.
+        speaker, source: [n], as a Recording's.
+        transcribed: [n] whether it is known what is said.
+        said_in: [k] of each word that is said, the place of its recording.
+        said_word, said_time: [k] the word, and [k, 2] the seconds of its start and end.
         identity: source "mirror" (the collected ones), "official", "local" (the user's own) or "made".
     """
 
@@ -81,6 +108,12 @@ class OtherSounds:
     kind: NDArray[np.str_]
     name: NDArray[np.str_]
     split: NDArray[np.str_]
+    speaker: NDArray[np.str_]
+    source: NDArray[np.str_]
+    transcribed: NDArray[np.bool_]
+    said_in: NDArray[np.int64]
+    said_word: NDArray[np.str_]
+    said_time: NDArray[np.float64]
     identity: Identity
 
     def recordings(self, split: str, kinds: Collection[str] = KINDS) -> Iterator[Recording]:
@@ -88,7 +121,12 @@ class OtherSounds:
         ends = np.cumsum(self.length)
         for i in np.flatnonzero((self.split == split) & np.isin(self.kind, list(kinds))):
             audio = self.samples[ends[i] - self.length[i] : ends[i]]
-            yield Recording(audio, str(self.kind[i]), str(self.name[i]), split)
+            said = None
+            if self.transcribed[i]:
+                here = slice(*np.searchsorted(self.said_in, [i, i + 1]))
+                said = tuple(map(Said, self.said_word[here].tolist(), *self.said_time[here].T.tolist()))
+            kind, name, speaker, source = (str(of[i]) for of in (self.kind, self.name, self.speaker, self.source))
+            yield Recording(audio, kind, name, split, speaker, source, said)
 
 
 def collect(found: Collection[Recording], source: str, description: str, rule: str) -> OtherSounds:
@@ -97,19 +135,28 @@ def collect(found: Collection[Recording], source: str, description: str, rule: s
     samples = np.concatenate([np.zeros(0, np.int16), *(recording.audio for recording in ordered)])
     length = np.array([len(recording.audio) for recording in ordered], np.int64)
     kind, name, split = (np.array([getattr(r, field) for r in ordered], str) for field in ("kind", "name", "split"))
+    speaker, heard = (np.array([getattr(r, field) for r in ordered], str) for field in ("speaker", "source"))
+    transcribed = np.array([r.said is not None for r in ordered], bool)
+    said = [(place, word) for place, r in enumerate(ordered) for word in r.said or ()]
+    said_in = np.array([place for place, _ in said], np.int64)
+    said_word = np.array([word.word for _, word in said], str)
+    said_time = np.array([(word.start, word.end) for _, word in said], np.float64).reshape(-1, 2)
+    content = OtherSounds(
+        *(samples, length, kind, name, split, speaker, heard, transcribed, said_in, said_word, said_time),
+        Identity(source, "", "", rule),
+    )
+    digest = digest_arrays(*(getattr(content, field.name) for field in fields(content)[:-1]))
     described = f"{description}, {len(ordered):,} recordings, {len(samples) / RATE / 60:.0f} min"
-    identity = Identity(source, described, digest_arrays(samples, length, kind, name, split), rule)
-    return OtherSounds(samples, length, kind, name, split, identity)
+    return replace(content, identity=Identity(source, described, digest, rule))
 
 
 def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) -> OtherSounds:
     """Read recordings from a folder, a zip or a tar archive.
 
-    The last of a recording's folders that is called `speech`, `words`, `noise`, `_background_noise_` (noise) or
-    `_other_` tells what it is, otherwise a usual name of the last two; in `_other_`, and where none tells, short ones
-    are words and others speech. A folder `train`, `validation` or `test` (or a usual name of these) around these tells
-    its split; see `_split`. Left out are `rooms`, and speech
-    in which one of `words` is said, as far as a MANIFEST tells.
+    The last of a recording's folders that is called `speech`, `words`, `noise`, `rooms`, `_background_noise_` (noise)
+    or `_other_` tells what it is, otherwise a usual name of the last two; in `_other_`, and where none tells, short
+    ones are words and others speech. A folder `train`, `validation` or `test` (or a usual name of these) around these
+    tells its split; see `_split`. What is said in a recording, a MANIFEST and WORD_TIMES tell.
 
     Args:
         source: "mirror" for the collected recordings, whose checksum must be right; "official"; "local", which may be
@@ -128,12 +175,7 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
         )
     else:
         what = " (the user's own)" if source == "local" else ""
-    wanted, rooms, said = _choose(path, words)
-    if rooms or said:
-        print(
-            f"{path}: left out: {rooms:,} recordings of {ROOMS}, which are impulse responses; {said:,} in which one of"
-            f" the words is said, as {MANIFEST} tells"
-        )
+    wanted, notes = _choose(path, words)
     audio: dict[str, NDArray[np.int16]] = {}
     seconds = 0.0
     for name, content in progress_bar(_contents(path), f"reading {path.name}", "recordings"):
@@ -146,40 +188,66 @@ def read_other_sounds(path: Path, source: str, words: Collection[str] = LABELS) 
         if seconds > MOST_SECONDS_IN_ALL:
             raise UserError(f"{path}: more than {MOST_SECONDS_IN_ALL // 3600} hours of sound: give less of it")
         audio[name] = to_int16(sound)
-    if not audio:
+    if not {_folder(name) for name in audio} - {ROOMS}:
         raise UserError(
             f"{path}: no other sounds: give a folder or archive with folders speech, words, noise, or one for each word"
         )
-    without = f", without {said:,} in which one of the words is said" if said else ""
-    found = from_sounds(audio, source, path.name + what + without)
+    found = from_sounds(audio, source, path.name + what, notes)
     if source == "local":
-        print(f"{path}: other sounds: {', '.join(f'{(found.kind == kind).sum():,} of {kind}' for kind in KINDS)}")
+        kinds = (*KINDS, ROOMS)
+        print(f"{path}: other sounds: {', '.join(f'{(found.kind == kind).sum():,} of {kind}' for kind in kinds)}")
     return found
 
 
-def from_sounds(audio: Mapping[str, NDArray[np.int16]], source: str, description: str) -> OtherSounds:
+def from_sounds(
+    audio: Mapping[str, NDArray[np.int16]], source: str, description: str, notes: "Notes | None" = None
+) -> OtherSounds:
     """Return sounds [any length] by name `<folders>/<file>` as a data set; see read_other_sounds for names."""
-    split = _split(sorted(audio))
-    found = [Recording(sound, _kind(name, len(sound)), name, split[name]) for name, sound in audio.items()]
+    notes = notes or Notes({}, {}, {}, {})
+    speakers = {name: notes.speaker.get(name) or _speaker(name) for name in audio}
+    split = _split(speakers)
+    found = [
+        Recording(
+            sound,
+            _kind(name, len(sound)),
+            name,
+            split[name],
+            speakers[name],
+            notes.source.get(name) or _below_kind(name),
+            notes.said(name, len(sound) / RATE),
+        )
+        for name, sound in audio.items()
+    ]
     rule = "as given; where not, by speaker" if any(_given(name) for name in audio) else "by speaker"
     return collect(found, source, description, rule)
 
 
-def combine(other: OtherSounds, words: Collection[str], more: OtherSounds) -> OtherSounds:
-    """Return other sounds without recordings of these words, and with `more`."""
-    said = {_plain(word) for word in words}
-    found = [r for split in SPLITS for r in other.recordings(split)]
-    kept = [r for r in found if r.kind != "words" or _plain(r.word) not in said]
-    if len(kept) == len(found) and not len(more.name):
-        return other
-    description = other.identity.description
+def join(parts: Sequence[OtherSounds], words: Collection[str]) -> OtherSounds:
+    """Return other sounds as one, for a spotter of these words.
+
+    Recordings of the words are left out; of speech in which one is said, those that are for training. The source and
+    the rule of the split are those of the first part.
+
+    Raises:
+        UserError: two recordings have the same name.
+    """
+    spotted = {_plain(word) for word in words}
+    found = [r for part in parts for split in SPLITS for r in part.recordings(split, (*KINDS, ROOMS))]
+    kept = [r for r in found if not _says(r, spotted)]
+    if len({r.name for r in kept}) < len(kept):
+        raise UserError("other sounds: two recordings have the same name: rename one of them")
+    description = "; and ".join(part.identity.description for part in parts if len(part.name))
     if len(kept) < len(found):
-        description += f", without {len(found) - len(kept):,} recordings of the words"
-    if len(more.name):
-        kept += [r for split in SPLITS for r in more.recordings(split)]
-        description += f"; and {more.identity.description}"
-    result = collect(kept, other.identity.source, description, other.identity.split)
+        description += f"; without {len(found) - len(kept):,} recordings in which one of the words is said"
+    first = parts[0].identity
+    result = collect(kept, first.source, description, first.split)
     return replace(result, identity=replace(result.identity, description=description))
+
+
+def _says(recording: Recording, words: Collection[str]) -> bool:
+    if recording.kind == "words":
+        return _plain(recording.word) in words
+    return recording.split == "train" and any(_plain(said.word) in words for said in recording.said or ())
 
 
 def _plain(word: str) -> str:
@@ -188,8 +256,9 @@ def _plain(word: str) -> str:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents of recordings and MANIFESTs; a name begins with the folder that tells its split."""
-    for name, content in recordings(path, None, LARGEST_RECORDING, DEEPEST, (f"/{MANIFEST}",)):
+    """Yield names and contents of recordings, MANIFESTs and WORD_TIMES; a name begins with its split if it has one."""
+    notes = (f"/{MANIFEST}", f"/{WORD_TIMES}")
+    for name, content in recordings(path, None, LARGEST_RECORDING, DEEPEST, notes):
         folders = name.split("/")
         if not any(folder in SPLITS for folder in folders[:-2]):  # a usual name, then
             folders[:-2] = [SPLIT_NAMES.get(folder.casefold(), folder) for folder in folders[:-2]]
@@ -197,41 +266,61 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         yield "/".join(folders[start:]), content
 
 
-def _choose(path: Path, words: Collection[str]) -> tuple[set[str], int, int]:
+def _choose(path: Path, words: Collection[str]) -> tuple[set[str], "Notes"]:
     """Return the names to take: not of `words`, and of each other word at most MOST_OF_A_WORD, by a hash of names.
 
     Returns:
-        The names; how many recordings of rooms, and how many in which one of `words` is said, are not among them.
+        The names, and what a MANIFEST and WORD_TIMES say of the recordings.
     """
-    names, said = [], set()
+    names, notes = [], Notes({}, {}, {}, {})
     for name, content in _contents(path):
-        if name.endswith(f"/{MANIFEST}"):
-            said |= _said(content, f"{path}: {name}", words)
+        if name.endswith((f"/{MANIFEST}", f"/{WORD_TIMES}")):
+            notes.read(content, f"{path}: {name}")
         else:
             names.append(name)
-    rooms = {name for name in names if _folder(name) == ROOMS}
-    said &= {*names} - rooms
     by_word: dict[str, list[str]] = {}
-    for name in (name for name in names if name not in rooms | said):
+    for name in names:
         word = PurePosixPath(name).parent.name
         is_word = _folder(name) in ("", "words") and word != "words"
         if not (is_word and word in words):
             by_word.setdefault(word if is_word else name, []).append(name)
     wanted = {name for same in by_word.values() for name in sorted(same, key=_hash)[:MOST_OF_A_WORD]}
-    return wanted, len(rooms), len(said)
+    return wanted, notes
 
 
-def _said(manifest: bytes, name: str, words: Collection[str]) -> set[str]:
-    """Return the recordings in whose transcript, by a MANIFEST, is one of the words; none if it has no transcripts."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(manifest.decode("utf-8", "replace"), newline="")))
-    except csv.Error as error:
-        raise UserError(f"{name}: not a CSV file ({error}): correct or rename it") from None
-    return {
-        row.get("file") or ""
-        for row in rows
-        if not {*words}.isdisjoint(re.findall(r"\w+", (row.get("transcript") or "").lower()))
-    }
+@dataclass(frozen=True)
+class Notes:
+    """What a MANIFEST and WORD_TIMES say of recordings, by their names."""
+
+    speaker: dict[str, str]
+    source: dict[str, str]
+    transcript: dict[str, str]
+    times: dict[str, list[Said]]
+
+    def read(self, content: bytes, name: str) -> None:
+        """Take in the rows of a file.
+
+        Raises:
+            UserError: it is no CSV file, or a time is no number.
+        """
+        try:
+            columns = ((self.speaker, "speaker"), (self.source, "source"), (self.transcript, "transcript"))
+            for row in csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline="")):
+                file = row.get("file") or ""
+                if "start" in row:
+                    said = Said(row["word"].lower(), float(row["start"]), float(row["end"]))
+                    self.times.setdefault(file, []).append(said)
+                for told, column in columns:
+                    told[file] = row.get(column) or told.get(file, "")
+        except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{name}: not such a CSV file ({error}): correct or rename it") from None
+
+    def said(self, name: str, seconds: float) -> tuple[Said, ...] | None:
+        """Return the words of a recording; one that has no times may be said at any time of it."""
+        if self.times.get(name):
+            return tuple(self.times[name])
+        words = re.findall(r"[\w']+", self.transcript.get(name, "").lower())
+        return tuple(Said(word, 0.0, seconds) for word in words) or None
 
 
 def _folder(name: str) -> str:
@@ -249,6 +338,12 @@ def _kind(name: str, samples: int) -> str:
     return "noise" if folder == NOISE else folder
 
 
+def _below_kind(name: str) -> str:
+    """Return the folder of a recording if it lies in one below `noise`."""
+    above, folder = PurePosixPath(name).parent.parent.name, PurePosixPath(name).parent.name
+    return folder if kind_of(above) == NOISE or above == "noise" else ""
+
+
 def _given(name: str) -> str | None:
     """Return the split that the first of a recording's folders tells, if it does; the last tells what it is."""
     first, *below = name.split("/")
@@ -262,17 +357,17 @@ def _speaker(name: str) -> str:
     return librispeech[1] if librispeech else name
 
 
-def _split(names: list[str]) -> dict[str, str]:
-    """Return the split of each recording; no speaker is in two.
+def _split(speakers: Mapping[str, str]) -> dict[str, str]:
+    """Return the split of each recording, given their speakers; no speaker is in two.
 
     Where a folder says what is for validation, folders say it all. Otherwise a fifth of each folder's speakers that
     are for training are for validation. Where nothing says what is for testing, another fifth is; but Speech Commands'
     clips (`<speaker>_nohash_<n>`) are split by its own rule.
     """
-    whole = any(_given(name) == "validation" for name in names)
+    whole = any(_given(name) == "validation" for name in speakers)
     split: dict[str, str] = {}
     by_folder: dict[tuple[str, bool], dict[str, list[str]]] = {}
-    for name in names:
+    for name in sorted(speakers):
         given = _given(name)
         if given == "test" or (given and whole):
             split[name] = given
@@ -280,12 +375,11 @@ def _split(names: list[str]) -> dict[str, str]:
             split[name] = SPLITS[split_clips([name], None)[0][0]]
         else:
             by_folder.setdefault((PurePosixPath(name).parent.name, given is not None), {}).setdefault(
-                _speaker(name), []
+                speakers[name], []
             ).append(name)
     for (_, is_given), by_speaker in by_folder.items():
-        speakers = sorted(by_speaker, key=_hash)
-        fifth = -(-len(speakers) // VALIDATION_ONE_IN) if len(speakers) > 1 else 0
-        for place, speaker in enumerate(speakers):
+        fifth = -(-len(by_speaker) // VALIDATION_ONE_IN) if len(by_speaker) > 1 else 0
+        for place, speaker in enumerate(sorted(by_speaker, key=_hash)):
             part = "validation" if place < fifth else "test" if place < 2 * fifth and not is_given else "train"
             split.update(dict.fromkeys(by_speaker[speaker], part))
     return split

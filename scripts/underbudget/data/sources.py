@@ -10,15 +10,16 @@ from underbudget.data import other_sounds, speech, synthetic
 from underbudget.data.array_cache import DataSet, cache_path, load, load_if, read_source_key, save, source_key
 from underbudget.data.download import DownloadableFile, UnreachableError, fetch, in_mirror
 from underbudget.data.identity import OWN_SOURCE, Identity
-from underbudget.data.made_sounds import make_other_sounds
+from underbudget.data.made_sounds import make_other_sounds, speak_near_words
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.own_words import OwnWords, read_own_words
-from underbudget.data.speech import Speech
+from underbudget.data.speech import LABELS, Speech
 from underbudget.data.weather import Weather
 from underbudget.data.weather_csv import read_weather
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
 
+OTHER_SOUNDS_FORM = 2  # what is kept of other sounds; a change raises it, and they are read again
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
     ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",),
@@ -163,7 +164,7 @@ def _course_lists(mirror: Path | None) -> speech.Lists:
 
 
 def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSounds:
-    """Load what is no word: the user's own, a mirror's, or made from what is there.
+    """Load what is no word: the user's own or a mirror's, with near words by espeak-ng; or made from what is there.
 
     Args:
         clips: what they are made from, if need be (default: the spoken words of `sources`).
@@ -174,17 +175,23 @@ def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSou
     if sources.own_words:
         own = _own_words(sources)
         other = load_other_sounds(replace(sources, own_words=False), own.speech)
-        return other_sounds.combine(other, own.speech.words.tolist(), own.other)
-    path, source = _find_other_sounds(sources)
+        return other_sounds.join([other, own.other], own.speech.words.tolist())
+    return other_sounds.join([_kept_other_sounds(sources, clips)], LABELS)
+
+
+def _kept_other_sounds(sources: Sources, clips: Speech | None) -> OtherSounds:
+    paths, source = _find_other_sounds(sources)
     kept = cache_path(OtherSounds, "own" if source == "local" else "real")
-    origin = source_key(path, source == "local")
     known = read_source_key(kept)
-    if path is None:
+    if not paths:
         if sources.data != "synthetic" and known is not None and not known["own"]:
             return load(OtherSounds, kept)
         return _made_other_sounds(clips or load_speech(sources))
+    first, *others = (source_key(path, source == "local") for path in paths)
+    origin = {**first, "and": others, "form": OTHER_SOUNDS_FORM}
     if known != origin:
-        save(other_sounds.read_other_sounds(path, source), kept, origin)
+        read = [other_sounds.read_other_sounds(path, source) for path in paths]
+        save(other_sounds.join([*read, speak_near_words()], ()), kept, origin)
     return load(OtherSounds, kept)
 
 
@@ -207,20 +214,20 @@ def _own_words(sources: Sources) -> OwnWords:
 def _made_other_sounds(clips: Speech) -> OtherSounds:
     """Make other sounds once for the same clips: espeak-ng speaks otherwise once it has spoken."""
     generated = cache_path(OtherSounds, "synthetic")
-    origin = {"clips": clips.identity.digest, "by": clips.identity.split}
+    origin = {"clips": clips.identity.digest, "by": clips.identity.split, "form": OTHER_SOUNDS_FORM}
     if read_source_key(generated) != origin:
         save(make_other_sounds(clips), generated, origin)
     return load(OtherSounds, generated)
 
 
-def _find_other_sounds(sources: Sources) -> tuple[Path | None, str]:
+def _find_other_sounds(sources: Sources) -> tuple[list[Path], str]:
     """Return where other sounds are, if anywhere, and what they are (the source of an identity)."""
     own = sources.other
     if own is not None and own.exists():
-        return own, "local"
+        return [own], "local"
     if own is not None and str(own) == other_sounds.SPEECH_COMMANDS:
         try:
-            return fetch(other_sounds.SPEECH_COMMANDS_FILE, sources.mirror, files.DATA / "downloads"), "official"
+            return [fetch(other_sounds.SPEECH_COMMANDS_FILE, sources.mirror, files.DATA / "downloads")], "official"
         except UnreachableError as error:
             raise UserError(f"{error}: put it into DATA_MIRROR=folder, or run without OTHER") from None
     if own is not None:
@@ -228,8 +235,8 @@ def _find_other_sounds(sources: Sources) -> tuple[Path | None, str]:
             f"{own}: no such file or folder: correct the path (OTHER), or OTHER={other_sounds.SPEECH_COMMANDS} for a"
             " download of 2.4 GB"
         )
-    mirror = None if sources.data == "synthetic" else in_mirror(other_sounds.COLLECTED, sources.mirror)
-    return mirror, "mirror"
+    found = [in_mirror(collected, sources.mirror) for collected in other_sounds.COLLECTED]
+    return [path for path in found if path and sources.data != "synthetic"], "mirror"
 
 
 def _obtain(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from underbudget import files
 from underbudget.data.identity import Identity
-from underbudget.data.noise import coloured_noise
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.speech import Speech
 from underbudget.device.artifact import SPOTTING
@@ -19,24 +18,35 @@ from underbudget.device.audio import RATE, Audio
 from underbudget.device.frontend import FrontEnd, extractor, to_dict
 from underbudget.progress import progress_bar
 from underbudget.recipes import ARITHMETIC, Augmentation
+from underbudget.training.surroundings import Surroundings, half_coded
 from underbudget.training.unknown import OtherSeconds
 
 HalfFeatures = NDArray[np.float16]
-NOISES = 64  # coloured noises, of two seconds each, a copy
+NOISES = 64  # noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
 
-def augmented_features(speech: Speech, front_end: FrontEnd, augmentation: Augmentation) -> Iterator[HalfFeatures]:
+def augmented_features(
+    speech: Speech, front_end: FrontEnd, augmentation: Augmentation, other: OtherSounds | None = None
+) -> Iterator[HalfFeatures]:
     """Compute features of changed training clips; yield those [clips, *front_end.shape] of each copy.
+
+    With other sounds, the clips are heard as these are: in their rooms and noise, half of them through their codec.
 
     They are kept in data/, and made again when the clips, the front end, the changes or the arithmetic are others. Half
     precision holds them to 1e-3, far below what the changes themselves do.
     """
 
-    def clips(_: np.random.Generator) -> Iterator[Audio]:
-        return speech.clips("train")
+    coded: list[Audio] = []
 
-    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation)
+    def clips(_: np.random.Generator) -> Iterator[Audio]:
+        if other is None:
+            return speech.clips("train")
+        if not coded:
+            coded.extend(half_coded(list(speech.clips("train"))))
+        return iter(coded)
+
+    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation, other)
 
 
 def other_features(
@@ -51,7 +61,7 @@ def other_features(
     def clips(rng: np.random.Generator) -> Iterator[Audio]:
         return (seconds.draw(rng) for _ in range(count))
 
-    return _features(clips, count, other.identity, front_end, augmentation)
+    return _features(clips, count, other.identity, front_end, augmentation, other)
 
 
 def _features(
@@ -60,6 +70,7 @@ def _features(
     identity: Identity,
     front_end: FrontEnd,
     augmentation: Augmentation,
+    other: OtherSounds | None,
 ) -> Iterator[HalfFeatures]:
     """Yield the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
     on_clips = replace(augmentation, time_mask=0, band_mask=0, mixup=0.0)  # these are drawn again in each epoch
@@ -70,6 +81,7 @@ def _features(
         identity.digest,
         identity.split,
         ARITHMETIC[SPOTTING],
+        *([other.identity.digest] if other else []),
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
@@ -77,7 +89,7 @@ def _features(
     if not path.exists():
         with files.alone(lock, "computes"):
             if not path.exists():  # another run may have made it meanwhile
-                _make_features(path, clips, count, front_end, augmentation)
+                _make_features(path, clips, count, front_end, augmentation, Surroundings(other))
             lock.unlink(missing_ok=True)  # who waits for it, or comes now, finds the features
     # mapped for one copy at a time: what is read of a mapped file counts as this process's memory
     return (np.array(np.load(path, mmap_mode="r")[number]) for number in range(augmentation.copies))
@@ -89,15 +101,16 @@ def _make_features(
     count: int,
     front_end: FrontEnd,
     augmentation: Augmentation,
+    surroundings: Surroundings,
 ) -> None:
     extract = extractor(front_end)
     features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
     with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
         for number, copy in enumerate(features):
             rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
-            noises = np.stack([coloured_noise(2 * RATE, rng) for _ in range(NOISES)])
+            noises = np.stack([surroundings.noise(2 * RATE, rng) for _ in range(NOISES)])
             for row, clip in zip(copy, clips(rng), strict=True):
-                row[...] = extract(augment_clip(clip, augmentation, noises, rng))
+                row[...] = extract(augment_clip(surroundings.play(clip, rng), augmentation, noises, rng))
                 progress.update()
     with files.atomic_write(path) as partial, partial.open("wb") as out:
         np.save(out, features)

@@ -60,7 +60,7 @@ def _plain(task: Spotting, fit: Fit) -> loop.Batch:
 
 def _copies(task: Spotting, augmentation: Augmentation, samples: int) -> tf.Tensor:
     """Return features [copies, samples, *front_end.shape] of clips, then of other sounds."""
-    parts = [augmented_features(task.speech, task.front_end, augmentation)]
+    parts = [augmented_features(task.speech, task.front_end, augmentation, task.other)]
     if task.other is not None:
         count = samples - len(task.truth("train"))
         parts.append(other_features(task.other, task.front_end, augmentation, count))

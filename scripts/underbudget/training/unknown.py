@@ -9,13 +9,14 @@ from underbudget.data.noise import coloured_noise, tones
 from underbudget.data.other_sounds import Recording
 from underbudget.device.audio import RATE, Audio, to_float
 
-SHARES = {"speech": 0.55, "words": 0.2, "noise": 0.25}  # of the seconds, where there are all kinds
+SHARES = {"speech": 0.4, "words": 0.4, "noise": 0.2}  # of the seconds, where there are all kinds
 LEVEL_BLOCK = RATE // 20  # samples over which loudness is taken
 ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
 PIECE_SAMPLES = RATE // 5, RATE * 7 // 10  # samples of such a piece
 ROOM = -4.5, -2.5  # powers of ten: how loud the room is
-COLOURED = 0.3  # of the seconds of noise: coloured noise, from faint to loud
-TONES = 0.3  # of the seconds of noise: tones with overtones, as of music, animals and machines
+COLOURED = 0.15  # of the seconds of noise: coloured noise, from faint to loud
+TONES = 0.15  # of the seconds of noise: tones with overtones, as of music, animals and machines
+LOUDEST_OF = 3  # windows of noise: knocks and cries, not the silence between them, are what is taken for a word
 LOUDNESS = -4.5, -1.0  # powers of ten: how loud it is
 
 
@@ -45,7 +46,10 @@ class OtherSeconds:
         recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
         if kind == "speech" and rng.random() < ALONE:
             return _alone(recording, rng)
-        return to_float(_around_loudest(recording, rng) if kind == "words" else _window(recording, rng))
+        if kind == "words":
+            return to_float(_around_loudest(recording, rng))
+        windows = [_window(recording, rng) for _ in range(LOUDEST_OF if kind == "noise" else 1)]
+        return to_float(max(windows, key=lambda window: float(np.square(window, dtype=np.float32).sum())))
 
 
 def loudest_place(recording: NDArray[np.int16]) -> int:
