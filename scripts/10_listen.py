@@ -13,7 +13,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from underbudget.device.audio import RATE, Audio, resample_blocks
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import HOP, Detection, Frame, KeywordDetector, Settings, in_hops, threshold_of
+from underbudget.device.listen import HOP, Detection, Frame, KeywordDetector, in_hops, settings_of
 from underbudget.device.runtime import try_out
 from underbudget.device.wav import stream_mono
 
@@ -35,7 +35,6 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py --sensitivity low --keep detected/
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
 MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
-DEFAULTS = Settings()
 MUTE = 5  # seconds of the same sample before a warning
 CLIPPED = 0.1  # of the samples of a second at full scale: then the sound is too loud
 
@@ -55,15 +54,6 @@ def main() -> None:
         "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is detected"
     )
     add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), None, "by --sensitivity")
-    add_number(options, "--smoothing", "seconds to average over", (0.0, 10.0), DEFAULTS.smoothing)
-    add_number(options, "--min-gap", "seconds before the next word can be detected", (0.0, 60.0), DEFAULTS.min_gap)
-    add_number(
-        options,
-        "--level-ratio",
-        "how many times the level (RMS) of the background a word must have",
-        (0.0, 1000.0),
-        DEFAULTS.level_ratio,
-    )
     options.add_argument("--json", action="store_true", help="print one JSON object per line")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
     arguments = options.parse_args()
@@ -71,8 +61,9 @@ def main() -> None:
     if card.front_end is None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
     try_out(content, card.name)
-    threshold = threshold_of(card, arguments.sensitivity) if arguments.threshold is None else arguments.threshold
-    settings = Settings(threshold, arguments.smoothing, arguments.min_gap, arguments.level_ratio)
+    settings = settings_of(card, arguments.sensitivity)
+    if arguments.threshold is not None:
+        settings = replace(settings, threshold=arguments.threshold)
     listener = KeywordDetector(card, content, settings)
     end = "; Ctrl-C ends it"
     if arguments.raw or arguments.wav == Path("-"):
@@ -92,7 +83,7 @@ def main() -> None:
     detected = False
     for at, chunk in enumerate(watched(in_hops(sound, name))):
         if at == 0:
-            print(f"{model}: listening for {words}; threshold {threshold:g}{of_card}{end}", file=sys.stderr)
+            print(f"{model}: listening for {words}; threshold {settings.threshold:g}{of_card}{end}", file=sys.stderr)
         found = listener.process(chunk)
         if found:
             detected = True
@@ -100,7 +91,7 @@ def main() -> None:
             if arguments.keep:
                 keep(arguments.keep, found, listener.second)
     if not detected:
-        print(f"no word was detected: {why_none(listener.likeliest, threshold)}", file=sys.stderr)
+        print(f"no word was detected: {why_none(listener.likeliest, settings.threshold)}", file=sys.stderr)
 
 
 def why_none(likeliest: Frame | None, threshold: float) -> str:

@@ -47,7 +47,9 @@ def block_bootstrap(values: NDArray[np.float64], block: int, resamples: int = 20
     return cluster_bootstrap(values, np.arange(len(values)) // block, resamples)
 
 
-def cluster_bootstrap(values: NDArray[Any], cluster: NDArray[Any], resamples: int = 2000) -> tuple[float, float]:
+def cluster_bootstrap(
+    values: NDArray[Any], cluster: NDArray[Any], resamples: int = 2000, weights: NDArray[Any] | None = None
+) -> tuple[float, float]:
     """Compute the bootstrap 95 % interval of the mean of values that come in clusters, with a fixed seed.
 
     Whole clusters are drawn (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
@@ -55,9 +57,10 @@ def cluster_bootstrap(values: NDArray[Any], cluster: NDArray[Any], resamples: in
     Args:
         values: [n].
         cluster: [n] the cluster of each: equal ones stay together.
+        weights: [n] what the sum of the values is divided by (default: their number), such as the hours of a rate.
     """
     _, place = np.unique(cluster, return_inverse=True)
-    sums, counts = np.bincount(place, values), np.bincount(place)
+    sums, counts = np.bincount(place, values), np.bincount(place, weights)
     drawn = np.random.default_rng(0).integers(0, len(counts), (resamples, len(counts)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)

@@ -14,19 +14,20 @@ from hypothesis import strategies as st
 
 from underbudget import files
 from underbudget.beyond.listening import measure, scores
-from underbudget.beyond.listening.long_recordings import FAINT, lay_out, level
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Condition, Scores, Sounds, figures
-from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST_PER_HOUR, Point, choose
+from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figures
+from underbudget.beyond.listening.long_recordings import FAINT, in_room, lay_out, level
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Item, Part, Sounds, smoothed
+from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST, Choice, choose
 from underbudget.data.identity import Identity
-from underbudget.data.other_sounds import Recording, collect
+from underbudget.data.other_sounds import Recording, Said, collect
 from underbudget.data.sources import Sources, load_speech
 from underbudget.data.speech import LABELS, Speech, by_speaker
 from underbudget.device import artifact
 from underbudget.device.artifact import SENSITIVITIES
 from underbudget.device.audio import RATE, Audio
 from underbudget.device.errors import UserError
-from underbudget.device.listen import HOP, Frame, KeywordDetector, Settings
-from underbudget.intervals import poisson_rate, wilson
+from underbudget.device.listen import HOP, Frame, KeywordDetector, Settings, settings_of
+from underbudget.intervals import wilson
 from underbudget.store import ResultStore
 
 KWS_A = ROOT / "models" / "report" / "kws_a.tflite.zlib"
@@ -74,114 +75,178 @@ def test_silence_around_a_word_does_not_lower_its_level() -> None:
     assert level(np.zeros(100, np.float32)) == 0
 
 
-def observed(frames: list[tuple[float, str]], intervals: list[tuple[float, float]], hours: float = 1.0) -> Scores:
+def test_a_room_adds_its_echoes_and_leaves_the_level() -> None:
+    room = np.zeros(4000, np.float32)
+    room[[32, 3000]] = 0.9, 0.45
+    sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
+    played = in_room(sound, room)
+    assert len(played) == 8000 + 4000 - 1
+    by_hand = np.zeros_like(played)
+    by_hand[32:8032] += 0.9 * sound
+    by_hand[3000:11_000] += 0.45 * sound
+    np.testing.assert_allclose(played / played.std(), by_hand / by_hand.std(), atol=1e-4)
+    assert level(played) == pytest.approx(level(sound), rel=1e-3)
+
+
+def observed(
+    frames: list[tuple[float, str]], intervals: list[tuple[float, float]], items: list[Item] | None = None
+) -> Part:
     """Moments at which a word is likely, each after one at which none is."""
-    likely = [Frame(time, {**dict.fromkeys(LABELS, 0.0), word: 0.9}, loud=True) for time, word in frames]
-    unlikely = [Frame(frame.time - 0.01, dict.fromkeys(LABELS, 0.0), loud=True) for frame in likely]
+    likely = [Frame(time, {**dict.fromkeys(LABELS, 0.0), word: 0.9}, loudness=9.0) for time, word in frames]
+    unlikely = [Frame(frame.time - 0.01, dict.fromkeys(LABELS, 0.0), loudness=9.0) for frame in likely]
     both = sorted([*likely, *unlikely], key=lambda frame: frame.time)
-    return Scores(tuple(both), tuple(intervals), hours)
+    if items is None:
+        items = [Item(np.zeros(0, np.float32), str(n)) for n in range(len(intervals))]
+    hours = sum(end - start for start, end in intervals) / 3600
+    return Part(tuple(items), tuple(intervals), hours, tuple(both), np.array([frame.confidence for frame in both]))
+
+
+def item(what: str, speaker: str = "a", said: tuple[Said, ...] = ()) -> Item:
+    return Item(np.zeros(0, np.float32), speaker, what, said)
 
 
 def test_figures_of_a_hand_made_session() -> None:
     intervals = [(10.0 * n, 10.0 * n + 1) for n in range(1, 6)]
-    said = ("yes", "no", "up", "go", "stop")
+    said = [item(word, speaker) for word, speaker in zip(("yes", "no", "up", "go", "stop"), "abcde", strict=True)]
     heard = [
-        (5.0, "left"),  # extra: nothing was said
+        (5.0, "left"),  # nothing was said
         (10.9, "yes"),  # heard
         (20.9, "go"),  # confused
-        (30.8, "down"),  # "up" is heard all the same; this one is extra, and the word is detected twice
+        (30.8, "down"),  # "up" is heard all the same, and the word is detected twice
         (31.9, "up"),
-        (42.1, "go"),  # too late: missed, and extra
+        (42.1, "go"),  # too late: missed
     ]
-    noise = observed([], [(0.0, 1800.0)], hours=0.5)
-    others = observed([(2.5, "up"), (5.9, "go"), (6.8, "go")], [(2.0, 3.0), (5.0, 6.0), (9.0, 9.5)])
-    speech = observed([(1.0, "yes"), (3.0, "no"), (3.2, "no")], [(0.0, 900.0)], hours=0.25)
-    silence = observed([], [])
+    others = observed(
+        [(2.5, "up"), (5.9, "go"), (6.8, "go")],
+        [(2.0, 3.0), (5.0, 6.0), (9.0, 9.5)],
+        [item("short words", "a"), item("wake words", "b"), item("short words", "c")],
+    )
+    spoken = item("", "x", (Said("stop", 2.0, 2.5), Said("no", 400.0, 400.4), Said("other", 5.0, 6.0)))
+    speech = observed(
+        [
+            (1.0, "yes"),  # not said
+            (102.9, "stop"),  # said, but in the second recording it is not
+            (103.9, "no"),  # not said at that time
+            (3.2, "stop"),  # said
+            (4.2, "stop"),  # but once: as late as this it would fit no other
+            (501.0, "no"),  # said
+        ],
+        [(0.0, 100.0), (100.0, 1000.0)],
+        [replace(spoken, said=spoken.said[:1]), replace(spoken, speaker="y", said=spoken.said[1:])],
+    )
     parts = {
-        "words": observed(heard, intervals),
+        CLEAN: observed(heard, intervals, said),
         "speech": speech,
         "others": others,
-        "noise": noise,
-        "silence": silence,
+        "noise": observed([], [(0.0, 1800.0)], [item("kitchen")]),
+        "silence": observed([], []),
     }
-    found = figures(Condition(said, parts), 0.8)
-    share = {"pct": 40.0, "pct_95": [round(100 * v, 2) for v in wilson(2, 5)]}
-    assert found["words"] == {"said": 5, "heard": 2, "confused": 1, "missed": 2, "extra": 3, "twice": 1, **share}
+    found = figures(parts, Settings(0.8))
+    words = found[CLEAN]
+    assert (words["said"], words["heard"], words["confused"], words["twice"]) == (5, 2, 1, 1)
+    assert (words["pct"], words["twice_pct"]) == (40.0, 20.0)
+    assert words["by_word"] == {"go": 0, "no": 0, "stop": 0, "up": 100, "yes": 100}
     assert (found["others"]["clips"], found["others"]["accepted"]) == (3, 2)
-    assert (found["speech"]["triggers"], found["speech"]["per_hour"]) == (2, 8.0)  # 3.2 s is too soon after 3.0 s
-    assert found["speech"]["per_hour_95"] == [round(v, 2) for v in poisson_rate(2, 0.25)]
-    assert found["noise"] == {"hours": 0.5, "triggers": 0, "per_hour": 0.0, "per_hour_95": [0.0, 5.99]}
+    assert found["others"]["by_kind"]["short words"]["accepted"] == 1
+    assert found["others"]["by_kind"]["wake words"]["pct_95"] == [round(100 * v, 2) for v in wilson(1, 1)]
+    assert found["speech"]["triggers"] == 4
+    assert found["speech"]["per_hour"] == round(4 * 3.6, 2)
+    assert found["speech"]["taken_for"] == {"stop": 2, "yes": 1, "no": 1}
+    assert found["noise"]["by_kind"]["kitchen"] == {
+        "hours": 0.5, "triggers": 0, "per_hour": 0.0, "per_hour_95": [0.0, 5.99]
+    }  # fmt: skip
     assert found["silence"] is None  # of which there was none
-    assert figures(Condition(said, parts), 0.95)["words"]["missed"] == 5
+    assert figures(parts, Settings(0.95))[CLEAN]["heard"] == 0
+    (point,) = curve(parts, [Settings(0.8)])
+    assert (point.heard_pct, point.twice_pct, point.noise) == ({CLEAN: 40.0}, 20.0, 0.0)
+    assert (point.others_pct, point.speech) == pytest.approx((200 / 3, 14.4))
 
 
-def points(*rows: tuple[float, float, float | None]) -> list[Point]:
-    return [Point(*row) for row in rows]
+def test_intervals_are_of_speakers_not_of_clips() -> None:
+    """Ten clips of one speaker are heard, ten of another are not: that may be 0 to 100 % of people."""
+    items = [item("go", speaker) for speaker in "ab" for _ in range(10)]
+    intervals = [(10.0 * n, 10.0 * n + 1) for n in range(1, 21)]
+    part = observed([(10.0 * n + 0.5, "go") for n in range(1, 11)], intervals, items)
+    assert figures({CLEAN: part}, Settings(0.8))[CLEAN]["pct_95"] == [0.0, 100.0]
+
+
+def points(*rows: tuple[float, float, float, float]) -> list[Point]:
+    return [Point(threshold, {CLEAN: heard}, 0.0, others, rate, rate) for threshold, heard, others, rate in rows]
 
 
 def test_thresholds_keep_to_what_a_sensitivity_allows() -> None:
-    curve = points((0.2, 2, 500), (0.4, 3, 60), (0.6, 5, 30), (0.7, 6, 9), (0.8, 8, 4), (0.9, 15, 1), (0.95, 70, 0))
-    assert choose(curve) == {"low": 0.9, "middle": 0.7, "high": 0.4}
+    curve = points(
+        (0.2, 98, 40, 70), (0.4, 97, 19, 14), (0.6, 95, 9, 3), (0.7, 94, 7, 3), (0.8, 92, 5, 1), (0.9, 85, 3, 0),
+        (0.95, 30, 0, 0),
+    )  # fmt: skip
+    assert choose({(0.3, 2.0): curve}) == Choice(0.3, 2.0, {"low": 0.9, "middle": 0.7, "high": 0.4})
 
 
 def test_a_model_that_triggers_too_often_still_hears_words() -> None:
-    curve = points(
-        (0.2, 2, 5000), (0.4, 9, 900), (0.6, 14, 600), (0.8, 29, 400), (0.85, 49, 300), (0.9, 90, 100), (0.95, 99, 0)
-    )
-    assert choose(curve) == {"low": 0.85, "middle": 0.8, "high": 0.6}
+    curve = points((0.2, 98, 90, 99), (0.4, 91, 80, 99), (0.6, 86, 70, 99), (0.8, 71, 60, 99), (0.85, 51, 50, 99))
+    assert choose({(0.3, 2.0): curve}).thresholds == {"low": 0.85, "middle": 0.8, "high": 0.6}
 
 
 def test_a_model_that_hears_little_takes_the_threshold_at_which_it_hears_most() -> None:
-    assert set(choose(points((0.2, 75, 5000), (0.4, 70, 900), (0.6, 90, 600))).values()) == {0.4}
+    curve = points((0.2, 25, 90, 99), (0.4, 30, 80, 99), (0.6, 10, 70, 99))
+    assert set(choose({(0.3, 2.0): curve}).thresholds.values()) == {0.4}
 
 
-def test_without_speech_the_words_alone_choose() -> None:
-    curve = points((0.2, 2, None), (0.4, 9, None), (0.6, 14, None), (0.8, 29, None), (0.85, 49, None), (0.9, 90, None))
-    assert choose(curve) == {"low": 0.85, "middle": 0.8, "high": 0.6}
+def test_of_smoothings_that_which_hears_most_is_taken_if_it_keeps_to_what_is_allowed() -> None:
+    kept, heard_more, unbearable = (points((0.5, heard, others, 0)) for heard, others in ((80, 1), (85, 1), (99, 50)))
+    assert choose({(0.2, 1.0): kept, (0.3, 1.0): heard_more, (0.4, 1.0): unbearable}).smoothing == 0.3
+    assert choose({(0.2, 1.0): kept, (0.4, 1.0): unbearable}).smoothing == 0.2
+
+
+def test_kinds_of_sound_that_there_are_none_of_do_not_count() -> None:
+    only_words = [Point(t, {CLEAN: 90.0, NOISY: 80.0}, 0.0, None, None, None) for t in (0.2, 0.4)]
+    assert choose({(0.3, 2.0): only_words}).thresholds["middle"] == 0.2
 
 
 @given(
     drawn=st.lists(
-        st.tuples(st.floats(0, 1), st.floats(0, 100), st.none() | st.floats(0, 5000)),
+        st.tuples(st.floats(0, 1), st.floats(0, 100), st.floats(0, 100), st.floats(0, 100)),
         min_size=1,
         unique_by=lambda r: r[0],
     )
 )
-def test_thresholds_fall_from_low_to_high_and_keep_their_rule(
-    drawn: list[tuple[float, float, float | None]],
-) -> None:
+def test_thresholds_fall_from_low_to_high_and_keep_their_rule(drawn: list[tuple[float, float, float, float]]) -> None:
     curve = points(*sorted(drawn, key=lambda row: row[0]))
-    chosen = choose(curve)
+    chosen = choose({(0.3, 2.0): curve}).thresholds
     assert sorted(chosen.values(), reverse=True) == [chosen[s] for s in SENSITIVITIES]
     at = {point.threshold: point for point in curve}
-    most = min(point.not_heard_pct for point in curve)
+    most = max(point.heard_pct[CLEAN] for point in curve)
     for sensitivity in SENSITIVITIES:
         point = at[chosen[sensitivity]]
-        quiet = point.per_hour is not None and point.per_hour <= MOST_PER_HOUR[sensitivity]
-        assert quiet or point.not_heard_pct <= max(100 - LEAST_DETECTED_PCT[sensitivity], most)
+        assert MOST[sensitivity].allows(point) or point.heard_pct[CLEAN] >= min(LEAST_DETECTED_PCT[sensitivity], most)
 
 
 RNG = np.random.default_rng(5)
 BURSTS = [(tone(1) * RNG.uniform(0, 1, RATE)).astype(np.float32) for _ in range(6)]
 SOUNDS = Sounds(
-    [(word, burst) for word, burst in zip(("yes", "no", "up"), BURSTS, strict=False)],
-    [np.concatenate(BURSTS)],
-    BURSTS[3:],
-    [RNG.normal(0, 0.1, 2 * RATE).astype(np.float32)],
+    [Item(burst, word, word) for word, burst in zip(("yes", "no", "up"), BURSTS, strict=False)],
+    [np.eye(1, 100, dtype=np.float32)[0]],
+    {
+        "speech": [Item(np.concatenate(BURSTS), "a")],
+        "others": [Item(burst, "b", "short words") for burst in BURSTS[3:]],
+        "noise": [Item(RNG.normal(0, 0.1, 2 * RATE).astype(np.float32), "c", "kitchen")],
+    },
 )
 
 
-def test_what_is_tried_afterwards_is_what_the_listener_hears() -> None:
-    """On one recording, thresholds tried on kept frames against a listener with that threshold from the start."""
+@pytest.mark.parametrize("smoothing", [0.08, 0.24, 0.48])
+def test_what_is_tried_afterwards_is_what_the_listener_hears(smoothing: float) -> None:
+    """On one recording, settings tried on kept frames against a listener with these settings from the start."""
     card, content = artifact.load_file(KWS_A)
-    recording = lay_out([clip for _, clip in SOUNDS.words] + BURSTS, (0.1, 0.5), seed=1)
-    kept = scores.observe(card, content, recording)
+    items = [Item(sound, "a") for sound in BURSTS * 2]
+    recording = lay_out([i.sound for i in items], (0.1, 0.5), seed=1)
+    kept = scores.observe(card, content, recording, items).smoothed(smoothing)
     numbers = []
-    for threshold in (0.1, 0.4, 0.5, 0.6, 0.99):
-        listener = KeywordDetector(card, content, Settings(threshold))
+    for settings in (Settings(t, smoothing, level_ratio=r) for t in (0.1, 0.4, 0.5, 0.6, 0.99) for r in (1.0, 3.0)):
+        listener = KeywordDetector(card, content, settings)
         chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
         live = [(d.time, d.word, d.confidence) for chunk in chunks if (d := listener.process(chunk))]
-        assert [(m.time, m.word, m.confidence) for m in kept.detected(threshold)] == live
+        assert [(m.time, m.word, m.confidence) for m in kept.detected(settings)] == live
         numbers.append(len(live))
     assert max(numbers) > 2
 
@@ -189,9 +254,9 @@ def test_what_is_tried_afterwards_is_what_the_listener_hears() -> None:
 def test_a_class_for_everything_else_is_never_heard() -> None:
     card, content = artifact.load_file(KWS_A)
     labels = ("_other_", *card.labels[1:])
+    items = [Item(sound, "a") for sound in BURSTS]
     recording = lay_out(BURSTS, (0.1, 0.5), seed=1)
-    plain, other = (scores.observe(c, content, recording) for c in (card, replace(card, labels=labels)))
-    assert {m.word for m in other.frames} <= set(labels[1:])
+    plain, other = (scores.observe(c, content, recording, items) for c in (card, replace(card, labels=labels)))
     by_time = {m.time: m for m in plain.frames}
     for m in other.frames:
         assert m.scores == {word: score for word, score in by_time[m.time].scores.items() if word != "down"}
@@ -200,14 +265,15 @@ def test_a_class_for_everything_else_is_never_heard() -> None:
 def test_every_condition_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "SILENCE", 2)
     card, content = artifact.load_file(KWS_A)
-    sessions = scores.listen(card, content, SOUNDS, list(CONDITIONS))
-    assert list(sessions) == list(CONDITIONS)
-    assert set(sessions[CLEAN].parts) == {"words", "speech", "others", "noise", "silence"}
-    for session in sessions.values():
-        assert sorted(session.said) == ["no", "up", "yes"]
-        curve = scores.curve(session)
-        assert [point.threshold for point in curve] == list(THRESHOLDS)
-    assert figures(sessions[CLEAN], THRESHOLDS[0])["silence"]["triggers"] == 0
+    session = smoothed(scores.listen(card, content, SOUNDS, list(CONDITIONS)), 0.3)
+    assert set(session) == {*CONDITIONS, "speech", "untranscribed", "others", "noise", "silence"}
+    for condition in CONDITIONS:
+        assert sorted(i.what for i in session[condition].items) == ["no", "up", "yes"]
+    drawn = curve(session, [Settings(threshold) for threshold in THRESHOLDS])
+    assert [point.threshold for point in drawn] == list(THRESHOLDS)
+    found = figures(session, Settings(THRESHOLDS[0]))
+    assert found["silence"]["triggers"] == 0
+    assert found["untranscribed"] is None
 
 
 @pytest.fixture
@@ -249,9 +315,9 @@ def test_a_model_is_measured_once_and_its_card_stays_as_it_is(
     (entry,) = json.loads(result_path.read_text())["models"].values()
     assert list(entry["thresholds"]) == list(SENSITIVITIES)  # chosen by validation sounds: the card names none
     assert entry["test_words_by_known_speakers"] == 1  # of the speakers b, b, c and a
-    assert entry["test"]["middle"][CLEAN]["words"]["said"] == 4
+    assert entry["test"]["middle"][CLEAN]["said"] == 4
     assert entry["validation"]["low"]["words_heard_pct"] in (0, 100)  # of a single word
-    assert set(entry["det"]) == set(CONDITIONS)
+    assert set(entry["det"]["heard_pct"]) == {*CONDITIONS} - {scores.ROOMS}  # of which there are none
     monkeypatch.setattr(measure, "measure", None)  # would fail if it was called again
     listening()
     assert path.with_name("kws_a.json").read_bytes() == before
@@ -263,12 +329,13 @@ def test_a_model_is_measured_at_the_thresholds_of_its_card(
     path, result_path = measured
     measure.measure_listeners([path], Sources())  # at others, which are no longer of use
     content = json.loads(path.with_name("kws_a.json").read_text())
-    ship = {"low": 0.995, "middle": 0.93, "high": 0.4, "validation": "of other sounds"}
+    ship = {"low": 0.995, "middle": 0.93, "high": 0.4, "smoothing": 0.2, "level_ratio": 1.7, "validation": "of others"}
     path.with_name("kws_a.json").write_text(json.dumps({**content, "listening": ship}))
     before = path.with_name("kws_a.json").read_bytes()
     measure.measure_listeners([path], Sources())
     (entry,) = json.loads(result_path.read_text())["models"].values()
-    assert {**entry["thresholds"], "validation": entry["validation"]} == ship
+    settings = {name: entry[name] for name in ("smoothing", "level_ratio", "validation")}
+    assert {**entry["thresholds"], **settings} == ship
     monkeypatch.setattr(measure, "measure", None)
     measure.measure_listeners([path], Sources())
     measure.name_thresholds(path, entry)  # what the card names already is not written again
@@ -293,12 +360,11 @@ def test_the_live_listener_detects_few_words_twice(sensitivity: str, most: int, 
     """At the thresholds on its card; without the rule 14 of 100 words were detected twice, 87 at high sensitivity."""
     card, content = artifact.load_file(ROOT / "models" / "live" / "kws_a.tflite.zlib")
     speech = by_speaker(load_speech(real_data))
-    said = [
-        (str(word), clip) for word, clip in zip(speech.words[speech.labels("test")], speech.clips("test"), strict=True)
-    ]
-    part = scores.observe(card, content, lay_out([clip for _, clip in said[:100]], (1.0, 2.0), seed=13))
-    session = Condition(tuple(word for word, _ in said[:100]), {"words": part})
-    found = figures(session, card.thresholds[sensitivity])["words"]
+    clips = zip(speech.words[speech.labels("test")], speech.clips("test"), strict=True)
+    items = [Item(clip, "a", str(word)) for word, clip in clips][:100]
+    settings = settings_of(card, sensitivity)
+    part = scores.observe(card, content, lay_out([i.sound for i in items], (1.0, 2.0), seed=13), items)
+    found = figures({CLEAN: part.smoothed(settings.smoothing)}, settings)[CLEAN]
     assert found["heard"] >= 70
     assert found["twice"] <= most
 

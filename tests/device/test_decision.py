@@ -19,7 +19,7 @@ from underbudget.device import artifact
 from underbudget.device.audio import RATE, read_wav
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import Decider, Detection, Frame, Settings, threshold_of
+from underbudget.device.listen import Decider, Detection, Frame, Settings, settings_of
 
 MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]
@@ -28,9 +28,12 @@ PUBLISHED = artifact.load(MODELS, "kws_a")[0]
 WORDS = ("yes", "no", "up")
 
 
-def frame(time: float, word: str, score: float, loud: bool = True) -> Frame:
+LOUD, FAINT = 9.0, 1.0  # levels of the background
+
+
+def frame(time: float, word: str, score: float, loudness: float = LOUD) -> Frame:
     """One at which one word is as likely as said, and the others are not."""
-    return Frame(time, {other: score if other == word else 0.0 for other in WORDS}, loud)
+    return Frame(time, {other: score if other == word else 0.0 for other in WORDS}, loudness)
 
 
 def detected(frames: list[Frame], threshold: float, min_gap: float = 0.8) -> list[Frame]:
@@ -40,7 +43,7 @@ def detected(frames: list[Frame], threshold: float, min_gap: float = 0.8) -> lis
 
 def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
     frames = [
-        frame(1.0, "yes", 0.9, loud=False),
+        frame(1.0, "yes", 0.9, FAINT),
         frame(1.25, "yes", 0.7),
         frame(1.5, "yes", 0.8),  # detected: 0.8 is enough; deaf until 2.25
         frame(2.0, "no", 0.99),
@@ -55,7 +58,7 @@ def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
 def test_a_word_is_detected_again_only_after_it_has_been_unlikely() -> None:
     still = [frame(1 + 0.1 * step, "yes", 0.9) for step in range(30)]
     assert detected(still, 0.5) == still[:1]
-    said_again = [*still[:10], frame(2.05, "yes", 0.4, loud=False), *still[11:]]
+    said_again = [*still[:10], frame(2.05, "yes", 0.4, FAINT), *still[11:]]
     assert detected(said_again, 0.5) == [still[0], still[11]]
     too_soon = [*still[:3], frame(1.25, "yes", 0.4), *still[3:]]
     assert detected(too_soon, 0.5) == [still[0], still[8]]  # unlikely meanwhile, but within the minimum gap
@@ -63,14 +66,17 @@ def test_a_word_is_detected_again_only_after_it_has_been_unlikely() -> None:
 
 def test_another_word_that_is_likelier_does_not_make_a_word_unlikely() -> None:
     def both(time: float, yes: float, no: float) -> Frame:
-        return Frame(time, {"yes": yes, "no": no}, loud=True)
+        return Frame(time, {"yes": yes, "no": no}, LOUD)
 
     frames = [both(1, 0.6, 0.3), both(2, 0.35, 0.4), both(3, 0.6, 0.1), both(4, 0.2, 0.1), both(5, 0.6, 0.1)]
     assert detected(frames, 0.3) == [frames[0], frames[1], frames[4]]
 
 
 FRAMES = st.lists(st.tuples(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.booleans()), max_size=60).map(
-    lambda drawn: [Frame(0.08 * at, dict(zip(WORDS, p, strict=True)), loud) for at, (p, loud) in enumerate(drawn)]
+    lambda drawn: [
+        Frame(0.08 * at, dict(zip(WORDS, p, strict=True)), LOUD if loud else FAINT)
+        for at, (p, loud) in enumerate(drawn)
+    ]
 )
 
 
@@ -84,7 +90,7 @@ def test_every_frame_is_decided_by_the_rule(frames: list[Frame], threshold: floa
         meanwhile = [m for m in frames[: at + 1] if same and m.time > same[-1]]
         again = not same or any(m.scores[now.word] < threshold for m in meanwhile)
         late = not before or now.time >= before[-1].time + min_gap
-        assert (now in found) == (now.loud and now.confidence >= threshold and late and again)
+        assert (now in found) == (now.loudness == LOUD and now.confidence >= threshold and late and again)
 
 
 def with_listening(field: Any, folder: Path) -> artifact.Card:
@@ -92,10 +98,13 @@ def with_listening(field: Any, folder: Path) -> artifact.Card:
     return artifact.read_card(folder / "x.json")
 
 
-def test_the_card_names_the_threshold_of_each_sensitivity(tmp_path: Path) -> None:
-    card = with_listening({"low": 0.95, "middle": 0.9, "high": 0.5, "validation": "anything"}, tmp_path)
-    assert [threshold_of(card, s) for s in artifact.SENSITIVITIES] == [0.95, 0.9, 0.5]
-    assert threshold_of(replace(card, thresholds={}), "low") == Settings().threshold
+def test_the_card_names_the_settings_of_each_sensitivity(tmp_path: Path) -> None:
+    thresholds = {"low": 0.95, "middle": 0.9, "high": 0.5}
+    card = with_listening({**thresholds, "validation": "anything"}, tmp_path)
+    assert [settings_of(card, s) for s in artifact.SENSITIVITIES] == [Settings(t) for t in thresholds.values()]
+    assert settings_of(replace(card, thresholds={}), "low") == Settings()
+    card = with_listening({**thresholds, "smoothing": 0.25, "level_ratio": 2}, tmp_path)
+    assert settings_of(card, "low") == Settings(0.95, smoothing=0.25, level_ratio=2.0)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,7 @@ def test_the_card_names_the_threshold_of_each_sensitivity(tmp_path: Path) -> Non
         ({"low": 0.9, "middle": 0.8}, "lacks listening.high"),
         ({"low": 0.9, "middle": 0.8, "high": "0.7"}, "listening.high is '0.7'"),
         ({"low": 0.9, "middle": 0.8, "high": -0.1}, "listening.high is -0.1"),
+        ({"low": 0.9, "middle": 0.8, "high": 0.7, "smoothing": None}, "listening.smoothing is None"),
         ({"low": 1.5, "middle": 0.8, "high": 0.1}, "listening.low is 1.5"),
         ({"low": 0.7, "middle": 0.8, "high": 0.1}, "do not fall from low to high"),
     ],

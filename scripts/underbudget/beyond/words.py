@@ -5,7 +5,7 @@ from typing import Any
 
 from underbudget import files
 from underbudget.beyond.listening.measure import measure, name_thresholds
-from underbudget.beyond.listening.scores import CLEAN
+from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.build import build
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
 from underbudget.data.speech import Speech
@@ -110,19 +110,24 @@ def _lines(card_path: Path) -> list[str]:
 
 
 def _listener_lines(entry: dict[str, Any]) -> list[str]:
-    """Format what the listener does on clean test sounds at the middle sensitivity, for each kind that has sounds."""
-    found = entry["test"]["middle"][CLEAN]
+    """Format what the listener does on test sounds at the middle sensitivity, for each kind that has sounds."""
+    found = entry["test"]["middle"]
     lines = [f"  the listener on test sounds, at its middle sensitivity (threshold {entry['thresholds']['middle']:g}):"]
-    for kind, what in (("words", "words detected"), ("others", "clips of other words accepted")):
-        if share := found[kind]:
-            count, total = (share["heard"], share["said"]) if kind == "words" else (share["accepted"], share["clips"])
+    for kind, what in (
+        (CLEAN, "words detected"),
+        (NOISY, f"words detected with {NOISY}"),
+        ("others", "clips of other words accepted"),
+    ):
+        if share := found.get(kind):
+            count, total = (share[of] for of in (("accepted", "clips") if kind == "others" else ("heard", "said")))
             low, high = share["pct_95"]
             lines.append(f"    {count:,} of {total:,} {what}: {share['pct']:.1f} % (95 %: {low:.1f} to {high:.1f})")
-    for kind in ("speech", "noise"):
+    for kind, what in (("speech", "false accepts"), ("untranscribed", "triggers"), ("noise", "triggers")):
         if rate := found[kind]:
             low, high = rate["per_hour_95"]
             per_hour = f"{rate['per_hour']:.1f} an hour (95 %: {low:.1f} to {high:.1f})"
-            lines.append(f"    {rate['triggers']:,} triggers in {rate['hours']:.2f} h of {kind}: {per_hour}")
+            of = {"speech": "transcribed speech", "untranscribed": "other speech"}.get(kind, kind)
+            lines.append(f"    {rate['triggers']:,} {what} in {rate['hours']:.2f} h of {of}: {per_hour}")
     return lines
 
 

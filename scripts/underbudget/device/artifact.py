@@ -79,7 +79,10 @@ SPOTTER = checks.record(
     validation=SPOTTER_FIGURES,
 )
 SENSITIVITIES = ("low", "middle", "high")  # of the listener: how readily a word is detected
-LISTENING = checks.record(**dict.fromkeys(SENSITIVITIES, checks.number(0, 1)))  # spotters' cards may have it
+SMOOTHING = {"smoothing": 0.48, "level_ratio": 3.0}  # of the listener, where a card names none: see listen.Settings
+LISTENING = checks.record(  # spotters' cards may have it
+    **dict.fromkeys(SENSITIVITIES, checks.number(0, 1)), **dict.fromkeys(SMOOTHING, checks.number(0, 1000))
+)
 FORECASTER = checks.record(
     normalisation=checks.record(
         mean=checks.each(checks.number(-1e6, 1e6), COLUMNS, COLUMNS),
@@ -201,7 +204,9 @@ def _thresholds(content: dict[str, Any]) -> dict[str, float]:
     """Return the thresholds of the listener by sensitivity, none if the card has none, or raise ValueError."""
     if "listening" not in content:
         return {}
-    LISTENING(content["listening"], "listening")
+    if not isinstance(content["listening"], dict):
+        raise ValueError(f"listening is {content['listening']!r}, not an object")
+    LISTENING({**SMOOTHING, **content["listening"]}, "listening")
     thresholds = {sensitivity: float(content["listening"][sensitivity]) for sensitivity in SENSITIVITIES}
     if sorted(thresholds.values(), reverse=True) != list(thresholds.values()):
         raise ValueError(f"listening: thresholds {thresholds} do not fall from low to high sensitivity")

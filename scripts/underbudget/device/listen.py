@@ -1,13 +1,13 @@
 """Words in a running sound: a sliding second, smoothed, gated by loudness."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from underbudget.device.artifact import Card
+from underbudget.device.artifact import SMOOTHING, Card
 from underbudget.device.audio import RATE, Audio, one_second
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Stream, extractor
@@ -24,30 +24,32 @@ class Settings:
     """When a word is detected.
 
     Attributes:
-        threshold: smallest smoothed probability of a word; see `threshold_of`.
+        threshold: smallest smoothed probability of a word.
         smoothing: seconds over which probabilities are averaged.
         min_gap: seconds after a word in which no other is detected.
         level_ratio: how many times the level (RMS) of the background a word must have.
     """
 
     threshold: float = 0.8
-    smoothing: float = 0.48
+    smoothing: float = SMOOTHING["smoothing"]
     min_gap: float = 0.8
-    level_ratio: float = 3.0
+    level_ratio: float = SMOOTHING["level_ratio"]
 
 
-def threshold_of(card: Card, sensitivity: str) -> float:
-    """Return the threshold that a card names for one of artifact.SENSITIVITIES, or the default where it names none."""
-    return card.thresholds.get(sensitivity, Settings.threshold)
+def settings_of(card: Card, sensitivity: str) -> Settings:
+    """Return the settings that a card names for one of artifact.SENSITIVITIES, or the defaults where it names none."""
+    named = {**SMOOTHING, **card.content.get("listening", {})}
+    threshold = card.thresholds.get(sensitivity, Settings.threshold)
+    return Settings(threshold, float(named["smoothing"]), level_ratio=float(named["level_ratio"]))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known at one second of the sound: the smoothed probability of each word, and whether it is loud."""
+    """What is known at one second of the sound: each word's probability, and the level, in levels of the background."""
 
     time: float
     scores: Mapping[str, float]
-    loud: bool
+    loudness: float
 
     @property
     def word(self) -> str:
@@ -56,7 +58,7 @@ class Frame:
 
     @property
     def confidence(self) -> float:
-        """The likeliest word's smoothed probability."""
+        """The likeliest word's probability."""
         return max(self.scores.values())
 
 
@@ -70,6 +72,21 @@ class Detection:
     latency_ms: float
 
 
+class Smoother:
+    """Averages the probabilities of each word over the last seconds."""
+
+    def __init__(self, words: Sequence[str], seconds: float) -> None:
+        self._words = words
+        self._recent = np.zeros((max(1, round(seconds * RATE / HOP)), len(words)))
+
+    def smooth(self, frame: Frame) -> Frame:
+        """Return a frame with smoothed probabilities; frames come in order of time, one per HOP."""
+        self._recent[:-1] = self._recent[1:]
+        self._recent[-1] = [frame.scores[word] for word in self._words]
+        means = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
+        return Frame(frame.time, means, frame.loudness)
+
+
 class Decider:
     """Decides at which frames a word is detected: it must be loud and likely, and not follow another too soon.
 
@@ -79,6 +96,7 @@ class Decider:
 
     def __init__(self, settings: Settings) -> None:
         self._threshold, self._min_gap = settings.threshold, settings.min_gap
+        self._level_ratio = settings.level_ratio
         self._quiet_until = 0.0
         self._still_likely: set[str] = set()  # words that were detected, and have been likely ever since
 
@@ -86,7 +104,9 @@ class Decider:
         """Tell whether a word is detected at this frame; frames come in order of time."""
         if self._still_likely:
             self._still_likely = {word for word in self._still_likely if frame.scores[word] >= self._threshold}
-        if not frame.loud or frame.time < self._quiet_until or frame.confidence < self._threshold:
+        if frame.loudness <= self._level_ratio or frame.time < self._quiet_until:
+            return False
+        if frame.confidence < self._threshold:
             return False
         word = frame.word
         if word in self._still_likely:
@@ -107,14 +127,14 @@ class KeywordDetector:
 
     def __init__(self, card: Card, content: bytes, settings: Settings) -> None:
         assert card.front_end is not None  # the callers take spotters alone
-        self._words, self._settings = card.words, settings
+        self._words, self._level_ratio = card.words, settings.level_ratio
         self._places = [card.labels.index(word) for word in card.words]
         self._model = open_model(card, content)
         try:
             self._stream = Stream(card.front_end, HOP)
         except ValueError as error:
             raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
-        self._recent = np.zeros((max(1, round(settings.smoothing * RATE / HOP)), len(card.words)))
+        self._smoother = Smoother(card.words, settings.smoothing)
         self._second = np.zeros(RATE, np.float32)
         self._background: list[float] = []
         self._steps = 0
@@ -134,7 +154,19 @@ class KeywordDetector:
         return Detection(frame.time, frame.word, frame.confidence, 1000 * (time.perf_counter() - started))
 
     def observe(self, audio: Audio) -> Frame:
-        """Take in audio [HOP]; what is known then, before anything is decided.
+        """Take in audio [HOP]; what is known then, smoothed, before anything is decided.
+
+        Raises:
+            UserError: as `process`.
+        """
+        frame = self._smoother.smooth(self.hear(audio))
+        loud = frame.loudness > self._level_ratio
+        if loud and (self.likeliest is None or frame.confidence > self.likeliest.confidence):
+            self.likeliest = frame
+        return frame
+
+    def hear(self, audio: Audio) -> Frame:
+        """Take in audio [HOP]; what the model puts out for the last second, not smoothed.
 
         Raises:
             UserError: as `process`.
@@ -145,34 +177,28 @@ class KeywordDetector:
         offset = self._second[-self._steps * HOP :].mean()  # of the microphone: the words of the training have none
         self._model.set(self._stream.push(audio - offset))
         self._model.invoke()
-        self._recent[:-1] = self._recent[1:]
         logits = self._model.get()
         check_finite(logits, self._model.name)
-        self._recent[-1] = _softmax(logits)[self._places]
-        loud = self._is_loud()
-        scores = dict(zip(self._words, self._recent.mean(axis=0).tolist(), strict=True))
-        frame = Frame(self._steps * HOP / RATE, scores, loud)
-        if loud and (self.likeliest is None or frame.confidence > self.likeliest.confidence):
-            self.likeliest = frame
-        return frame
+        scores = dict(zip(self._words, _softmax(logits)[self._places].tolist(), strict=True))
+        return Frame(self._steps * HOP / RATE, scores, self._loudness())
 
     @property
     def second(self) -> Audio:
         """Return a copy of the last second [16000] of the sound: what the model was given last."""
         return self._second.copy()
 
-    def _is_loud(self) -> bool:
-        """Return whether the middle of the last second, where a word should be, stands out from the background.
+    def _loudness(self) -> float:
+        """Return how many times the background's level the middle of the last second has, where a word should be.
 
         The first second tells the background, and nothing is detected in it.
         """
         if self._steps * HOP < RATE:
-            return False
+            return 0.0
         total = np.cumsum(np.pad(self._second, (RUMBLE // 2 + 1, RUMBLE // 2 - 1), mode="edge"), dtype=np.float64)
         heard = self._second - (total[RUMBLE:] - total[:-RUMBLE]) / RUMBLE
         loudness = np.sqrt(np.square(heard.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
         self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
-        return bool(loudness[2:8].max() > self._settings.level_ratio * max(float(np.median(self._background)), 1e-4))
+        return float(loudness[2:8].max() / max(np.median(self._background), 1e-4))
 
 
 class KeywordSpotter:
@@ -210,8 +236,10 @@ class KeywordSpotter:
         Raises:
             UserError: not even 80 ms of sound, or a front end that does not go with that.
         """
-        least = threshold_of(self.card, "middle") if threshold is None else threshold
-        detector = KeywordDetector(self.card, self._content, Settings(least))
+        settings = settings_of(self.card, "middle")
+        detector = KeywordDetector(
+            self.card, self._content, settings if threshold is None else replace(settings, threshold=threshold)
+        )
         for hop in in_hops(chunks, "the chunks"):
             found = detector.process(hop)
             if found:

@@ -12,7 +12,7 @@ from underbudget.results_page.curve_charts import curve_charts
 from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.kernel_tables import kernel_charts, kernel_loss, kernels
 from underbudget.results_page.latency_tables import bench, latency, pi
-from underbudget.results_page.listening_tables import det_charts, listening
+from underbudget.results_page.listening_tables import det_charts, listening, listening_goals, listening_kinds
 from underbudget.results_page.model_charts import bytes_charts, confusion_charts, latency_charts, step_charts
 from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_bytes, smallest_files
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
@@ -57,7 +57,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     *(smallest_bytes, smallest_files, peers, peer_forecasters),
     *(kernels, kernel_loss, kernel_charts),
     *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),
-    *(latency, pi, bench, listening, search_results),
+    *(latency, pi, bench, listening, listening_goals, listening_kinds, search_results),
     *(limit_charts, seed_charts, frontier_charts, step_charts, confusion_charts, latency_charts),
     *(bytes_charts, curve_charts, det_charts, at_work),
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from underbudget.device.audio import RATE, Audio
 from underbudget.device.listen import LOUDNESS_BLOCK
@@ -53,6 +54,12 @@ def lay_out(
     if snr_db is not None and noises and items:
         sound += _noise(noises, total) * _gain(items, starts, ends, total) * np.float32(10 ** (-snr_db / 20))
     return LongRecording(sound, tuple(zip((starts / RATE).tolist(), (ends / RATE).tolist(), strict=True)))
+
+
+def in_room(sound: Audio, room: Audio) -> Audio:
+    """Return sound [n] as it is heard in a room, given by its impulse response [m], as loud as before: [n + m - 1]."""
+    played = scipy.signal.fftconvolve(sound, room)
+    return np.asarray(played * (level(sound) / max(level(played), FAINT)), np.float32)
 
 
 def level(sound: Audio) -> float:

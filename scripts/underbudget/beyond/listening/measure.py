@@ -1,28 +1,31 @@
 """Measure the listeners of built models: figures by test sounds, at thresholds of cards or chosen by validation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from underbudget import files
 from underbudget.beyond.listening import scores
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, THRESHOLDS, Condition, Sounds
-from underbudget.beyond.listening.sensitivity import choose
+from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figures
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Item, Session, Sounds, smoothed
+from underbudget.beyond.listening.sensitivity import LEVEL_RATIOS, SMOOTHINGS, choose
 from underbudget.data.identity import SPLITS
-from underbudget.data.other_sounds import OtherSounds
+from underbudget.data.other_sounds import ROOMS, OtherSounds, Recording
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
 from underbudget.data.speech import Speech
 from underbudget.device import artifact
 from underbudget.device.artifact import SENSITIVITIES, Card
 from underbudget.device.audio import to_float
 from underbudget.device.errors import UserError
+from underbudget.device.listen import Settings, settings_of
 from underbudget.evaluation import sources_for
 from underbudget.reproduction.measured_models import MeasuredModels
 from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
-LISTENING_PROTOCOL = 2  # a change of what is measured raises it: what was measured before is then measured again
+WAKE_WORDS = ("alexa", "computer", "jarvis", "smart_mirror", "snowboy", "view_glass")
+LISTENING_PROTOCOL = 3  # a change of what is measured raises it: what was measured before is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
@@ -98,37 +101,66 @@ def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
     """
     card, content = artifact.load_file(path)
     if card.thresholds:
-        thresholds, validation = card.thresholds, card.content["listening"].get("validation", {})
+        settings = {sensitivity: settings_of(card, sensitivity) for sensitivity in SENSITIVITIES}
+        validation = card.content["listening"].get("validation", {})
     else:
-        tuning = scores.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN])[CLEAN]
-        thresholds = choose(scores.curve(tuning))
-        validation = {s: _behind(scores.figures(tuning, thresholds[s])) for s in SENSITIVITIES}
-    found = scores.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS))
+        tuning = scores.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN, NOISY])
+        settings = choose_settings(tuning)
+        tuned = smoothed(tuning, settings["middle"].smoothing)
+        validation = {s: _behind(figures(tuned, settings[s])) for s in SENSITIVITIES}
+    middle = settings["middle"]
+    found = smoothed(
+        scores.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS)), middle.smoothing
+    )
     return {
         "speech": asdict(speech.identity),
         "test_words_by_known_speakers": known_speakers(speech),
-        "thresholds": thresholds,
+        "smoothing": middle.smoothing,
+        "level_ratio": middle.level_ratio,
+        "thresholds": {sensitivity: each.threshold for sensitivity, each in settings.items()},
         "validation": validation,
-        "test": {
-            s: {condition: scores.figures(session, thresholds[s]) for condition, session in found.items()}
-            for s in SENSITIVITIES
-        },
-        "det": {condition: _columns(session) for condition, session in found.items()},
+        "test": {sensitivity: figures(found, each) for sensitivity, each in settings.items()},
+        "det": _columns(curve(found, _at_all_thresholds(middle))),
     }
+
+
+def choose_settings(session: Session) -> dict[str, Settings]:
+    """Choose the listener's settings for each sensitivity on validation sounds."""
+    curves = {}
+    for smoothing in SMOOTHINGS:
+        same = smoothed(session, smoothing)
+        for ratio in LEVEL_RATIOS:
+            curves[smoothing, ratio] = curve(same, _at_all_thresholds(Settings(0.0, smoothing, level_ratio=ratio)))
+    chosen = choose(curves)
+    return {
+        sensitivity: Settings(threshold, chosen.smoothing, level_ratio=chosen.level_ratio)
+        for sensitivity, threshold in chosen.thresholds.items()
+    }
+
+
+def _at_all_thresholds(settings: Settings) -> list[Settings]:
+    return [replace(settings, threshold=threshold) for threshold in THRESHOLDS]
 
 
 def _behind(found: dict[str, Any]) -> dict[str, Any]:
-    """Return of the figures on validation sounds those that a threshold is chosen by."""
+    """Return of the figures on validation sounds those that settings are chosen by."""
     return {
-        "words_heard_pct": found["words"]["pct"],
+        "words_heard_pct": found[CLEAN]["pct"],
+        "words_heard_in_noise_pct": found[NOISY]["pct"] if found.get(NOISY) else None,
         "other_words_accepted_pct": found["others"] and found["others"]["pct"],
-        "triggers_per_hour_of_speech": found["speech"] and found["speech"]["per_hour"],
+        "false_accepts_per_hour_of_speech": found["speech"] and found["speech"]["per_hour"],
+        "triggers_per_hour_of_noise": found["noise"] and found["noise"]["per_hour"],
     }
 
 
-def _columns(session: Condition) -> dict[str, list[float | None]]:
-    points = scores.curve(session)
-    return {"not_heard_pct": [p.not_heard_pct for p in points], "per_hour": [p.per_hour for p in points]}
+def _columns(points: Sequence[Point]) -> dict[str, Any]:
+    """Return a curve by column, as results keep it."""
+    columns = {field: [getattr(p, field) for p in points] for field in ("twice_pct", "others_pct", "speech", "noise")}
+    heard = {condition: [p.heard_pct[condition] for p in points] for condition in points[0].heard_pct}
+    rounded = {
+        name: [None if value is None else round(value, 2) for value in column] for name, column in columns.items()
+    }
+    return {"heard_pct": heard, **rounded}
 
 
 def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
@@ -137,12 +169,27 @@ def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
     Raises:
         UserError: there are no clips in it.
     """
-    kinds = {
-        kind: [to_float(r.audio) for r in others.recordings(split, (kind,))] for kind in ("speech", "words", "noise")
-    }
     said = speech.words[speech.labels(split)]
-    words = [(str(word), clip) for word, clip in zip(said, speech.clips(split), strict=True)]
-    return Sounds(words, kinds["speech"], kinds["words"], kinds["noise"])
+    clips = zip(said, speech.clips(split), speech.speakers(split), strict=True)
+    words = [Item(clip, str(speaker), str(word)) for word, clip, speaker in clips]
+    part_of = {"words": "others", "noise": "noise"}
+    parts: dict[str, list[Item]] = {name: [] for name in scores.OTHER_PARTS}
+    for r in others.recordings(split):
+        part = part_of.get(r.kind, "speech" if r.said else "untranscribed")
+        parts[part].append(Item(to_float(r.audio), r.speaker, _what(r), r.said or ()))
+    rooms = [to_float(r.audio) for r in others.recordings(split, (ROOMS,))]
+    return Sounds(words, rooms, dict(parts))
+
+
+def _what(recording: Recording) -> str:
+    """Return by what an other sound is counted apart: words by their likeness to the eight, noise by its source."""
+    if recording.kind == "words":
+        if recording.word in ("off", "on"):
+            return "off, on"
+        if "/cut_" in recording.name:
+            return "cut from sentences"
+        return "wake words" if recording.word in WAKE_WORDS else "short words"
+    return recording.source if recording.kind == "noise" else ""
 
 
 def known_speakers(speech: Speech) -> int:
@@ -164,18 +211,22 @@ def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make li
     card = artifact.read_card(card_path)
     if card.thresholds == entry["thresholds"]:
         return
-    named = {**entry["thresholds"], "validation": entry["validation"], "made_with": made_with}
+    settings = {name: entry[name] for name in ("smoothing", "level_ratio")}
+    named = {**entry["thresholds"], **settings, "validation": entry["validation"], "made_with": made_with}
     files.write_json(card_path, {**card.content, "listening": named})
 
 
 def summary(entry: dict[str, Any]) -> str:
     """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
-    found = entry["test"]["middle"][CLEAN]
-    words, speech, others = (found[kind] for kind in ("words", "speech", "others"))
+    found = entry["test"]["middle"]
+    words, noisy, others, speech, noise = (found.get(kind) for kind in (CLEAN, NOISY, "others", "speech", "noise"))
     parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words detected"]
     parts.append(f"{words['twice']} twice")
+    if noisy:
+        parts.append(f"{noisy['pct']:.1f} % in noise at 10 dB")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")
-    if speech:
-        parts.append(f"{speech['per_hour']:.1f} triggers an hour of speech ({speech['hours']:.2f} h)")
+    for each, what in ((speech, "false accepts an hour of speech"), (noise, "triggers an hour of noise")):
+        if each:
+            parts.append(f"{each['per_hour']:.1f} {what} ({60 * each['hours']:.0f} min)")
     return ", ".join(parts)

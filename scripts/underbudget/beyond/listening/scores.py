@@ -1,31 +1,37 @@
-"""Measure the whole listener of a spotter on long recordings: words detected, triggers per hour, other words accepted.
+"""Let a spotter's listener hear long recordings of known contents: words in quiet, in noise and in rooms, and no words.
 
-What a model puts out, its smoothing and the loudness are computed once per recording; thresholds are then tried on that
-by the listener's own decision.
+What a model puts out is computed once per recording; settings are then tried on that by the listener's own decision.
 """
 
-from bisect import bisect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from underbudget.beyond.listening.long_recordings import LongRecording, lay_out
-from underbudget.beyond.listening.sensitivity import Point
+from underbudget.beyond.listening.long_recordings import LongRecording, in_room, lay_out
+from underbudget.data.other_sounds import Said
 from underbudget.device.artifact import Card
 from underbudget.device.audio import RATE, Audio
-from underbudget.device.listen import HOP, Decider, Frame, KeywordDetector, Settings
-from underbudget.intervals import poisson_rate, wilson
+from underbudget.device.listen import HOP, Decider, Frame, KeywordDetector, Settings, Smoother
 
-CLEAN = "clean"
-CONDITIONS: dict[str, float | None] = {CLEAN: None, "10 dB": 10.0}  # noise below speech
-LATE = 1.0  # seconds after an item's end in which it may still be detected
-WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than LATE
+CLEAN, NOISY, ROOMS = "quiet", "noise at 10 dB", "rooms"
+CONDITIONS = {CLEAN: None, NOISY: 10.0, "noise at 5 dB": 5.0, ROOMS: None}  # dB of noise below the word
+WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than figures.LATE
 SILENCE = 60  # seconds of digital silence
 LAYOUT_SEED = 13  # of the order of words and of the gaps
-THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
+LEAST = 0.1  # no threshold below it is tried
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is heard: sound [n], who speaks or recorded it, what it is, and the words in it if it is speech."""
+
+    sound: Audio
+    speaker: str
+    what: str = ""
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,141 +39,110 @@ class Sounds:
     """What a listener is measured with, of one split.
 
     Attributes:
-        words: each word with its clip [n].
-        speech: continuous speech that was not transcribed.
-        others: clips of other words.
-        noise: recordings of noise.
+        words: clips of the spotter's words; `what` is the word.
+        rooms: impulse responses [n].
+        others: by name, items of other sounds: see OTHER_PARTS.
     """
 
-    words: Sequence[tuple[str, Audio]]
-    speech: Sequence[Audio]
-    others: Sequence[Audio]
-    noise: Sequence[Audio]
+    words: Sequence[Item]
+    rooms: Sequence[Audio]
+    others: dict[str, Sequence[Item]]
+
+
+OTHER_PARTS = {  # of what holds none of the words, but for what the times of transcribed speech have; with its gaps
+    "speech": SPEECH_GAP,  # transcribed
+    "untranscribed": SPEECH_GAP,
+    "others": WORD_GAP,  # clips of other words
+    "noise": SPEECH_GAP,
+}
 
 
 @dataclass(frozen=True)
-class Scores:
-    """The frames of a recording that matter at any of THRESHOLDS, the seconds in which each item lies, and hours."""
+class Part:
+    """What a listener made of one long recording.
 
-    frames: tuple[Frame, ...]
+    Attributes:
+        items, intervals: what was heard, and the seconds in which each lies.
+        hours: that they take.
+        frames: one per HOP, not smoothed.
+        confidence: [frames] of them, once they are smoothed.
+    """
+
+    items: tuple[Item, ...]
     intervals: tuple[tuple[float, float], ...]
     hours: float
+    frames: tuple[Frame, ...]
+    confidence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
-    def detected(self, threshold: float) -> list[Frame]:
-        """Return the frames at which a word is detected."""
-        decider = Decider(Settings(threshold=threshold))
-        return [frame for frame in self.frames if decider.detects(frame)]
+    def smoothed(self, seconds: float) -> "Part":
+        """Return it with smoothed frames, of which only those are kept that matter at any threshold from LEAST on."""
+        if not self.frames:
+            return self
+        smoother = Smoother(tuple(self.frames[0].scores), seconds)
+        frames = [smoother.smooth(frame) for frame in self.frames]
+        confidence = np.array([frame.confidence for frame in frames])
+        kept = _matters(confidence, LEAST)
+        return replace(self, frames=tuple(frames[at] for at in kept), confidence=confidence[kept])
+
+    def detected(self, settings: Settings) -> list[Frame]:
+        """Return the frames, smoothed before, at which a word is detected."""
+        decider = Decider(settings)
+        at_work = (self.frames[at] for at in _matters(self.confidence, settings.threshold))
+        return [frame for frame in at_work if decider.detects(frame)]
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A listener's frames in all recordings of one condition, by what they hold; and the words that were said."""
+def _matters(confidence: NDArray[np.float64], threshold: float) -> NDArray[np.intp]:
+    """Return the frames that matter at a threshold.
 
-    said: tuple[str, ...]
-    parts: dict[str, Scores]
+    Where no word is likely, and none was before, there is nothing to detect, or to be detected again.
+    """
+    likely = confidence >= threshold
+    return np.flatnonzero(likely | np.append(False, likely[:-1]))
 
 
-def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]) -> dict[str, Condition]:
-    """Let a spotter listen to the sounds, once for each condition.
+Session = dict[str, Part]  # by condition of the words, or by name of other sounds
+
+
+def smoothed(session: Session, seconds: float) -> Session:
+    """Return all parts of a session smoothed."""
+    return {name: part.smoothed(seconds) for name, part in session.items()}
+
+
+def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]) -> Session:
+    """Let a spotter listen to the words once for each condition, and to the other sounds and silence once.
 
     Raises:
         UserError: the model does not fit its card.
     """
     order = np.random.default_rng(LAYOUT_SEED).permutation(len(sounds.words))
-    said = [sounds.words[at] for at in order]
-    found = {}
+    words = [sounds.words[at] for at in order]
+    noises = [item.sound for item in sounds.others.get("noise", ())]
+    laid: dict[str, tuple[Sequence[Item], Callable[[Sequence[Audio]], LongRecording]]] = {}
     for condition in conditions:
-        lay = partial(lay_out, seed=LAYOUT_SEED, noises=sounds.noise, snr_db=CONDITIONS[condition])
-        laid: dict[str, Callable[[], LongRecording]] = {  # one at a time: an hour takes 230 MB
-            "words": partial(lay, [clip for _, clip in said], WORD_GAP),
-            "speech": partial(lay, sounds.speech, SPEECH_GAP),
-            "others": partial(lay, sounds.others, WORD_GAP),
-        }
-        if condition == CLEAN:  # noise and silence need nothing mixed in
-            laid["noise"] = partial(lay, sounds.noise, SPEECH_GAP)
-            laid["silence"] = _silence
-        parts = {kind: observe(card, content, make()) for kind, make in laid.items()}
-        found[condition] = Condition(tuple(word for word, _ in said), parts)
-    return found
+        if condition == ROOMS:
+            if sounds.rooms:  # each word in the next of them
+                rooms = [sounds.rooms[at % len(sounds.rooms)] for at in range(len(words))]
+                played = [Item(in_room(i.sound, room), i.speaker, i.what) for i, room in zip(words, rooms, strict=True)]
+                laid[condition] = played, partial(lay_out, gap=WORD_GAP, seed=LAYOUT_SEED)
+        elif CONDITIONS[condition] is None or noises:
+            snr_db = CONDITIONS[condition]
+            laid[condition] = words, partial(lay_out, gap=WORD_GAP, seed=LAYOUT_SEED, noises=noises, snr_db=snr_db)
+    for name, gap in OTHER_PARTS.items():
+        laid[name] = sounds.others.get(name, ()), partial(lay_out, gap=gap, seed=LAYOUT_SEED)
+    laid["silence"] = [Item(np.zeros(SILENCE * RATE, np.float32), "")], _silence
+    return {  # one at a time: an hour takes 230 MB
+        name: observe(card, content, lay([item.sound for item in items]), items) for name, (items, lay) in laid.items()
+    }
 
 
-def _silence() -> LongRecording:
-    return LongRecording(np.zeros(SILENCE * RATE, np.float32), ((0.0, float(SILENCE)),))
+def _silence(sounds: Sequence[Audio]) -> LongRecording:
+    return LongRecording(sounds[0], ((0.0, len(sounds[0]) / RATE),))
 
 
-def observe(card: Card, content: bytes, recording: LongRecording) -> Scores:
-    """Let a spotter's listener run over a recording."""
+def observe(card: Card, content: bytes, recording: LongRecording, items: Sequence[Item]) -> Part:
+    """Let a spotter's listener run over a recording of items."""
     listener = KeywordDetector(card, content, Settings())
     chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
-    frames = [listener.observe(chunk) for chunk in chunks]
-    # where no word is likely, and none was before, there is nothing to detect or to be detected again
-    likely = [frame.confidence >= THRESHOLDS[0] for frame in frames]
-    matters = tuple(
-        frame for frame, now, before in zip(frames, likely, [False, *likely], strict=False) if now or before
-    )
-    return Scores(matters, recording.intervals, recording.hours)
-
-
-def figures(condition: Condition, threshold: float) -> dict[str, Any]:
-    """Compute what a listener does at a threshold, each share and each rate with its 95 % interval.
-
-    Kinds of sound of which there are none are null.
-    """
-    detected = {kind: part.detected(threshold) for kind, part in condition.parts.items()}
-    result: dict[str, Any] = {}
-    for kind, part in condition.parts.items():
-        if not part.intervals:
-            result[kind] = None
-        elif kind == "words":
-            result[kind] = _words(condition.said, part.intervals, detected[kind])
-        elif kind == "others":
-            accepted = len({at for frame in detected[kind] if (at := _match(part.intervals, frame)) is not None})
-            result[kind] = {"clips": len(part.intervals), "accepted": accepted, **_share(accepted, len(part.intervals))}
-        else:
-            triggers = len(detected[kind])
-            low, high = poisson_rate(triggers, part.hours)
-            per_hour = {"per_hour": round(triggers / part.hours, 2), "per_hour_95": [round(low, 2), round(high, 2)]}
-            result[kind] = {"hours": round(part.hours, 4), "triggers": triggers, **per_hour}
-    return result
-
-
-def _words(said: Sequence[str], intervals: Sequence[tuple[float, float]], detected: Sequence[Frame]) -> dict[str, Any]:
-    """Count words that were detected, taken for another word, missed, and detected twice or more as any word.
-
-    All detections beyond one per word are extra.
-    """
-    right: set[int] = set()
-    wrong: set[int] = set()
-    twice: set[int] = set()
-    for frame in detected:
-        at = _match(intervals, frame)
-        if at is not None:
-            if at in right or at in wrong:
-                twice.add(at)
-            (right if frame.word == said[at] else wrong).add(at)
-    confused = len(wrong - right)
-    missed = len(said) - len(right) - confused
-    extra = len(detected) - len(right) - confused
-    counts = {"said": len(said), "heard": len(right), "confused": confused, "missed": missed, "extra": extra}
-    return {**counts, **_share(len(right), len(said)), "twice": len(twice)}
-
-
-def _match(intervals: Sequence[tuple[float, float]], frame: Frame) -> int | None:
-    """Return the item during which, or at most LATE after which, the frame lies."""
-    at = bisect(intervals, (frame.time, float("inf"))) - 1
-    return at if at >= 0 and frame.time <= intervals[at][1] + LATE else None
-
-
-def _share(successes: int, trials: int) -> dict[str, Any]:
-    low, high = wilson(successes, trials)
-    return {"pct": round(100 * successes / trials, 2), "pct_95": [round(100 * low, 2), round(100 * high, 2)]}
-
-
-def curve(condition: Condition) -> list[Point]:
-    """Compute the DET curve: for each of THRESHOLDS, the words missed and the triggers per hour."""
-    points = []
-    for threshold in THRESHOLDS:
-        found = figures(condition, threshold)
-        per_hour = found["speech"]["per_hour"] if found["speech"] else None
-        points.append(Point(threshold, round(100 - found["words"]["pct"], 2), per_hour))
-    return points
+    told = tuple(Item(item.sound[:0], item.speaker, item.what, item.said) for item in items)  # the sound is done with
+    frames = tuple(listener.hear(chunk) for chunk in chunks) if items else ()
+    return Part(told, recording.intervals, recording.hours, frames)

@@ -1,42 +1,78 @@
-"""The listener's three sensitivities: which threshold each takes, by what is measured on validation sounds."""
+"""The listener's settings, chosen on validation sounds: smoothing and gate, and a threshold for each sensitivity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from underbudget.beyond.listening.figures import Point
+from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.device.artifact import SENSITIVITIES
 
-# Triggers per hour of speech that each sensitivity allows: two are what people bear all day long, ten what they bear
-# while they use the listener, sixty what a program bears that asks back.
-MOST_PER_HOUR = {"low": 2.0, "middle": 10.0, "high": 60.0}
+SMOOTHINGS, LEVEL_RATIOS = (0.24, 0.32, 0.48, 0.64), (1.5, 2.0, 3.0)  # what is tried
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """What a sensitivity allows: other words in %, false accepts per hour of speech, triggers per hour of noise."""
+
+    others_pct: float
+    speech: float
+    noise: float
+
+    def allows(self, point: Point) -> bool:
+        """Tell whether a listener keeps to it; kinds of sound that there are none of do not count."""
+        found = (point.others_pct, self.others_pct), (point.speech, self.speech), (point.noise, self.noise)
+        return all(value is None or value <= most for value, most in found)
+
+
+# Three an hour of speech are what people bear who talk to it; its words, of which there are most, are what the choice
+# rests on: a quarter of an hour of speech tells 3 an hour from 15, not from 1.
+MOST = {"low": Unwanted(4, 2, 8), "middle": Unwanted(8, 4, 15), "high": Unwanted(20, 15, 60)}
 # The share of words that must still be detected, in %: a model that meets the above only by detecting next to nothing
 # is of more use to those who bear its triggers.
 LEAST_DETECTED_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
 
 
 @dataclass(frozen=True)
-class Point:
-    """Of the DET curve: a threshold, words missed at it in %, triggers per hour of speech (None: no speech)."""
+class Choice:
+    """The listener's settings: see device.listen.Settings."""
 
-    threshold: float
-    not_heard_pct: float
-    per_hour: float | None
+    smoothing: float
+    level_ratio: float
+    thresholds: dict[str, float]
 
 
-def choose(points: Sequence[Point]) -> dict[str, float]:
-    """Choose a threshold for each of SENSITIVITIES from the DET curve on validation sounds.
+def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> Choice:
+    """Choose settings from what a listener does on validation sounds.
 
-    It is the lowest from which on all meet MOST_PER_HOUR. If fewer than LEAST_DETECTED_PCT of the words are detected
-    at it, or none meets it, it is the highest that detects so many; and if none does, the one that detects most.
+    Of smoothing and gate those are taken with which most words are detected at the middle sensitivity, in quiet and in
+    noise; those that keep to MOST go before all others.
 
     Args:
-        points: one or more, by rising threshold.
+        curves: by smoothing and level ratio, points by rising threshold.
     """
-    return {s: _threshold(points, MOST_PER_HOUR[s], 100 - LEAST_DETECTED_PCT[s]) for s in SENSITIVITIES}
+
+    def worth(pair: tuple[float, float]) -> tuple[bool, float]:
+        point = _point(curves[pair], "middle")
+        return MOST["middle"].allows(point), heard(point)
+
+    pair = max(curves, key=worth)
+    return Choice(*pair, {s: _point(curves[pair], s).threshold for s in SENSITIVITIES})
 
 
-def _threshold(points: Sequence[Point], most_per_hour: float, most_lost: float) -> float:
-    bearable = max(most_lost, min(point.not_heard_pct for point in points))
-    highest = max(point.threshold for point in points if point.not_heard_pct <= bearable)
-    too_many = [p.threshold for p in points if p.per_hour is None or p.per_hour > most_per_hour]
-    few = [p.threshold for p in points if p.threshold > max(too_many, default=0.0)]
-    return min([highest, *few[:1]])
+def heard(point: Point) -> float:
+    """Return the share of words detected, in %: the mean over quiet and noise, where there is noise."""
+    found = [point.heard_pct[condition] for condition in (CLEAN, NOISY) if condition in point.heard_pct]
+    return sum(found) / len(found)
+
+
+def _point(points: Sequence[Point], sensitivity: str) -> Point:
+    """Return the point of the lowest threshold from which on all keep to MOST.
+
+    If fewer than LEAST_DETECTED_PCT of the words in quiet are detected at it, or none keeps to it, it is the highest
+    that detects so many; and if none does, the one that detects most.
+    """
+    bearable = min(LEAST_DETECTED_PCT[sensitivity], max(point.heard_pct[CLEAN] for point in points))
+    highest = max((p for p in points if p.heard_pct[CLEAN] >= bearable), key=lambda p: p.threshold)
+    too_many = [p.threshold for p in points if not MOST[sensitivity].allows(p)]
+    few = [p for p in points if p.threshold > max(too_many, default=0.0)]
+    return min([highest, *few[:1]], key=lambda p: p.threshold)
