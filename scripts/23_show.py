@@ -13,7 +13,7 @@ from textwrap import fill
 from underbudget import files
 from underbudget.device import artifact
 from underbudget.device.command_line import parser, run
-from underbudget.store import LOCAL, model_path
+from underbudget.store import LOCAL, listening_of, model_path
 
 SPOKEN = files.ROOT / "examples" / "yes.wav"
 EXAMPLES = """\
@@ -38,7 +38,8 @@ def main() -> None:
     folder = path.resolve().parent
     inside = folder.is_relative_to(files.MODELS)
     title = f"{folder.relative_to(files.MODELS) if inside else folder.name}/{card.name}"
-    parts = sections(card, content)
+    listening = listening_of(card)
+    parts = sections(card, content, listening)
     print(f"{title}\n")
     for name, words, table in parts:
         print("\n\n".join(filter(None, (name, fill(words, 100), aligned(table)))))
@@ -48,7 +49,7 @@ def main() -> None:
         seen = f"What it sees of {files.shown(SPOKEN)}", words, image
         print(f"{seen[0]}\n\n{words}\n\n{in_letters(image)}")
     page = LOCAL.page / f"{title.replace('/', '-')}.html"
-    files.write_text(page, model_page(title, card, parts, seen))
+    files.write_text(page, model_page(title, card, parts, seen, listening))
     print(f"with charts, to open in a browser: {files.shown(page)}")
 
 

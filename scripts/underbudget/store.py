@@ -120,6 +120,17 @@ def store_of(*identities: Identity) -> ResultStore:
     return OWN if any(identity.own for identity in identities) else LOCAL
 
 
+def listening_of(card: Card) -> dict[str, Any] | None:
+    """Return what a spotter's listener does, if that was measured and lies among the results."""
+    for store in (PUBLISHED, LOCAL, OWN, SYNTHETIC):
+        own = _read_json(store.results / f"{card.name}.json")  # of a user's own words
+        of_file = {own.get("sha256"): own, **store.listening().get("models", {})}
+        found: dict[str, Any] = of_file.get(card.sha256, {})
+        if "heard_pct" in found.get("det", {}):  # otherwise it was measured in an earlier way
+            return found
+    return None
+
+
 def model_path(model: str) -> Path:
     """Return the file that a user means: a path, or the name of one in models/, such as improved/kws_a.
 

@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 
 from underbudget.data import other_sounds, sources, synthetic
 from underbudget.data.identity import SPLITS
-from underbudget.data.other_sounds import KINDS, MOST_OF_A_WORD, Recording, collect, read_other_sounds
+from underbudget.data.other_sounds import (
+    COLLECTIONS,
+    KINDS,
+    MOST_OF_A_WORD,
+    ROOMS,
+    Recording,
+    Said,
+    collect,
+    join,
+    read_other_sounds,
+)
 from underbudget.data.sources import Sources, load_other_sounds
+from underbudget.data.speech import LABELS
 from underbudget.device import artifact
 from underbudget.device.errors import UserError
 
@@ -67,10 +78,17 @@ def test_speech_commands_gives_its_other_words_split_by_its_own_rule(tmp_path: P
     }
 
 
-SAID = """file,kind,transcript
-validation/speech/1.wav,speech,"I SAID: Stop!"
-validation/speech/2.wav,speech,nobody stops here
-test/speech/3.wav,speech,
+SAID = """file,kind,speaker,source,transcript
+train/speech/0.wav,speech,anna,,"Don't STOP!"
+train/speech/1.wav,speech,ben,,it stopped
+validation/speech/1.wav,speech,carl,,"I SAID: Stop!"
+validation/speech/2.wav,speech,carl,,nobody stops here
+test/speech/3.wav,speech,,,
+test/noise/kitchen/go/1.wav,noise,dora,kitchens,
+"""
+TIMES = """file,word,start,end
+validation/speech/2.wav,Nobody,0.001,0.003
+validation/speech/2.wav,stops,0.003,0.0075
 """
 COLLECTION = {
     **{f"my_sounds/train/words/bed/{n}.wav": sound() for n in range(10)},
@@ -78,7 +96,9 @@ COLLECTION = {
     "my_sounds/validation/words/go/0.wav": sound(),
     "my_sounds/validation/speech/1.wav": sound(),
     "my_sounds/validation/speech/2.wav": sound(),
-    "my_sounds/validation/manifest.csv": SAID.encode(),
+    **{f"my_sounds/train/speech/{n}.wav": sound() for n in range(2)},
+    "my_sounds/manifest.csv": SAID.encode(),  # the names in it tell the split
+    "my_sounds/validation/word_times.csv": TIMES.encode(),
     "my_sounds/test/words/cat/0.wav": sound(),
     "my_sounds/test/words/cat/c0ffee00_nohash_0.wav": sound(),
     "my_sounds/test/speech/3.wav": sound(),
@@ -90,21 +110,58 @@ COLLECTION = {
 def test_folders_below_a_kind_and_a_split_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read = read_other_sounds(archive(tmp_path / "my.zip", COLLECTION), "local")
     found = {
-        (split, r.kind, r.word if r.kind == "words" else r.name) for split in SPLITS for r in read.recordings(split)
+        (split, r.kind, r.word if r.kind == "words" else r.name)
+        for split in SPLITS
+        for r in read.recordings(split, (*KINDS, ROOMS))
     }
     assert found == {
         ("train", "words", "bed"),
+        ("train", "speech", "train/speech/0.wav"),
+        ("train", "speech", "train/speech/1.wav"),
         ("validation", "words", "bed"),
+        ("validation", "speech", "validation/speech/1.wav"),
         ("validation", "speech", "validation/speech/2.wav"),
         ("test", "words", "cat"),
         ("test", "speech", "test/speech/3.wav"),
         ("test", "noise", "test/noise/kitchen/go/1.wav"),
+        ("test", "rooms", "test/rooms/hall.wav"),
     }
-    assert len(list(read.recordings("train"))) == 10  # none of them for validation: other folders are
+    assert len(list(read.recordings("train", ("words",)))) == 10  # none of them for validation: other folders are
     assert len(list(read.recordings("test", ("words",)))) == 2  # whatever Speech Commands' own rule says
-    said = capsys.readouterr().out
-    assert "left out: 1 recordings of rooms, which are impulse responses; 1 in which one of the words is said" in said
-    assert "without 1 in which one of the words is said, 16 recordings" in read.identity.description
+    assert "other sounds: 5 of speech, 13 of words, 1 of noise, 1 of rooms" in capsys.readouterr().out
+
+
+def test_manifests_tell_who_speaks_what_and_when(tmp_path: Path) -> None:
+    read = read_other_sounds(archive(tmp_path / "my.zip", COLLECTION), "local")
+    by_name = {r.name: r for split in SPLITS for r in read.recordings(split)}
+    assert by_name["validation/speech/2.wav"].said == (Said("nobody", 0.001, 0.003), Said("stops", 0.003, 0.0075))
+    assert by_name["train/speech/0.wav"].said == (Said("don't", 0, 0.01), Said("stop", 0, 0.01))  # at any time
+    assert by_name["test/speech/3.wav"].said is None  # which is not known
+    assert by_name["validation/speech/1.wav"].speaker == "carl"
+    assert by_name["test/speech/3.wav"].speaker == "test/speech/3.wav"
+    assert by_name["test/noise/kitchen/go/1.wav"].source == "kitchens"
+
+
+def test_what_says_a_word_is_not_trained_on_and_stays_in_a_test(tmp_path: Path) -> None:
+    read = read_other_sounds(archive(tmp_path / "my.zip", COLLECTION), "local")
+    kept = {r.name: r for split in SPLITS for r in join([read], LABELS).recordings(split, (*KINDS, ROOMS))}
+    assert {r.name for split in SPLITS for r in read.recordings(split, (*KINDS, ROOMS))} - kept.keys() == {
+        "train/speech/0.wav"
+    }
+    assert kept["validation/speech/1.wav"].said == tuple(Said(word, 0, 0.01) for word in ("i", "said", "stop"))
+    assert "validation/words/bed/0.wav" not in {r.name for r in join([read], ("Bed",)).recordings("validation")}
+    with pytest.raises(UserError, match="two recordings have the same name"):
+        join([read, read], LABELS)
+
+
+def test_a_speaker_s_recordings_are_in_one_split(tmp_path: Path) -> None:
+    rows = "".join(f"speech/{n}.wav,{'abcde'[n % 5]}\n" for n in range(20))
+    clips = {f"speech/{n}.wav": sound() for n in range(20)}
+    path = archive(tmp_path / "x.zip", {**clips, "speech/manifest.csv": f"file,speaker\n{rows}".encode()})
+    read = read_other_sounds(path, "local")
+    speakers = {split: {r.speaker for r in read.recordings(split)} for split in SPLITS}
+    assert [len(of) for of in speakers.values()] == [3, 1, 1]
+    assert set().union(*speakers.values()) == {*"abcde"}
 
 
 def test_what_lies_below_a_kind_is_of_that_kind(tmp_path: Path) -> None:
@@ -139,7 +196,9 @@ def test_a_word_with_many_clips_is_sampled(tmp_path: Path) -> None:
         ({"go/1.wav": sound()}, "local", "no other sounds"),
         ({"1.wav": sound()}, "local", "no other sounds"),
         ({"noise/1.wav": b"text"}, "local", "noise/1.wav: not a WAV file"),
-        ({"noise/1.wav": sound(), "x/manifest.csv": b"file,transcript\n" + b"x" * 200_000}, "local", "not a CSV file"),
+        ({"noise/1.wav": sound(), "x/manifest.csv": b"file,transcript\n" + b"x" * 200_000}, "local", "not such a CSV"),
+        ({"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start,end\na,b,1,x\n"}, "local", "not such a CSV"),
+        ({"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start\na,b,1\n"}, "local", "not such a CSV"),
         ({"rooms/1.wav": sound()}, "local", "no other sounds"),
         ({"noise/1.wav": sound()}, "mirror", "checksum differs"),
     ],
@@ -165,13 +224,17 @@ def test_refuses_more_than_memory_holds(tmp_path: Path, monkeypatch: pytest.Monk
     )
 )
 def test_recordings_come_back_as_they_were(drawn: list[tuple[list[int], str, str]]) -> None:
-    given = [Recording(np.array(a, np.int16), kind, f"{kind}/{i}", s) for i, (a, kind, s) in enumerate(drawn)]
+    words = (Said("go", 0.1, 0.2), Said("up", 0.3, 0.45))
+    given = [
+        Recording(np.array(a, np.int16), kind, f"{kind}/{i}", s, f"who {i}", "k" * (i % 2), (None, (), words)[i % 3])
+        for i, (a, kind, s) in enumerate(drawn)
+    ]
     kept = collect(given[::-1], "local", "x", "y")
     back = {r.name: r for split in SPLITS for kind in KINDS for r in kept.recordings(split, (kind,))}
     assert back.keys() == {r.name for r in given}
     for r in given:
         np.testing.assert_array_equal(back[r.name].audio, r.audio)
-        assert (back[r.name].kind, back[r.name].split) == (r.kind, r.split)
+        assert replace(back[r.name], audio=r.audio) == replace(r, audio=r.audio)
     assert kept.identity.digest == collect(given, "local", "x", "y").identity.digest
     other = replace(given[0], split=SPLITS[SPLITS.index(given[0].split) - 1])
     assert kept.identity.digest != collect([other, *given[1:]], "local", "x", "y").identity.digest
@@ -213,23 +276,17 @@ def test_a_path_that_is_not_there_is_said() -> None:
 
 
 def test_the_collected_sounds(real_data: Sources) -> None:
-    if real_data.mirror is None or not (real_data.mirror / "other_sounds.tar").exists():
-        pytest.skip("other_sounds.tar is not at hand")
+    mirror = real_data.mirror
+    if mirror is None or not all((mirror / name).exists() for name in COLLECTIONS):
+        pytest.skip("the collected sounds are not at hand")
     read = load_other_sounds(real_data)
-    counts = {
-        (split, kind): len(list(read.recordings(split, (kind,)))) for split in ("train", "test") for kind in KINDS
-    }
-    assert read.identity.source == "mirror"
-    assert [counts["test", kind] for kind in KINDS] == [100, 140, 6]
-    assert [counts["train", kind] for kind in KINDS] == [200, 352, 8]
+    kinds = (*KINDS, ROOMS)
+    counts = {split: [len(list(read.recordings(split, (kind,)))) for kind in kinds] for split in SPLITS}
+    # 1,650 of the words are spoken by espeak-ng; of 510 sentences for training one of the words is said in 35
+    assert counts == {"train": [475, 3121, 291, 18], "validation": [203, 499, 112, 7], "test": [414, 568, 149, 10]}
+    speakers = [{r.speaker.replace("libri-", "") for r in read.recordings(split)} for split in SPLITS]
+    assert not speakers[0] & speakers[1] and not speakers[0] & speakers[2] and not speakers[1] & speakers[2]
+    assert sum(s.word in LABELS for r in read.recordings("test", ("speech",)) for s in r.said or ()) == 45
+    assert read.identity.source == "mirror" and "own" not in read.identity.description
     card = artifact.load(ROOT / "models" / "live", "kws_a")[0]
     assert read.identity.digest == card.content["made_from"]["other_sounds"]["digest"]
-
-
-def test_the_harder_collection(real_data: Sources) -> None:
-    if real_data.mirror is None or not (real_data.mirror / "other_sounds_2.tar").exists():
-        pytest.skip("other_sounds_2.tar is not at hand")
-    read = read_other_sounds(real_data.mirror / "other_sounds_2.tar", "local")
-    counts = {split: [len(list(read.recordings(split, (kind,)))) for kind in KINDS] for split in SPLITS}
-    assert counts == {"train": [275, 1119, 283], "validation": [136, 411, 110], "test": [271, 428, 143]}
-    assert read.identity.source == "mirror" and "own" not in read.identity.description

@@ -12,7 +12,7 @@ from underbudget.data.recording import load_sound
 from underbudget.data.takes import loudest_second
 from underbudget.device import artifact
 from underbudget.results_page.model_page import example, in_letters, model_page, sections
-from underbudget.store import ResultStore, model_path
+from underbudget.store import ResultStore, listening_of, model_path
 
 YES = ROOT / "examples" / "yes.wav"
 
@@ -20,7 +20,9 @@ YES = ROOT / "examples" / "yes.wav"
 @pytest.mark.parametrize("name", ["report/th_a", "improved/kws_a", "search/kws_size_kb_4", "live/kws_a"])
 def test_every_kind_of_model_is_shown(name: str) -> None:
     card, content = artifact.load_file(ROOT / "models" / f"{name}.tflite.zlib")
-    parts = sections(card, content)
+    listening = listening_of(card)
+    assert (listening is None) == (card.front_end is None or name.startswith("search"))  # the others were measured
+    parts = sections(card, content, listening)
     shown = {title: table for title, _, table in parts}
     assert f"{card.content['file']['compressed_bytes']:,} bytes" in shown["What it takes"]
     *lines, total = shown["Layers with weights"].splitlines()[2:]
@@ -33,9 +35,13 @@ def test_every_kind_of_model_is_shown(name: str) -> None:
         assert image.shape == card.front_end.shape[1::-1]
         np.testing.assert_array_equal(image[-1], ub.features(loudest_second(load_sound(YES)), card.front_end)[:, 0, 0])
         seen = "What it sees", words, image
-    page = model_page(name, card, parts, seen)
+    page = model_page(name, card, parts, seen, listening)
     assert page.count("<h2") == len(shown) + bool(seen)
     assert "charts:" not in page
+    if listening:
+        worst = min(listening["test"]["middle"]["quiet"]["by_word"].items(), key=lambda item: item[1])
+        assert f"| {worst[0]}, quiet, % | {worst[1]:.1f} |" in shown["How it listens"]
+        assert f"Record more of {worst[0]}" in page and "Words missed against false accepts, quiet" in page
     if name == "report/th_a":
         curve = card.content["curve"]["loss"]
         assert (

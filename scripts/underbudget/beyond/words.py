@@ -1,14 +1,16 @@
 """From a user's own recordings to a spotter that listens for them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from underbudget import files
 from underbudget.beyond.listening.measure import measure, name_thresholds
-from underbudget.beyond.listening.scores import CLEAN, NOISY
+from underbudget.beyond.listening.scores import CLEAN, NOISY, OTHER_PARTS
 from underbudget.build import build
+from underbudget.data.layout import NOISE
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
-from underbudget.data.speech import Speech
+from underbudget.data.speech import OTHER, Speech
 from underbudget.device.artifact import SPOTTING, read_card
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
@@ -22,6 +24,7 @@ TRAINING_CLIPS = 200_000  # augmented clips to train on: more take minutes, and 
 TRAINING_STEPS = 2000  # of training, about: so few clips are seen often
 MOST_EPOCHS, LEAST_EPOCHS = 150, 30
 MOST_COPIES, LEAST_COPIES = 24, 4
+FAR_LESS = 15  # points of words detected
 
 
 def train_words(sources: Sources, seed: int, name: str = MODEL_NAME) -> str:
@@ -44,8 +47,9 @@ def train_words(sources: Sources, seed: int, name: str = MODEL_NAME) -> str:
     model = card_path.with_name(f"{name}.tflite.zlib")
     entry = measure(model, speech, load_other_sounds(sources))
     name_thresholds(model, entry, "make words")
-    files.write_json(store.results / f"{name}.json", entry)
-    return "\n".join([*_lines(card_path), *_listener_lines(entry), _how_to_listen(model)])
+    files.write_json(store.results / f"{name}.json", {"sha256": read_card(card_path).sha256, **entry})
+    advice = [f"  {sentence}" for sentence in what_to_record(entry)]
+    return "\n".join([*_lines(card_path), *_listener_lines(entry), *advice, _how_to_listen(model)])
 
 
 def _say_what_is_replaced(store: ResultStore, name: str, speech: Speech) -> None:
@@ -131,5 +135,32 @@ def _listener_lines(entry: dict[str, Any]) -> list[str]:
     return lines
 
 
+def what_to_record(entry: dict[str, Any]) -> list[str]:
+    """Say what further recordings would help most, by what the listener does on test sounds."""
+    found = entry["test"]["middle"]
+    advice = []
+    by_word: dict[str, float] = found[CLEAN]["by_word"]
+    worst = min(by_word, key=by_word.__getitem__)
+    if by_word[worst] < max(by_word.values()):
+        advice.append(f"record more of {worst}: {by_word[worst]:.0f} % of its test clips were detected, the fewest")
+    noisy = found.get(NOISY)
+    if noisy and noisy["pct"] < found[CLEAN]["pct"] - FAR_LESS:
+        advice.append(f"put noise of your rooms into {NOISE}: far fewer words are detected in noise")
+    taken = Counter[str]()
+    for part in OTHER_PARTS:
+        taken.update((found[part] or {}).get("taken_for", {}))
+    if taken:
+        word, count = taken.most_common(1)[0]
+        advice.append(
+            f"put sounds that are taken for {word} into {OTHER} (10_listen.py --keep writes them): so were {count} of"
+            f" {taken.total()} false detections"
+        )
+    return advice
+
+
 def _how_to_listen(model: Path) -> str:
-    return f"listen with: .venv/bin/python scripts/10_listen.py --model {model.relative_to(files.ROOT)}"
+    path = model.relative_to(files.ROOT)
+    return (
+        f"see all figures as a page: .venv/bin/python scripts/23_show.py {path}\n"
+        f"listen with: .venv/bin/python scripts/10_listen.py --model {path}"
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY
 from underbudget.reproduction.results import Results
 from underbudget.results_page.markdown import markdown_table
-from underbudget.results_page.style import RECIPE_STYLE, Chart, chart, join_sentence, legend
+from underbudget.results_page.style import IMPROVED, RECIPE_STYLE, Chart, chart, join_sentence, legend
 from underbudget.versions.catalogue import RECIPES, SPOTTERS
 
 SENSITIVITY = "middle"  # what the tables and the dots show; the listener's default
@@ -51,6 +52,21 @@ def listening(results: Results) -> str:
     header = ["model", *(f"words detected, {condition}, %" for condition in CONDITIONS), "detected twice, %"]
     header += ["other words accepted, %", "false accepts per hour of speech", "triggers per hour of noise"]
     return markdown_table([*header, "in a minute of silence"], lines) + f"\n{_measured_on(results, entries)}\n"
+
+
+def listener_table(entry: Entry) -> str:
+    """Tabulate what one listener does with each of its words, and with other sounds."""
+    found = entry["test"][SENSITIVITY]
+    rows = [[f"words detected, {c}, %", _share(found[c])] for c in CONDITIONS if found.get(c)]
+    rows += [[f"{word}, {CLEAN}, %", f"{share:.1f}"] for word, share in found[CLEAN]["by_word"].items()]
+    rows.append(["detected twice, %", f"{found[CLEAN]['twice_pct']:.1f}"])
+    rows.append(["other words accepted, %", _share(found["others"])])
+    rows.append(["false accepts per hour of transcribed speech", _rate(found["speech"])])
+    rows.append(["triggers per hour of other speech", _rate(found["untranscribed"])])
+    rows.append(["triggers per hour of noise", _rate(found["noise"])])
+    thresholds = ", ".join(f"{threshold:g} ({name})" for name, threshold in entry["thresholds"].items())
+    rows.append(["thresholds", thresholds])
+    return markdown_table(["", "95 % intervals in brackets"], rows)
 
 
 def listening_goals(results: Results) -> str:
@@ -143,23 +159,25 @@ def _measured_on(results: Results, entries: dict[str, Entry]) -> str:
 
 def det_charts(results: Results) -> list[Chart]:
     """Draw words missed against false accepts per hour of speech over thresholds, in quiet and in noise."""
-    entries = {name: entry for name, entry in _entries(results).items() if _has_speech(entry)}
+    entries = {name: entry for name, entry in _entries(results).items() if has_speech(entry)}
     if not entries:
         return []
-    charts = []
-    for condition in (CLEAN, NOISY):
-        words = []
-        for name, entry in entries.items():
-            lost, per_hour = _at_work(entry, condition)
-            words.append(f"{name}: {lost:.1f} % of words missed, {per_hour:,.0f} false accepts per hour")
-        fill = partial(_curves, entries=entries, condition=condition)
-        caption = "At the middle sensitivity: " + join_sentence(words)
-        title = f"Words missed against false accepts, {condition}"
-        charts.append(chart(title, caption, [results.store.listening_path], 400, fill))
-    return charts
+    return [det_chart(entries, condition, [results.store.listening_path]) for condition in (CLEAN, NOISY)]
 
 
-def _has_speech(entry: Entry) -> bool:
+def det_chart(entries: dict[str, Entry], condition: str, data: Sequence[Path]) -> Chart:
+    """Draw the curves of listeners, by their names `<folder>/<version>`, in one condition of the words."""
+    words = []
+    for name, entry in entries.items():
+        lost, per_hour = _at_work(entry, condition)
+        words.append(f"{name}: {lost:.1f} % of words missed, {per_hour:,.0f} false accepts per hour")
+    caption = "At the middle sensitivity: " + join_sentence(words)
+    fill = partial(_curves, entries=entries, condition=condition)
+    return chart(f"Words missed against false accepts, {condition}", caption, data, 400, fill)
+
+
+def has_speech(entry: Entry) -> bool:
+    """Tell whether a listener was measured with transcribed speech."""
     return entry["test"][SENSITIVITY]["speech"] is not None
 
 
@@ -172,8 +190,8 @@ def _at_work(entry: Entry, condition: str) -> tuple[float, float]:
 def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     for name, entry in entries.items():
         recipe, version = name.split("/")
-        colour = RECIPE_STYLE[recipe][1]
-        line = LINES[SPOTTERS.index(version) % len(LINES)]
+        colour = RECIPE_STYLE[recipe][1] if recipe in RECIPE_STYLE else IMPROVED
+        line = LINES[SPOTTERS.index(version) % len(LINES)] if version in SPOTTERS else "-"
         missed = [100 - heard for heard in entry["det"]["heard_pct"][condition]]
         axis.plot(_shown(entry["det"]["speech"]), missed, line, color=colour, linewidth=1.2, label=name)
         lost, per_hour = _at_work(entry, condition)

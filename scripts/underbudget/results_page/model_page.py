@@ -1,11 +1,14 @@
 """One model in words, tables and charts: what its card and its file say."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from underbudget.beyond.listening.scores import CLEAN
+from underbudget.beyond.words import what_to_record
 from underbudget.device.artifact import SPOTTING, Card
 from underbudget.device.audio import Audio
 from underbudget.device.frontend import extractor
@@ -14,6 +17,7 @@ from underbudget.export.costs import Layer, layers
 from underbudget.export.layer_times import layer_microseconds
 from underbudget.metrics import KB, METRICS, TASK_METRICS
 from underbudget.results_page.curve_charts import curve_chart
+from underbudget.results_page.listening_tables import det_chart, has_speech, listener_table
 from underbudget.results_page.markdown import literal, markdown_table
 from underbudget.results_page.model_charts import bytes_chart, confusion_chart
 from underbudget.results_page.page import document, figures
@@ -21,15 +25,17 @@ from underbudget.results_page.style import Chart, chart
 
 Image = NDArray[np.float32]
 
+LISTENING = "How it listens"
 Section = tuple[str, str, str]  # a title, a sentence or nothing, and a Markdown table
 PERCENTILES = 2, 98  # of a picture's values: the darkest and the brightest that is drawn
 
 
-def sections(card: Card, content: bytes) -> list[Section]:
+def sections(card: Card, content: bytes, listening: dict[str, Any] | None) -> list[Section]:
     """Return what is known of a model, in sections; its layers are timed.
 
     Args:
         content: its TFLite file, inflated.
+        listening: what its listener does, if that was measured (see beyond.listening.measure).
     """
     parts = [
         ("What it is", "", _about(card)),
@@ -41,6 +47,9 @@ def sections(card: Card, content: bytes) -> list[Section]:
         parts.append(
             ("Confusion", "Clips of the test: a row for each word said, a column for each detected.", _confusion(card))
         )
+    if listening:
+        advice = "".join(f" {sentence[0].upper()}{sentence[1:]}." for sentence in what_to_record(listening))
+        parts.append((LISTENING, f"Test sounds, at the middle sensitivity.{advice}", listener_table(listening)))
     return [*parts, ("How it was made", "", _made(card))]
 
 
@@ -63,12 +72,19 @@ def in_letters(image: Image) -> str:
     return "".join("".join(row).rstrip() + "\n" for row in letters[steps[:: -(-len(steps) // 16)]])
 
 
-def model_page(title: str, card: Card, parts: Sequence[Section], seen: tuple[str, str, Image] | None) -> str:
+def model_page(
+    title: str,
+    card: Card,
+    parts: Sequence[Section],
+    seen: tuple[str, str, Image] | None,
+    listening: dict[str, Any] | None,
+) -> str:
     """Return a page of a model.
 
     Args:
         parts: what `sections` returns.
         seen: a title, and what `example` returns.
+        listening: as for `sections`.
     """
     size = card.content["file"]
     bars = {when: found for when in ("converted", "slimmed") if (found := size.get(f"{when}_parts_bytes"))}
@@ -76,6 +92,7 @@ def model_page(title: str, card: Card, parts: Sequence[Section], seen: tuple[str
         "What it takes": [bytes_chart(title, bars)] if bars else [],
         "Confusion": [confusion_chart(title, card)] if card.task == SPOTTING else [],
         "How it was made": curve_chart(title, {card.name: card}),
+        LISTENING: [det_chart({title: listening}, CLEAN, ())] if listening and has_speech(listening) else [],
     }
     if seen:
         name, words, image = seen

@@ -102,9 +102,9 @@ def listening_aims(results: Results) -> str:
             speech, noise = (found[kind] for kind in ("speech", "noise"))
             sentences.append(
                 f"`live/{name}` ({card.content['file']['compressed_bytes']:,} bytes) detects"
-                f" {found[CLEAN]['pct']:.0f} % of the words in quiet and {found[NOISY]['pct']:.0f} % in household noise at"
-                f" 10 dB. It accepts {found['others']['pct']:.0f} % of other short words, takes read speech for a word"
-                f" {speech['per_hour']:.0f} times an hour ({speech['per_hour_95'][0]:.0f} to"
+                f" {found[CLEAN]['pct']:.0f} % of the words in quiet and {found[NOISY]['pct']:.0f} % in household noise"
+                f" at 10 dB. It accepts {found['others']['pct']:.0f} % of other short words, takes read speech for a"
+                f" word {speech['per_hour']:.0f} times an hour ({speech['per_hour_95'][0]:.0f} to"
                 f" {speech['per_hour_95'][1]:.0f}), and household noise {noise['per_hour']:.0f} times"
                 f" ({noise['per_hour_95'][0]:.0f} to {noise['per_hour_95'][1]:.0f})."
             )

@@ -130,7 +130,8 @@ def choose_settings(session: Session) -> dict[str, Settings]:
     for smoothing in SMOOTHINGS:
         same = smoothed(session, smoothing)
         for ratio in LEVEL_RATIOS:
-            curves[smoothing, ratio] = curve(same, _at_all_thresholds(Settings(0.0, smoothing, level_ratio=ratio)))
+            settings = _at_all_thresholds(Settings(0.0, smoothing, level_ratio=ratio))
+            curves[smoothing, ratio] = curve(same, settings[::2])  # steps of 0.02 are finer than the figures
     chosen = choose(curves)
     return {
         sensitivity: Settings(threshold, chosen.smoothing, level_ratio=chosen.level_ratio)

@@ -7,7 +7,7 @@ from underbudget.beyond.listening.figures import Point
 from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.device.artifact import SENSITIVITIES
 
-SMOOTHINGS, LEVEL_RATIOS = (0.24, 0.32, 0.48, 0.64), (1.5, 2.0, 3.0)  # what is tried
+SMOOTHINGS, LEVEL_RATIOS = (0.24, 0.4, 0.64), (1.5, 3.0)  # what is tried
 
 
 @dataclass(frozen=True)
