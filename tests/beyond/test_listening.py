@@ -139,6 +139,7 @@ def test_figures_of_a_hand_made_session() -> None:
         "speech": speech,
         "others": others,
         "noise": observed([], [(0.0, 1800.0)], [item("kitchen")]),
+        "untranscribed": observed([], []),
         "silence": observed([], []),
     }
     found = figures(parts, Settings(0.8))
@@ -158,8 +159,8 @@ def test_figures_of_a_hand_made_session() -> None:
     assert found["silence"] is None  # of which there was none
     assert figures(parts, Settings(0.95))[CLEAN]["heard"] == 0
     (point,) = curve(parts, [Settings(0.8)])
-    assert (point.heard_pct, point.twice_pct, point.noise) == ({CLEAN: 40.0}, 20.0, 0.0)
-    assert (point.others_pct, point.speech) == pytest.approx((200 / 3, 14.4))
+    assert (point.heard_pct, point.twice_pct) == ({CLEAN: 40.0}, 20.0)
+    assert (point.others_pct, point.speech, point.per_hour) == pytest.approx((200 / 3, 14.4, 4 / (1000 + 1800) * 3600))
 
 
 def test_intervals_are_of_speakers_not_of_clips() -> None:
@@ -171,12 +172,12 @@ def test_intervals_are_of_speakers_not_of_clips() -> None:
 
 
 def points(*rows: tuple[float, float, float, float]) -> list[Point]:
-    return [Point(threshold, {CLEAN: heard}, 0.0, others, rate, rate) for threshold, heard, others, rate in rows]
+    return [Point(threshold, {CLEAN: heard}, 0.0, others, None, rate) for threshold, heard, others, rate in rows]
 
 
 def test_thresholds_keep_to_what_a_sensitivity_allows() -> None:
     curve = points(
-        (0.2, 98, 40, 70), (0.4, 97, 19, 14), (0.6, 95, 9, 3), (0.7, 94, 7, 3), (0.8, 92, 5, 1), (0.9, 85, 3, 0),
+        (0.2, 98, 40, 70), (0.4, 97, 19, 54), (0.6, 95, 9, 13), (0.7, 94, 7, 13), (0.8, 92, 5, 1), (0.9, 85, 3, 0),
         (0.95, 30, 0, 0),
     )  # fmt: skip
     assert choose({(0.3, 2.0): curve}) == Choice(0.3, 2.0, {"low": 0.9, "middle": 0.7, "high": 0.4})

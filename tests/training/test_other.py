@@ -89,18 +89,18 @@ def test_there_must_be_recordings() -> None:
         OtherSeconds([])
 
 
-def test_features_are_kept_and_of_training_sounds_alone(data_folder: Path) -> None:
+def test_features_are_kept_and_of_training_sounds_alone(speech: Speech, data_folder: Path) -> None:
     sounds = some_sounds()
-    first = np.stack(list(other_features(sounds, FRONT_END, FEW, 5)))
+    first = np.stack(list(other_features(sounds, speech, FRONT_END, FEW, 5)))
     assert first.shape == (2, 5, 49, 4, 1)
     (path,) = data_folder.rglob("augmented-*.npy")
     stamp = path.stat().st_mtime_ns
-    np.testing.assert_array_equal(list(other_features(sounds, FRONT_END, FEW, 5)), first)
+    np.testing.assert_array_equal(list(other_features(sounds, speech, FRONT_END, FEW, 5)), first)
     assert path.stat().st_mtime_ns == stamp
     kept = [r for split in ("train", "test") for r in sounds.recordings(split)]
     silent = [replace(r, audio=r.audio * 0) if r.split == "test" else r for r in kept]
     without = collect(silent, "local", "noise", "as given")
-    np.testing.assert_array_equal(list(other_features(without, FRONT_END, FEW, 5)), first)
+    np.testing.assert_array_equal(list(other_features(without, speech, FRONT_END, FEW, 5)), first)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Sounds that are no speech, from random numbers: noise of every colour, and tones."""
+"""Sounds that are no speech, from random numbers: noise of every colour, tones, and knocks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,18 @@ def tones(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
             tone = _tone(int(rng.integers(RATE // 16, RATE)), rng)[: samples - end]
             sound[end : end + len(tone)] += tone
             end += len(tone)
+    return (sound / sound.std()).astype(np.float32)
+
+
+def knocks(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return one to six blows [samples] of level 1: noise of every colour, and perhaps a tone, which soon fade."""
+    sound = np.zeros(samples)
+    time = np.arange(samples) / RATE
+    for _ in range(rng.integers(1, 7)):
+        start = int(rng.integers(samples))
+        fading = np.exp(-time * 10 ** rng.uniform(0.8, 2.5)) * 10 ** rng.uniform(-0.7, 0)
+        ring = np.sin(2 * np.pi * 2 ** rng.uniform(*PITCH) * time) * rng.uniform(0, 3) * rng.integers(2)
+        sound[start:] += ((coloured_noise(samples, rng) + ring) * fading)[: samples - start]
     return (sound / sound.std()).astype(np.float32)
 
 

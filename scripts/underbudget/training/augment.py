@@ -46,22 +46,24 @@ def augmented_features(
             coded.extend(half_coded(list(speech.clips("train"))))
         return iter(coded)
 
-    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation, other)
+    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation, speech, other)
 
 
 def other_features(
-    other: OtherSounds, front_end: FrontEnd, augmentation: Augmentation, count: int
+    other: OtherSounds, speech: Speech, front_end: FrontEnd, augmentation: Augmentation, count: int
 ) -> Iterator[HalfFeatures]:
     """Compute features of random seconds of other sounds, changed as clips are; yield [count, …] of each copy.
 
+    Some are of pieces of the training clips.
+
     They are kept as those of the clips are; each copy has other seconds.
     """
-    seconds = OtherSeconds(list(other.recordings("train")))
+    seconds = OtherSeconds(list(other.recordings("train")), list(speech.clips("train")))
 
     def clips(rng: np.random.Generator) -> Iterator[Audio]:
         return (seconds.draw(rng) for _ in range(count))
 
-    return _features(clips, count, other.identity, front_end, augmentation, other)
+    return _features(clips, count, other.identity, front_end, augmentation, speech, other)
 
 
 def _features(
@@ -70,6 +72,7 @@ def _features(
     identity: Identity,
     front_end: FrontEnd,
     augmentation: Augmentation,
+    speech: Speech,
     other: OtherSounds | None,
 ) -> Iterator[HalfFeatures]:
     """Yield the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
@@ -81,7 +84,7 @@ def _features(
         identity.digest,
         identity.split,
         ARITHMETIC[SPOTTING],
-        *([other.identity.digest] if other else []),
+        *([other.identity.digest, speech.identity.digest, speech.identity.split] if other else []),
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"

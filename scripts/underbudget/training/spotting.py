@@ -63,7 +63,7 @@ def _copies(task: Spotting, augmentation: Augmentation, samples: int) -> tf.Tens
     parts = [augmented_features(task.speech, task.front_end, augmentation, task.other)]
     if task.other is not None:
         count = samples - len(task.truth("train"))
-        parts.append(other_features(task.other, task.front_end, augmentation, count))
+        parts.append(other_features(task.other, task.speech, task.front_end, augmentation, count))
     features = tf.zeros((augmentation.copies, samples, *task.front_end.shape), tf.float16)
     for number, copy in enumerate(zip(*parts, strict=True)):  # tf.constant of all would hold them three times meanwhile
         features = tf.raw_ops.InplaceUpdate(x=features, i=[number], v=np.concatenate(copy)[None])

@@ -5,15 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from underbudget.data.noise import coloured_noise, tones
+from underbudget.data.noise import coloured_noise, knocks, tones
 from underbudget.data.other_sounds import Recording
-from underbudget.device.audio import RATE, Audio, to_float
+from underbudget.device.audio import RATE, Audio, to_float, to_int16
 
-SHARES = {"speech": 0.4, "words": 0.4, "noise": 0.2}  # of the seconds, where there are all kinds
+SHARES = {"speech": 0.5, "words": 0.25, "noise": 0.25}  # of the seconds, where there are all kinds
 LEVEL_BLOCK = RATE // 20  # samples over which loudness is taken
 ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
 PIECE_SAMPLES = RATE // 5, RATE * 7 // 10  # samples of such a piece
 ROOM = -4.5, -2.5  # powers of ten: how loud the room is
+SPLICED = 0.3  # of the seconds of speech: pieces of the words' clips, end to end; these have far more speakers
+SPLICE_SAMPLES = RATE // 12, RATE // 4  # samples of such a piece: too short for a word
+BABBLE = 0.1  # of the seconds of noise: several people who speak at once
+KNOCKS = 0.15  # of the seconds of noise: blows and clicks
 COLOURED = 0.15  # of the seconds of noise: coloured noise, from faint to loud
 TONES = 0.15  # of the seconds of noise: tones with overtones, as of music, animals and machines
 LOUDEST_OF = 3  # windows of noise: knocks and cries, not the silence between them, are what is taken for a word
@@ -25,11 +29,16 @@ class OtherSeconds:
 
     Recordings of words are drawn alike, however long.
 
+    Args:
+        recordings: other sounds.
+        clips: of the words [16000], to be cut to pieces.
+
     Raises:
         ValueError: no recordings.
     """
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
+    def __init__(self, recordings: Sequence[Recording], clips: Sequence[Audio] = ()) -> None:
+        self._clips = clips
         self._audio = {kind: [r.audio for r in recordings if r.kind == kind] for kind in SHARES}
         self._kinds = [kind for kind, audio in self._audio.items() if audio]
         if not self._kinds:
@@ -41,8 +50,10 @@ class OtherSeconds:
     def draw(self, rng: np.random.Generator) -> Audio:
         """Return a random second [16000] in [-1, 1)."""
         kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
-        if kind == "noise" and (which := rng.random()) < COLOURED + TONES:
-            return _noise(LOUDNESS, rng) if which < COLOURED else _tones(rng)
+        if kind == "noise" and (made := self._made_noise(rng)) is not None:
+            return made
+        if kind == "speech" and self._clips and rng.random() < SPLICED:
+            return _spliced(self._clips, rng)
         recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
         if kind == "speech" and rng.random() < ALONE:
             return _alone(recording, rng)
@@ -50,6 +61,21 @@ class OtherSeconds:
             return to_float(_around_loudest(recording, rng))
         windows = [_window(recording, rng) for _ in range(LOUDEST_OF if kind == "noise" else 1)]
         return to_float(max(windows, key=lambda window: float(np.square(window, dtype=np.float32).sum())))
+
+    def _made_noise(self, rng: np.random.Generator) -> Audio | None:
+        """Return a second of noise that nobody recorded, or nothing: then a recording is to be drawn."""
+        which = rng.random()
+        if which < COLOURED:
+            return _noise(LOUDNESS, rng)
+        if which < COLOURED + TONES:
+            return _loud(tones(RATE, rng), rng)
+        if which < COLOURED + TONES + KNOCKS:
+            return _loud(knocks(RATE, rng), rng)
+        if which < COLOURED + TONES + KNOCKS + BABBLE and "speech" in self._kinds:
+            speech, weights = self._audio["speech"], self._weights["speech"]
+            voices = [_window(speech[rng.choice(len(speech), p=weights)], rng) for _ in range(rng.integers(3, 7))]
+            return np.asarray(np.mean([to_float(voice) for voice in voices], axis=0), np.float32)
+        return None
 
 
 def loudest_place(recording: NDArray[np.int16]) -> int:
@@ -91,9 +117,21 @@ def _noise(powers: tuple[float, float], rng: np.random.Generator) -> Audio:
     return (coloured_noise(RATE, rng) * 10 ** rng.uniform(*powers)).astype(np.float32)
 
 
-def _tones(rng: np.random.Generator) -> Audio:
-    """Return a second of tones in a quiet room, as loud as a power of ten drawn from LOUDNESS."""
-    return (tones(RATE, rng) * 10 ** rng.uniform(*LOUDNESS)).astype(np.float32) + _noise(ROOM, rng)
+def _loud(sound: NDArray[np.float32], rng: np.random.Generator) -> Audio:
+    """Return a sound of level 1 in a quiet room, as loud as a power of ten drawn from LOUDNESS."""
+    return (sound * 10 ** rng.uniform(*LOUDNESS)).astype(np.float32) + _noise(ROOM, rng)
+
+
+def _spliced(clips: Sequence[Audio], rng: np.random.Generator) -> Audio:
+    """Return a second of pieces of clips [16000], around the loudest part of each, every second one reversed."""
+    pieces: list[Audio] = []
+    while sum(map(len, pieces)) < RATE:
+        clip = clips[int(rng.integers(len(clips)))]
+        length = int(rng.integers(*SPLICE_SAMPLES))
+        place = loudest_place(to_int16(clip)) + int(rng.integers(-length, length))
+        start = min(max(0, place - length // 2), len(clip) - length)
+        pieces.append(clip[start : start + length][:: -1 if len(pieces) % 2 else 1])
+    return np.concatenate(pieces)[:RATE]
 
 
 def _normalised(weights: Sequence[float]) -> NDArray[np.float64]:

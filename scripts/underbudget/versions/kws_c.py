@@ -29,11 +29,12 @@ IMPROVED = Recipe(
 )
 LIVE = replace(  # as kws_a's, with more filters
     IMPROVED.refitted(
-        epochs=100,
-        augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.2, noise_db=(0.0, 40.0), band_mask=4),
-        unknown_share=0.5,
-        qat=QAT(relative_scale=0.4, epochs=20),
+        epochs=60,
+        augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4),
+        unknown_share=0.6,
+        qat=QAT(relative_scale=0.35, epochs=12),
     ),
+    network=DsTcResnet(filters=64, stem=(12, 16), blocks=(2, 2, 2)),
     by_speaker=True,
 )
 VERSION = Version(

@@ -16,6 +16,7 @@ from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, Part, Session
 from underbudget.device.listen import Frame, Settings
 from underbudget.intervals import cluster_bootstrap, poisson_rate, wilson
 
+LONG = ("speech", "untranscribed", "noise")  # of whose hours triggers are counted
 LATE = 1.0  # seconds after an item's, or a said word's end in which it may still be detected
 THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
 
@@ -28,7 +29,8 @@ class Point:
         heard_pct: words detected, by condition.
         twice_pct: words in quiet that are detected more than once.
         others_pct: clips of other words accepted.
-        speech, noise: false accepts per hour of transcribed speech, triggers per hour of noise.
+        speech: false accepts per hour of transcribed speech.
+        per_hour: these, and triggers, per hour of all speech and noise.
     """
 
     threshold: float
@@ -36,7 +38,7 @@ class Point:
     twice_pct: float
     others_pct: float | None
     speech: float | None
-    noise: float | None
+    per_hour: float | None
 
 
 def curve(session: Session, settings: Sequence[Settings]) -> list[Point]:
@@ -46,15 +48,16 @@ def curve(session: Session, settings: Sequence[Settings]) -> list[Point]:
 
 def _point(session: Session, settings: Settings) -> Point:
     heard = {c: _words(session[c], settings) for c in CONDITIONS if c in session}
-    rates = {}
-    for kind in ("others", "speech", "noise"):
-        part = session[kind]
-        events = _events(part, settings)
-        exposure = len(part.items) / 100 if kind == "others" else part.hours
-        rates[kind] = sum(map(bool if kind == "others" else len, events)) / exposure if part.items else None
+    events = {kind: _events(session[kind], settings) for kind in ("others", *LONG)}
+    others = [bool(found) for found in events["others"]]
+    count = {kind: sum(map(len, events[kind])) for kind in LONG}
+    hours = {kind: session[kind].hours for kind in LONG}
+    per_hour = sum(count.values()) / sum(hours.values()) if sum(hours.values()) else None
     pct = {condition: round(100 * float((right == 1).mean()), 2) for condition, (right, _) in heard.items()}
     twice = round(100 * float(heard[CLEAN][1].mean()), 2)
-    return Point(settings.threshold, pct, twice, rates["others"], rates["speech"], rates["noise"])
+    others_pct = 100 * sum(others) / len(others) if others else None
+    speech = count["speech"] / hours["speech"] if hours["speech"] else None
+    return Point(settings.threshold, pct, twice, others_pct, speech, per_hour)
 
 
 def figures(session: Session, settings: Settings) -> dict[str, Any]:

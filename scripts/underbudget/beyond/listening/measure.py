@@ -156,7 +156,9 @@ def _behind(found: dict[str, Any]) -> dict[str, Any]:
 
 def _columns(points: Sequence[Point]) -> dict[str, Any]:
     """Return a curve by column, as results keep it."""
-    columns = {field: [getattr(p, field) for p in points] for field in ("twice_pct", "others_pct", "speech", "noise")}
+    columns = {
+        field: [getattr(p, field) for p in points] for field in ("twice_pct", "others_pct", "speech", "per_hour")
+    }
     heard = {condition: [p.heard_pct[condition] for p in points] for condition in points[0].heard_pct}
     rounded = {
         name: [None if value is None else round(value, 2) for value in column] for name, column in columns.items()
