@@ -68,9 +68,21 @@ def test_kinds_have_their_shares() -> None:
     rng, seconds = np.random.default_rng(0), OtherSeconds(made)
     tops = np.array([np.median(seconds.draw(rng)) * 32768 for _ in range(600)])
     assert (np.abs(tops - 2000) < 1).mean() == pytest.approx(unknown.SHARES["words"], abs=0.06)
-    assert (np.abs(tops - 3000) < 1).mean() == pytest.approx(
-        unknown.SHARES["noise"] * (1 - unknown.COLOURED - unknown.TONES), abs=0.06
-    )
+    made_up = unknown.COLOURED + unknown.TONES + unknown.KNOCKS + unknown.BABBLE
+    assert (np.abs(tops - 3000) < 1).mean() == pytest.approx(unknown.SHARES["noise"] * (1 - made_up), abs=0.06)
+
+
+def test_pieces_of_clips_are_too_short_for_a_word() -> None:
+    """Each clip has its own level: a run of one level is a piece."""
+    clips = [np.full(16_000, level, np.float32) for level in np.linspace(0.1, 0.9, 50)]
+    seconds = OtherSeconds([recording("speech", 40_000)], clips)
+    drawn = [seconds.draw(np.random.default_rng(seed)) for seed in range(100)]
+    spliced = [second for second in drawn if set(second.tolist()) <= {float(clip[0]) for clip in clips}]
+    assert 15 < len(spliced) < 45
+    for second in spliced:
+        edges = np.flatnonzero(np.diff(second)) + 1
+        longest = np.diff([0, *edges, 16_000]).max()
+        assert len(edges) >= 3 and longest < 2 * unknown.SPLICE_SAMPLES[1]  # two of one clip may meet
 
 
 def test_tones_are_lines_in_the_spectrum_and_noise_is_not() -> None:
