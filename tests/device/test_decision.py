@@ -19,7 +19,7 @@ from underbudget.device import artifact
 from underbudget.device.audio import RATE, read_wav
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import Decider, Detection, Frame, Settings, settings_of
+from underbudget.device.listen import HOP, Decider, Detection, Frame, LastSecond, Settings, settings_of
 
 MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]
@@ -53,6 +53,22 @@ def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
     assert detected(frames, 0.8, min_gap=0.75) == [frames[2], frames[4]]
     assert detected(frames, 0.99, min_gap=0.75) == [frames[3]]  # nothing was detected before
     assert detected(frames, 0.2, min_gap=0.75) == [frames[1], frames[3], frames[5]]
+
+
+def test_loudness_and_offset_of_what_is_new_are_those_of_the_whole_second() -> None:
+    rng = np.random.default_rng(0)
+    hum = 0.1 + 0.05 * np.sin(2 * np.pi * 50 * np.arange(40 * HOP) / RATE)
+    sound = (rng.normal(0, np.repeat(rng.uniform(1e-4, 0.2, 80), HOP // 2)) + hum).astype(np.float32)
+    last = LastSecond()
+    for end in range(HOP, len(sound) + 1, HOP):
+        last.push(sound[end - HOP : end])
+        second = np.pad(sound[:end], (RATE, 0))[-RATE:]
+        np.testing.assert_array_equal(last.sound, second)
+        assert last.offset() == pytest.approx(np.mean(sound[max(0, end - RATE) : end], dtype=float), abs=1e-8)
+        # without the mean of the 80 samples around each; at both ends, of the first and the last sample over again
+        around = np.convolve(np.pad(second, (40, 39), mode="edge").astype(float), np.full(80, 1 / 80), mode="valid")
+        blocks = np.square(second - around).reshape(10, 1600)
+        np.testing.assert_allclose(last.loudness(), np.sqrt(blocks.mean(axis=1)), rtol=1e-9)
 
 
 def test_a_word_is_detected_again_only_after_it_has_been_unlikely() -> None:

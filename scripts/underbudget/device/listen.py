@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,8 @@ HOP = 1280  # samples a step: 80 ms, a multiple of both front ends' steps
 LOUDNESS_BLOCK = 1600  # samples over which loudness is taken
 RUMBLE = 80  # samples; what changes more slowly, an offset and hum of the mains, does not count as loudness
 MEMORY = 10 * RATE // HOP  # steps over which the background is remembered
+PART = 320  # samples of which sum and loudness are kept: a divisor of HOP and of LOUDNESS_BLOCK
+BEFORE, AFTER = RUMBLE // 2 + 1, RUMBLE // 2 - 1  # samples that the loudness of a part needs besides its own
 
 
 @dataclass(frozen=True)
@@ -116,10 +119,47 @@ class Decider:
         return True
 
 
+class LastSecond:
+    """The last second of a running sound, its offset and its loudness; only the parts that are new are computed."""
+
+    def __init__(self) -> None:
+        self._padded = np.zeros(BEFORE + RATE + AFTER, np.float32)
+        self.sound = self._padded[BEFORE:-AFTER]
+        self._parts = np.lib.stride_tricks.sliding_window_view(self._padded, BEFORE + PART + AFTER)[::PART]
+        # those of the last hop; the one before, whose end has a neighbour now; the first, which has lost one
+        self._changed = np.array([0, *range(-HOP // PART - 1, 0)])
+        self._sums, self._powers = np.zeros((2, RATE // PART))
+        self._come = 0  # parts of it that are sound
+
+    def push(self, audio: Audio) -> None:
+        """Take in audio [HOP]."""
+        self.sound[:-HOP] = self.sound[HOP:]
+        self.sound[-HOP:] = audio
+        self._padded[:BEFORE], self._padded[-AFTER:] = self.sound[0], self.sound[-1]
+        parts = self._parts[self._changed]
+        total = np.cumsum(parts, axis=1, dtype=np.float64)
+        heard = parts[:, BEFORE:-AFTER] - (total[:, RUMBLE:] - total[:, :-RUMBLE]) / RUMBLE
+        for values, new in (
+            (self._sums, total[:, BEFORE + PART - 1] - total[:, BEFORE - 1]),
+            (self._powers, np.square(heard).mean(axis=1)),
+        ):
+            values[: -HOP // PART] = values[HOP // PART :]
+            values[self._changed] = new
+        self._come = min(self._come + HOP // PART, RATE // PART)
+
+    def offset(self) -> np.float32:
+        """Return the mean of what has come."""
+        return np.float32(self._sums[-self._come :].sum() / (self._come * PART))
+
+    def loudness(self) -> Array:
+        """Return the RMS [blocks] of its blocks of LOUDNESS_BLOCK, without rumble."""
+        return np.asarray(np.sqrt(self._powers.reshape(-1, LOUDNESS_BLOCK // PART).mean(axis=1)))
+
+
 class KeywordDetector:
     """Detects words in chunks of HOP samples at 16 kHz.
 
-    `likeliest` is what came nearest to a word up to now, of what was loud enough for one.
+    `latest` is what is known now; `likeliest` is what came nearest to a word up to now, of what was loud enough for it.
 
     Raises:
         UserError: the model does not fit its card, or the front end does not go with HOP.
@@ -135,10 +175,11 @@ class KeywordDetector:
         except ValueError as error:
             raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
         self._smoother = Smoother(card.words, settings.smoothing)
-        self._second = np.zeros(RATE, np.float32)
+        self._second = LastSecond()
         self._background: list[float] = []
         self._steps = 0
         self._decider = Decider(settings)
+        self.latest = Frame(0.0, dict.fromkeys(card.words, 0.0), 0.0)
         self.likeliest: Frame | None = None  # of all that were loud
 
     def process(self, audio: Audio) -> Detection | None:
@@ -159,7 +200,7 @@ class KeywordDetector:
         Raises:
             UserError: as `process`.
         """
-        frame = self._smoother.smooth(self.hear(audio))
+        frame = self.latest = self._smoother.smooth(self.hear(audio))
         loud = frame.loudness > self._level_ratio
         if loud and (self.likeliest is None or frame.confidence > self.likeliest.confidence):
             self.likeliest = frame
@@ -172,10 +213,9 @@ class KeywordDetector:
             UserError: as `process`.
         """
         self._steps += 1
-        self._second[:-HOP] = self._second[HOP:]
-        self._second[-HOP:] = audio
-        offset = self._second[-self._steps * HOP :].mean()  # of the microphone: the words of the training have none
-        self._model.set(self._stream.push(audio - offset))
+        self._second.push(audio)
+        # without an offset of the microphone: the words of the training have none
+        self._model.set(self._stream.push(audio - self._second.offset()))
         self._model.invoke()
         logits = self._model.get()
         check_finite(logits, self._model.name)
@@ -185,7 +225,7 @@ class KeywordDetector:
     @property
     def second(self) -> Audio:
         """Return a copy of the last second [16000] of the sound: what the model was given last."""
-        return self._second.copy()
+        return self._second.sound.copy()
 
     def _loudness(self) -> float:
         """Return how many times the background's level the middle of the last second has, where a word should be.
@@ -194,11 +234,9 @@ class KeywordDetector:
         """
         if self._steps * HOP < RATE:
             return 0.0
-        total = np.cumsum(np.pad(self._second, (RUMBLE // 2 + 1, RUMBLE // 2 - 1), mode="edge"), dtype=np.float64)
-        heard = self._second - (total[RUMBLE:] - total[:-RUMBLE]) / RUMBLE
-        loudness = np.sqrt(np.square(heard.reshape(-1, LOUDNESS_BLOCK)).mean(axis=1))
+        loudness = self._second.loudness()
         self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
-        return float(loudness[2:8].max() / max(np.median(self._background), 1e-4))
+        return float(loudness[2:8].max() / max(median(self._background), 1e-4))
 
 
 class KeywordSpotter:
