@@ -89,7 +89,8 @@ def test_a_wav_stream_is_read_by_its_header_whatever_sizes_it_says(
     done = listen("--raw", "--json", stdin=header(whole, size) + data)
     assert words(done) == expected
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("live/kws_a: listening for down, go,") and "threshold 0.66" in line
+    assert line.startswith("live/kws_a: listening to standard input (16 kHz) for down, go,")
+    assert "threshold 0.66" in line
 
 
 @pytest.mark.slow
@@ -205,6 +206,9 @@ def test_why_nothing_was_heard_is_said(spoken: tuple[NDArray[np.float64], list[s
 PORTAUDIO = """
 class PortAudioError(Exception):
     pass
+
+def query_devices(number):
+    return {"name": f"card {number}"}
 """
 MICROPHONE = '''
 import os, sys
@@ -217,7 +221,7 @@ class InputStream:
     def __init__(self, samplerate=None, blocksize=0, **_):
         if samplerate not in (None, RATE):
             raise PortAudioError("Error opening InputStream: Invalid sample rate [PaErrorCode -9997]")
-        self.samplerate, self.at = float(RATE), 0
+        self.samplerate, self.device, self.at = float(RATE), 3, 0
 
     def __enter__(self):
         return self
@@ -250,7 +254,9 @@ def test_a_microphone_of_any_rate(
     done = listen("--json", variables={**stand_in, "SOUND": str(tmp_path / "sound")})
     assert done.returncode == 130
     assert [json.loads(line)["word"] for line in done.stdout.splitlines()] == expected
-    assert done.stderr.decode().count("sound was lost") == 1
+    said = done.stderr.decode()
+    assert f"live/kws_a: listening to the microphone card 3 ({rate // 1000} kHz) for down," in said
+    assert said.count("sound was lost") == 1
 
 
 NO_RATE = 'def InputStream(*_, **__): raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")\n'

@@ -15,6 +15,9 @@ SPOTTER = {
     "DOOR": "10_listen.py",
     "START": "arecord -q -f S16_LE -r 16000 -c 1 -t raw | ./run --raw",
     "ONCE": "./run --wav recording.wav",
+    "MORE": " --on WORD COMMAND runs a command for each word that is detected; the\n"
+    "service does so, too, if you add it after --raw in the .service file here, and then install it.\n"
+    "If arecord takes the wrong microphone: arecord -l lists them, arecord -D plughw:1 takes card 1.",
     "LOG": "",
     "ARGUMENTS": "1",  # with --service
 }
@@ -22,6 +25,7 @@ FORECASTER = {
     "DOOR": "11_forecast.py",
     "START": "./run LOG --follow",
     "ONCE": "./run LOG",
+    "MORE": "",
     "LOG": " LOG",
     "ARGUMENTS": "2",
 }
