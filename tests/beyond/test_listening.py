@@ -27,7 +27,7 @@ from underbudget.device.artifact import SENSITIVITIES
 from underbudget.device.audio import RATE, Audio
 from underbudget.device.errors import UserError
 from underbudget.device.listen import HOP, Frame, KeywordDetector, Settings, settings_of
-from underbudget.intervals import wilson
+from underbudget.intervals import poisson_rate, wilson
 from underbudget.store import ResultStore
 
 KWS_A = ROOT / "models" / "report" / "kws_a.tflite.zlib"
@@ -164,11 +164,14 @@ def test_figures_of_a_hand_made_session() -> None:
 
 
 def test_intervals_are_of_speakers_not_of_clips() -> None:
-    """Ten clips of one speaker are heard, ten of another are not: that may be 0 to 100 % of people."""
-    items = [item("go", speaker) for speaker in "ab" for _ in range(10)]
-    intervals = [(10.0 * n, 10.0 * n + 1) for n in range(1, 21)]
-    part = observed([(10.0 * n + 0.5, "go") for n in range(1, 11)], intervals, items)
-    assert figures({CLEAN: part}, Settings(0.8))[CLEAN]["pct_95"] == [0.0, 100.0]
+    """All clips of three speakers are heard, none of three others: it may be none of six, or all."""
+    items = [item("go", speaker) for speaker in "abcdef" for _ in range(10)]
+    intervals = [(10.0 * n, 10.0 * n + 1) for n in range(1, 61)]
+    heard = observed([(10.0 * n + 0.5, "go") for n in range(1, 31)], intervals, items)
+    low, high = figures({CLEAN: heard}, Settings(0.8))[CLEAN]["pct_95"]
+    assert low <= 17 and high >= 83  # by Wilson's interval of sixty clips: 38 to 62
+    noisy = figures({"noise": replace(heard, items=tuple(items[:1] * 60))}, Settings(0.8))["noise"]
+    assert noisy["per_hour_95"] == [round(v, 2) for v in poisson_rate(30, 1 / 60)]  # of one recorder nobody knows more
 
 
 def points(*rows: tuple[float, float, float, float]) -> list[Point]:

@@ -17,6 +17,7 @@ from underbudget.device.listen import Frame, Settings
 from underbudget.intervals import cluster_bootstrap, poisson_rate, wilson
 
 LONG = ("speech", "untranscribed", "noise")  # of whose hours triggers are counted
+LEAST_CLUSTERS = 5  # of fewer, or where all are alike, a bootstrap knows no interval
 LATE = 1.0  # seconds after an item's, or a said word's end in which it may still be detected
 THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
 
@@ -134,13 +135,14 @@ def _item(part: Part, frame: Frame) -> int | None:
 
 def _share(chosen: NDArray[np.bool_], speakers: NDArray[np.str_]) -> dict[str, Any]:
     count, total = int(chosen.sum()), len(chosen)
-    # where all are alike, a bootstrap knows no interval
-    low, high = cluster_bootstrap(chosen, speakers) if 0 < count < total else wilson(count, total)
+    known = 0 < count < total and len(set(speakers.tolist())) >= LEAST_CLUSTERS
+    low, high = cluster_bootstrap(chosen, speakers) if known else wilson(count, total)
     return {"pct": round(100 * count / total, 2), "pct_95": [round(100 * low, 2), round(100 * high, 2)]}
 
 
 def _rate(events: NDArray[np.int_], hours: NDArray[np.float64], clusters: NDArray[np.str_]) -> dict[str, Any]:
     count, total = int(events.sum()), float(hours.sum())
-    low, high = cluster_bootstrap(events, clusters, weights=hours) if count else poisson_rate(0, total)
+    known = count > 0 and len(set(clusters.tolist())) >= LEAST_CLUSTERS
+    low, high = cluster_bootstrap(events, clusters, weights=hours) if known else poisson_rate(count, total)
     per_hour = {"per_hour": round(count / total, 2), "per_hour_95": [round(low, 2), round(high, 2)]}
     return {"hours": round(total, 4), "triggers": count, **per_hour}
