@@ -28,7 +28,6 @@ EXAMPLES = """\
   .venv/bin/python scripts/11_forecast.py sensor.csv
   .venv/bin/python scripts/11_forecast.py sensor.csv --follow
   tail -n +1 -f sensor.csv | .venv/bin/python scripts/11_forecast.py - --follow --json"""
-MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
 
 
 def main() -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     options.add_argument(
         "--follow", action="store_true", help="print a forecast after each reading, and wait for new ones"
     )
-    options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
+    options.add_argument("--model", type=artifact.model_path, default="improved/th_a", help=artifact.MODEL_HELP)
     options.add_argument("--json", action="store_true", help="print one JSON object per forecast")
     arguments = options.parse_args()
     card, content = artifact.load_file(arguments.model)

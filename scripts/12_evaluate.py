@@ -33,7 +33,7 @@ from underbudget.device.runtime import try_out
 from underbudget.evaluation import Evaluation, evaluate, load_for
 
 EXAMPLES = """\
-  .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
+  .venv/bin/python scripts/12_evaluate.py report/kws_a
   .venv/bin/python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting \\
       --front-end logmel:mel_bins=24,step=256 --labels down,stop,right,left,up,yes,no,go
   .venv/bin/python scripts/12_evaluate.py theirs.tflite --task forecasting \\
@@ -43,7 +43,11 @@ OPTIONS = {FORECASTING: ("mean", "std"), SPOTTING: ("front_end", "labels")}  # w
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("file", type=Path, help="a .tflite or .tflite.zlib file")
+    options.add_argument(
+        "file",
+        type=artifact.model_path,
+        help="a .tflite or .tflite.zlib file, or a name in models/, such as live/kws_a",
+    )
     options.add_argument(
         "--task", choices=tuple(OPTIONS), help="for a model without a card, or to leave its card aside"
     )

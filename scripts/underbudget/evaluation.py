@@ -15,7 +15,7 @@ from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_f
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, Mfcc
 from underbudget.device.runtime import Model
-from underbudget.metrics import KB
+from underbudget.metrics import KB, METRICS, in_words
 from underbudget.progress import progress_bar
 from underbudget.tasks import Task
 from underbudget.tasks.forecasting import Forecasting, cut_for
@@ -59,21 +59,21 @@ class Evaluation:
         return {**fields, **metrics, **last, "remarks": list(remarks)}
 
     def __str__(self) -> str:
-        """Return all of it for a person, in lines."""
+        """Return it for a person, in lines; to_dict has more figures."""
+        metrics, count = self.metrics, "windows" if "windows" in self.metrics else "clips"
         lines = [
             f"{self.file}: {self.bytes:,} bytes ({self.bytes / KB:.2f} kB of 1024 bytes, {self.bytes / 1000:.2f} of"
             " 1000)",
-            f"on the {self.part} split of {self.data}, split by {self.split}",
+            f"on the {self.part} split of {self.data}, split by {self.split}: {metrics[count]:,} {count}",
         ]
-        for key, value in self.metrics.items():
-            if key == "confusion":
-                lines.append("confusion (one row per true word, in the model's order of labels):")
-                lines += ["  " + " ".join(f"{n:4d}" for n in row) for row in value]
-            else:
-                lines.append(f"{key}: {value}")
-        if self.last_reading:
-            lines.append("repeating the last reading, on the same windows:")
-            lines += [f"  {name}: {figure}" for name, figure in self.last_reading.items()]
+        for name in filter(metrics.__contains__, METRICS):
+            lines.append(in_words(name, metrics, self.last_reading))
+            if f"{name}_by_step" in metrics:
+                steps = ", ".join(f"{error:.{METRICS[name].digits}f}" for error in metrics[f"{name}_by_step"])
+                lines.append(f"  by step of 10 minutes: {steps}")
+        if "confusion" in metrics:
+            lines.append("confusion (one row per true word, in the model's order of labels):")
+            lines += ["  " + " ".join(f"{n:4d}" for n in row) for row in metrics["confusion"]]
         if self.assumed:
             assumed = "; ".join(f"{name} {value}" for name, value in self.assumed.items())
             lines.append(f"note: assumed, as nothing says otherwise: {assumed}")
