@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from underbudget.device.errors import UserError
 
@@ -17,9 +17,15 @@ OUTPUT_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 Number = TypeVar("Number", int, float)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End, with status 2, in the one line that matters: argparse would print all options before it."""
+        self.exit(2, _line(f"{message}: see {self.prog} --help") + "\n")
+
+
 def parser(doc: str, examples: str) -> argparse.ArgumentParser:
-    """Return a parser whose help shows the script's docstring first and examples last."""
-    return argparse.ArgumentParser(
+    """Return a parser whose help shows the script's docstring first and examples last; a wrong option is one line."""
+    return _Parser(
         description=doc, epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
