@@ -45,13 +45,13 @@ def main() -> None:
     try_out(content, card.name)
     forecaster = Forecaster(card, content)
     last: Forecast | None = None
-    why, tally = "the log holds no reading", Tally()
+    why, tally = Notice("the log holds no reading"), Tally()
     log = Log(_lines(arguments.log, arguments.follow), arguments.log)
     for row in log if arguments.follow else oldest_first(log):
         for said in forecaster.read(row):
             if isinstance(said, Notice):
                 if said.ends:
-                    last, why = None, said.text
+                    last, why = None, said
                 if arguments.follow and not (said.kind == BETWEEN and BETWEEN in tally.first):
                     _say(said.text)
                 if said.kind != WAITING:
@@ -64,12 +64,14 @@ def main() -> None:
         _say(log.cut)
     if arguments.follow:
         return
+    log.check()
+    forecaster.check(arguments.log, last is not None)
+    count = 0 if last else tally.pop(why.kind)  # the error says it
     if tally.counts:
         _say(str(tally))
-    log.check()
-    forecaster.check(arguments.log)
     if last is None:
-        raise UserError(f"{arguments.log}: no forecast for its end: {why}")
+        alike = f"; {why.kind}: {count:,}" if count > 1 else ""
+        raise UserError(f"{arguments.log}: no forecast for its end: {why.text}{alike}")
     show(last, arguments.json)
 
 
