@@ -30,7 +30,7 @@ from underbudget.device.command_line import number_in, parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FRONT_ENDS, FrontEnd, from_dict, to_dict
 from underbudget.device.runtime import try_out
-from underbudget.evaluation import Evaluation, evaluate, load_for
+from underbudget.evaluation import Evaluation, evaluate, front_end_option, load_for
 
 EXAMPLES = """\
   .venv/bin/python scripts/12_evaluate.py report/kws_a
@@ -121,9 +121,7 @@ def _refuse_unused(arguments: argparse.Namespace, card: Card | None) -> None:
 def _options(assumed: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was assumed as options that say it."""
     if "front_end" in assumed:
-        fields = to_dict(assumed["front_end"])
-        kind = fields.pop("kind")
-        yield f"--front-end {kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}"
+        yield f"--front-end {front_end_option(assumed['front_end'])}"
     if "labels" in assumed:
         yield f"--labels {','.join(assumed['labels'])}"
     if "normalisation" in assumed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from underbudget.data.speech import BY_LISTS, BY_SPEAKER, LABELS, Speech
 from underbudget.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_file
 from underbudget.device.errors import UserError
-from underbudget.device.frontend import FrontEnd, Mfcc
+from underbudget.device.frontend import FrontEnd, Mfcc, to_dict
 from underbudget.device.runtime import Model
 from underbudget.metrics import KB, METRICS, in_words
 from underbudget.progress import progress_bar
@@ -197,10 +198,18 @@ def prepare_for(card: Card, data: Weather | Speech) -> Task:
     if not is_made_from(card, data.identity):
         raise UserError(
             f"{card.name}: it was made from {card.content['made_from']['data']['description']}, these are"
-            f" {data.identity.description}; which of them it was trained on is not known: give its own (SPEECH,"
-            " DATA_MIRROR), or test the file on these without its card: card=False, or --task of 12_evaluate.py"
+            f" {data.identity.description}: give the data that it was made from; if none of these were among them, test"
+            f" it without its card: card=False, or 12_evaluate.py --task {SPOTTING} --front-end"
+            f" {front_end_option(card.front_end)} --labels {quote(','.join(card.labels))}"
         )
     return Spotting(data, card.front_end, card.labels)
+
+
+def front_end_option(front_end: FrontEnd) -> str:
+    """Return a front end as 12_evaluate.py takes it, such as logmel:frame=640,step=320."""
+    fields = to_dict(front_end)
+    kind = fields.pop("kind")
+    return f"{kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}"
 
 
 def sources_for(card: Card, sources: Sources) -> Sources:
