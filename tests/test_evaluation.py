@@ -61,7 +61,7 @@ def test_its_own_clips_in_its_own_split(speech: Speech) -> None:
         ({"split": "speaker hash 80/10/10"}, r"split by speaker hash 80/10/10, which are split by the course's lists"),
         (
             {"digest": "0" * 64},
-            r"made from mini_speech.*these are mini_speech.*--task keyword_spotting --front-end mfcc:frame=640,step=320,.*--l",
+            r"made from mini_speech.*these are mini_speech.*--task keyword_spotting --front-end mfcc:frame=640,",
         ),
     ],
 )
