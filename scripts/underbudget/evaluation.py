@@ -62,10 +62,11 @@ class Evaluation:
     def __str__(self) -> str:
         """Return it for a person, in lines; to_dict has more figures."""
         metrics, count = self.metrics, "windows" if "windows" in self.metrics else "clips"
+        rule = self.split.removeprefix("by ")  # own words' rules begin with it
         lines = [
             f"{self.file}: {self.bytes:,} bytes ({self.bytes / KB:.2f} kB of 1024 bytes, {self.bytes / 1000:.2f} of"
             " 1000)",
-            f"on the {self.part} split of {self.data}, split by {self.split}: {metrics[count]:,} {count}",
+            f"on the {self.part} split of {self.data}, split by {rule}: {metrics[count]:,} {count}",
         ]
         for name in filter(metrics.__contains__, METRICS):
             lines.append(in_words(name, metrics, self.last_reading))
