@@ -43,7 +43,6 @@ EXAMPLES = """\
   .venv/bin/python scripts/10_listen.py --sensitivity low --keep detected/
   .venv/bin/python scripts/10_listen.py --on go 'aplay go.wav' --on stop 'sh -c "echo $TIME >> stops.txt"'
   .venv/bin/python scripts/10_listen.py --model models/report/kws_c.tflite.zlib --threshold 0.9"""
-MODEL = Path(__file__).parents[1] / "models" / "live" / "kws_a.tflite.zlib"
 MUTE = 5  # seconds of the same sample before a warning
 CLIPPED = 0.1  # of the samples of a second at full scale: then the sound is too loud
 
@@ -66,7 +65,7 @@ def main() -> None:
     sources.add_argument(
         "--device", metavar="N", help="a microphone, by number or a part of its name (python -m sounddevice lists them)"
     )
-    options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
+    options.add_argument("--model", type=artifact.model_path, default="live/kws_a", help=artifact.MODEL_HELP)
     options.add_argument(
         "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is detected"
     )

@@ -28,7 +28,6 @@ EXAMPLES = """\
   .venv/bin/python scripts/11_forecast.py sensor.csv
   .venv/bin/python scripts/11_forecast.py sensor.csv --follow
   tail -n +1 -f sensor.csv | .venv/bin/python scripts/11_forecast.py - --follow --json"""
-MODEL = Path(__file__).parents[1] / "models" / "improved" / "th_a.tflite.zlib"
 
 
 def main() -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     options.add_argument(
         "--follow", action="store_true", help="print a forecast after each reading, and wait for new ones"
     )
-    options.add_argument("--model", type=Path, default=MODEL, help="NAME.tflite.zlib with its card NAME.json beside it")
+    options.add_argument("--model", type=artifact.model_path, default="improved/th_a", help=artifact.MODEL_HELP)
     options.add_argument("--json", action="store_true", help="print one JSON object per forecast")
     arguments = options.parse_args()
     card, content = artifact.load_file(arguments.model)
@@ -46,13 +45,13 @@ def main() -> None:
     try_out(content, card.name)
     forecaster = Forecaster(card, content)
     last: Forecast | None = None
-    why, tally = "the log holds no reading", Tally()
+    why, tally = Notice("the log holds no reading"), Tally()
     log = Log(_lines(arguments.log, arguments.follow), arguments.log)
     for row in log if arguments.follow else oldest_first(log):
         for said in forecaster.read(row):
             if isinstance(said, Notice):
                 if said.ends:
-                    last, why = None, said.text
+                    last, why = None, said
                 if arguments.follow and not (said.kind == BETWEEN and BETWEEN in tally.first):
                     _say(said.text)
                 if said.kind != WAITING:
@@ -65,12 +64,14 @@ def main() -> None:
         _say(log.cut)
     if arguments.follow:
         return
+    log.check()
+    forecaster.check(arguments.log, last is not None)
+    count = 0 if last else tally.pop(why.kind)  # the error says it
     if tally.counts:
         _say(str(tally))
-    log.check()
-    forecaster.check(arguments.log)
     if last is None:
-        raise UserError(f"{arguments.log}: no forecast for its end: {why}")
+        alike = f"; {why.kind}: {count:,}" if count > 1 else ""
+        raise UserError(f"{arguments.log}: no forecast for its end: {why.text}{alike}")
     show(last, arguments.json)
 
 

@@ -30,10 +30,10 @@ from underbudget.device.command_line import number_in, parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FRONT_ENDS, FrontEnd, from_dict, to_dict
 from underbudget.device.runtime import try_out
-from underbudget.evaluation import Evaluation, evaluate, load_for
+from underbudget.evaluation import Evaluation, evaluate, front_end_option, load_for
 
 EXAMPLES = """\
-  .venv/bin/python scripts/12_evaluate.py models/report/kws_a.tflite.zlib
+  .venv/bin/python scripts/12_evaluate.py report/kws_a
   .venv/bin/python scripts/12_evaluate.py theirs.tflite.zlib --task keyword_spotting \\
       --front-end logmel:mel_bins=24,step=256 --labels down,stop,right,left,up,yes,no,go
   .venv/bin/python scripts/12_evaluate.py theirs.tflite --task forecasting \\
@@ -43,7 +43,11 @@ OPTIONS = {FORECASTING: ("mean", "std"), SPOTTING: ("front_end", "labels")}  # w
 
 def main() -> None:
     options = parser(__doc__, EXAMPLES)
-    options.add_argument("file", type=Path, help="a .tflite or .tflite.zlib file")
+    options.add_argument(
+        "file",
+        type=artifact.model_path,
+        help="a .tflite or .tflite.zlib file, or a name in models/, such as live/kws_a",
+    )
     options.add_argument(
         "--task", choices=tuple(OPTIONS), help="for a model without a card, or to leave its card aside"
     )
@@ -117,9 +121,7 @@ def _refuse_unused(arguments: argparse.Namespace, card: Card | None) -> None:
 def _options(assumed: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was assumed as options that say it."""
     if "front_end" in assumed:
-        fields = to_dict(assumed["front_end"])
-        kind = fields.pop("kind")
-        yield f"--front-end {kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}"
+        yield f"--front-end {front_end_option(assumed['front_end'])}"
     if "labels" in assumed:
         yield f"--labels {','.join(assumed['labels'])}"
     if "normalisation" in assumed:

@@ -4,8 +4,9 @@ A study is one of the recipes (report, improved …), or a recipe of the spotter
 (report-by-speaker …): no speaker is in two splits. The course's lists share speakers between splits.
 
 A run that is up to date is not repeated, so a stopped study resumes. Models and cards are written to
-models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl (in models/own and results/own if the
-data are your own). A study has only runs on the same data, by the same recipe and the same code.
+models/local/STUDY/seed-N, and one line per run to results/local/runs/STUDY.jsonl (those on your own data to
+models/own/STUDY/DATA/seed-N and results/own/runs/STUDY/DATA.jsonl). A study has only runs on the same data, by the same
+recipe and the same code.
 """
 
 from underbudget.determinism import deterministic

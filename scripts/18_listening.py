@@ -9,10 +9,9 @@ from underbudget.determinism import deterministic
 
 deterministic()
 # isort: split
-from pathlib import Path
-
 from underbudget import cli
 from underbudget.beyond.listening.measure import measure_listeners, spotters
+from underbudget.device.artifact import model_path
 from underbudget.device.command_line import parser, run
 
 EXAMPLES = """\
@@ -24,7 +23,10 @@ EXAMPLES = """\
 def main() -> None:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument(
-        "models", type=Path, nargs="*", help="NAME.tflite.zlib files (default: all published spotters)"
+        "models",
+        type=model_path,
+        nargs="*",
+        help="files or names, such as live/kws_a (default: all published spotters)",
     )
     cli.add_sources(options)
     arguments = options.parse_args()

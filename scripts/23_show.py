@@ -13,7 +13,7 @@ from textwrap import fill
 from underbudget import files
 from underbudget.device import artifact
 from underbudget.device.command_line import parser, run
-from underbudget.store import LOCAL, listening_of, model_path
+from underbudget.store import LOCAL, listening_of
 
 SPOKEN = files.ROOT / "examples" / "yes.wav"
 EXAMPLES = """\
@@ -32,7 +32,7 @@ def main() -> None:
     from underbudget.results_page.markdown import aligned
     from underbudget.results_page.model_page import example, in_letters, model_page, sections
 
-    path = model_path(model)
+    path = artifact.model_path(model)
     card, content = artifact.load_file(path)
     try_out(content, str(path))
     folder = path.resolve().parent

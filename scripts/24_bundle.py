@@ -9,8 +9,8 @@ from underbudget.determinism import deterministic
 deterministic()
 # isort: split
 from underbudget import files
+from underbudget.device.artifact import model_path
 from underbudget.device.command_line import parser, run
-from underbudget.store import model_path
 
 EXAMPLES = """\
   .venv/bin/python scripts/24_bundle.py live/kws_a

@@ -205,7 +205,11 @@ def test_a_forecaster_is_evaluated_as_numpy_does() -> None:
     assert low < found.metrics["t_mae_c"] < high
     assert found.metrics["windows"] == len(errors)
     assert "other data than those of its card" in found.remarks[0]
-    assert "on the validation split of" in str(found)
+    last = np.abs(weather.last_readings("validation") - weather.targets("validation"))[..., 1].mean()
+    shown = str(found)
+    assert f"on the validation split of {weather.identity.description}" in shown
+    assert f"T MAE {errors[..., 0].mean():.3f} °C (95 %: {low:.3f} to {high:.3f}; last" in shown
+    assert f"; last reading repeated: {last:.3f})\n  by step of 10 minutes: {errors[:, 0, 1].mean():.3f}, " in shown
     bare = ub.evaluate(TH_A, weather, card=False)
     assert "note: assumed, as nothing says otherwise: normalisation" in str(bare)
 

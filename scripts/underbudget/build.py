@@ -123,7 +123,8 @@ def plan(
     """Say what a model would be made from, and where it goes.
 
     Args:
-        study: the run belongs to this study and goes to models/local/STUDY/seed-N (or models/own/… and so on).
+        study: the run belongs to this study and goes to models/local/STUDY/seed-N (models/synthetic/…); of own data to
+            models/own/STUDY/DATA/seed-N, so that studies on two stations lie side by side.
     """
     made_from = {
         "recipe_name": recipe_name,
@@ -135,8 +136,9 @@ def plan(
         "tools": {name: installed(name) for name in TOOLS},
         "arithmetic": ARITHMETIC[version.task],
     }
-    folder = store_of(*data.identities).models / (f"{study}/seed-{seed}" if study else recipe_name)
-    return Plan(version, recipe_name, seed, made_from, made_with, folder)
+    own = [identity.folder for identity in data.identities if identity.own]
+    place = "/".join([study, *own, f"seed-{seed}"]) if study else recipe_name
+    return Plan(version, recipe_name, seed, made_from, made_with, store_of(*data.identities).models / place)
 
 
 def produce(ordered: Plan, load: Callable[[], DataSets]) -> tuple[Made, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from underbudget.data.speech import BY_LISTS, BY_SPEAKER, LABELS, Speech
 from underbudget.data.weather import INPUT_STEPS, OUTPUT_STEPS, Weather
 from underbudget.device.artifact import SPOTTING, Card, CardChoice, File, open_file
 from underbudget.device.errors import UserError
-from underbudget.device.frontend import FrontEnd, Mfcc
+from underbudget.device.frontend import FrontEnd, Mfcc, to_dict
 from underbudget.device.runtime import Model
-from underbudget.metrics import KB
+from underbudget.metrics import KB, METRICS, in_words
 from underbudget.progress import progress_bar
 from underbudget.tasks import Task
 from underbudget.tasks.forecasting import Forecasting, cut_for
@@ -59,21 +60,22 @@ class Evaluation:
         return {**fields, **metrics, **last, "remarks": list(remarks)}
 
     def __str__(self) -> str:
-        """Return all of it for a person, in lines."""
+        """Return it for a person, in lines; to_dict has more figures."""
+        metrics, count = self.metrics, "windows" if "windows" in self.metrics else "clips"
+        rule = self.split.removeprefix("by ")  # own words' rules begin with it
         lines = [
             f"{self.file}: {self.bytes:,} bytes ({self.bytes / KB:.2f} kB of 1024 bytes, {self.bytes / 1000:.2f} of"
             " 1000)",
-            f"on the {self.part} split of {self.data}, split by {self.split}",
+            f"on the {self.part} split of {self.data}, split by {rule}: {metrics[count]:,} {count}",
         ]
-        for key, value in self.metrics.items():
-            if key == "confusion":
-                lines.append("confusion (one row per true word, in the model's order of labels):")
-                lines += ["  " + " ".join(f"{n:4d}" for n in row) for row in value]
-            else:
-                lines.append(f"{key}: {value}")
-        if self.last_reading:
-            lines.append("repeating the last reading, on the same windows:")
-            lines += [f"  {name}: {figure}" for name, figure in self.last_reading.items()]
+        for name in filter(metrics.__contains__, METRICS):
+            lines.append(in_words(name, metrics, self.last_reading))
+            if f"{name}_by_step" in metrics:
+                steps = ", ".join(f"{error:.{METRICS[name].digits}f}" for error in metrics[f"{name}_by_step"])
+                lines.append(f"  by step of 10 minutes: {steps}")
+        if "confusion" in metrics:
+            lines.append("confusion (one row per true word, in the model's order of labels):")
+            lines += ["  " + " ".join(f"{n:4d}" for n in row) for row in metrics["confusion"]]
         if self.assumed:
             assumed = "; ".join(f"{name} {value}" for name, value in self.assumed.items())
             lines.append(f"note: assumed, as nothing says otherwise: {assumed}")
@@ -197,10 +199,18 @@ def prepare_for(card: Card, data: Weather | Speech) -> Task:
     if not is_made_from(card, data.identity):
         raise UserError(
             f"{card.name}: it was made from {card.content['made_from']['data']['description']}, these are"
-            f" {data.identity.description}; which of them it was trained on is not known: give its own (SPEECH,"
-            " DATA_MIRROR), or test the file on these without its card: card=False, or --task of 12_evaluate.py"
+            f" {data.identity.description}: give the data that it was made from; if none of these were among them, test"
+            f" it without its card: card=False, or 12_evaluate.py --task {SPOTTING} --front-end"
+            f" {front_end_option(card.front_end)} --labels {quote(','.join(card.labels))}"
         )
     return Spotting(data, card.front_end, card.labels)
+
+
+def front_end_option(front_end: FrontEnd) -> str:
+    """Return a front end as 12_evaluate.py takes it, such as logmel:frame=640,step=320."""
+    fields = to_dict(front_end)
+    kind = fields.pop("kind")
+    return f"{kind}:{','.join(f'{name}={value:g}' for name, value in fields.items())}"
 
 
 def sources_for(card: Card, sources: Sources) -> Sources:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.artifact import TASK_METRICS as TASK_METRICS  # with the names on a card, for all that judge
@@ -39,6 +40,15 @@ METRICS = {
     "total_ms": Metric("total latency", "ms", 3, is_latency=True),
 }
 USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of each error counts the same
+
+
+def in_words(name: str, figures: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> str:
+    """Say one of METRICS, with its interval, and beside it that of repeating the last reading, if there are these."""
+    metric, interval = METRICS[name], figures.get(f"{name}_95")
+    said = [f"95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f}"] if interval else []
+    said += [f"last reading repeated: {last[name]:.{metric.digits}f}"] if last and name in last else []
+    beside = f" ({'; '.join(said)})" if said else ""
+    return f"{metric.title} {figures[name]:.{metric.digits}f} {metric.unit}{beside}"
 
 
 @dataclass(frozen=True)

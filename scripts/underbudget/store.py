@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -129,24 +128,6 @@ def listening_of(card: Card) -> dict[str, Any] | None:
         if "heard_pct" in found.get("det", {}):  # otherwise it was measured in an earlier way
             return found
     return None
-
-
-def model_path(model: str) -> Path:
-    """Return the file that a user means: a path, or the name of one in models/, such as improved/kws_a.
-
-    Raises:
-        UserError: there is none; those with names like it are said.
-    """
-    name = re.sub(r"(\.tflite)?(\.zlib)?(\.json)?$", "", model)
-    paths = (files.MODELS / f"{name}.tflite.zlib", Path(f"{name}.tflite.zlib"))
-    if found := next((path for path in paths if path.exists()), None):
-        return found
-    known = (path.relative_to(files.MODELS) for path in files.MODELS.rglob("*.tflite.zlib"))
-    names = ", ".join(get_close_matches(name, [str(path)[: -len(".tflite.zlib")] for path in known]))
-    raise UserError(
-        f"{model}: no such model{f' ({names}?)' if names else ''}: models/README.md lists ours; of your own, give the"
-        " path of NAME.tflite.zlib, beside which its card NAME.json lies"
-    )
 
 
 def latest_path(name: str, data: str, own: bool = False) -> Path | None:

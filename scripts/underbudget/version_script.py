@@ -11,7 +11,7 @@ from underbudget.cli import add_sources, one_of, sources
 from underbudget.data.identity import Identity
 from underbudget.device.artifact import read_card
 from underbudget.device.command_line import add_number, parser, run
-from underbudget.metrics import METRICS
+from underbudget.metrics import METRICS, in_words
 from underbudget.overrides import build_command, changed, described
 from underbudget.recipes import Version
 from underbudget.reproduction.reference import PUBLISHED_SEED
@@ -92,13 +92,10 @@ def verdict(result: dict[str, Any], content: dict[str, Any], synthetic: bool) ->
 
     Beside a forecaster's error stands that of repeating the last reading.
     """
-    metric = METRICS[result["metric"]]
-    limit, last = metric.limit(result["limit"]), content.get("last_reading", {}).get(result["metric"])
-    if result["value"] is None:
-        return f"{metric.title} not measured yet: make measure (limit {limit})"
-    interval = content["test"].get(result["metric"] + "_95")
-    said = [f"95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f}"] if interval else []
-    said += [] if last is None else [f"last reading repeated: {last:.{metric.digits}f}"]
-    beside = f" ({'; '.join(said)})" if said else ""
+    name, value = result["metric"], result["value"]
+    limit = METRICS[name].limit(result["limit"])
+    if value is None:
+        return f"{METRICS[name].title} not measured yet: make measure (limit {limit})"
     met = "" if synthetic else ": met" if result["met"] else ": MISSED"
-    return f"{metric.title} {result['value']:.{metric.digits}f} {metric.unit}{beside} (limit {limit}){met}"
+    said = in_words(name, {**content["test"], name: value}, content.get("last_reading"))
+    return f"{said} (limit {limit}){met}"

@@ -15,8 +15,9 @@ import pytest
 from helpers import ROOT, clean_environment
 
 from underbudget.beyond.bundle import bundle
+from underbudget.device.artifact import model_path
 from underbudget.device.errors import UserError
-from underbudget.store import LOCAL, model_path
+from underbudget.store import LOCAL
 
 pytestmark = pytest.mark.slow
 

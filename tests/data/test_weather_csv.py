@@ -70,7 +70,8 @@ NUMBERS = [
     "x" * 999,
 ]
 TIMES = [stamp(0), stamp(91), stamp(10**6), "31.12.9999 23:50:00", "1.1.2020 00:00:00", "2020-01-01"]
-cells = st.sampled_from([*NUMBERS, *TIMES]) | st.floats().map(str) | st.text(max_size=8)
+SIGNS = st.characters(exclude_characters="FfKk")  # units, which below a header would be those of its column
+cells = st.sampled_from([*NUMBERS, *TIMES]) | st.floats().map(str) | st.text(SIGNS, max_size=8)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), cells), max_size=3), st.sampled_from(["\n", "\r\n"]))
@@ -84,8 +85,9 @@ def test_any_cells_give_possible_readings_or_one_line(changes: list[tuple[int, i
     possible(got)
     changed = {row - 1 for row, _, _ in changes}
     kept = dict(zip(got.time.tolist(), got.values.tolist(), strict=True))
-    for i in set(range(30)) - changed:
-        assert kept[(CLOCK + 10 * i).astype(object)] == [i, 50 + i]
+    for i in set(range(30)) - changed:  # one that jumps from a changed row begins a new row, after a gap
+        expected = [i, 50 + i]
+        assert kept.get((CLOCK + 10 * i).astype(object), expected if i - 1 in changed else None) == expected
 
 
 @given(st.lists(st.text(max_size=60) | st.sampled_from([*LINES, "", ",,,", ",,,,", "x" * 200_000]), max_size=8))

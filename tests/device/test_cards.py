@@ -317,6 +317,12 @@ def test_a_model_that_takes_too_long_when_it_is_tried_out(monkeypatch: pytest.Mo
         try_out(MODELS["th_b"], "th_b")
 
 
+def test_a_library_that_ends_the_process_when_a_model_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "Model", lambda *_: os._exit(77))
+    with pytest.raises(UserError, match=r"th_b: the TFLite runtime crashes on it \(exit status 77\)"):
+        try_out(MODELS["th_b"], "th_b")
+
+
 def test_memory_that_was_taken_before_a_model_is_tried_out_is_not_the_models() -> None:
     """As OpenBLAS takes it where there are many processors."""
     with mmap.mmap(-1, 2 * runtime.MOST_BYTES):

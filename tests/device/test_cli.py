@@ -1,7 +1,9 @@
 """Ctrl-C, where a library makes something else of it: a script ends with one line and status 130 all the same."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import ROOT, clean_environment
@@ -66,6 +68,22 @@ def ended(main: str) -> subprocess.CompletedProcess[str]:
 def test_ctrl_c_ends_a_script_in_one_line(main: str) -> None:
     done = ended(main)
     assert done.returncode == 130
+    assert done.stderr == "\nstopped; no partial files were left, earlier results are saved\n"
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ImportError"])  # numpy may make the latter of it
+def test_ctrl_c_while_a_script_imports_ends_it_in_one_line(error: str, tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text(
+        "import os, signal, time\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(20)\n"
+        f"except KeyboardInterrupt:\n    raise {error}"
+    )
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "11_forecast.py"), "log.csv"],
+        capture_output=True, text=True, env={**clean_environment(), "PYTHONPATH": str(tmp_path)}, timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # as at a terminal
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGINT
     assert done.stderr == "\nstopped; no partial files were left, earlier results are saved\n"
 
 

@@ -95,9 +95,9 @@ def test_wav_and_raw_are_heard_alike(tmp_path: Path, real_data: Sources) -> None
     [
         (("--wav", "/no/such.wav"), "/no/such.wav: can't be read"),
         (("--wav", __file__), "not a WAV file"),
-        (("--model", "model.onnx"), "model.onnx: give a NAME.tflite.zlib"),
+        (("--model", __file__), "give a NAME.tflite.zlib"),
         (("--model", str(PUBLISHED / "th_a.tflite.zlib")), "not a keyword spotter"),
-        (("--model", "/no/kws.tflite.zlib"), "kws.json: no such card"),
+        (("--model", "/no/kws.tflite.zlib"), "/no/kws.tflite.zlib: no such model"),
     ],
 )
 def test_listening_errors_are_one_line(arguments: tuple[str, ...], message: str) -> None:

@@ -67,7 +67,8 @@ def refusal(content: bytes, tmp_path: Path) -> tuple[str, str]:
     assert (done.returncode, done.stdout) == (1, b"")
     with pytest.raises(UserError) as caught:
         train(content, tmp_path)
-    return done.stderr.decode().splitlines()[-1], str(caught.value)
+    (line,) = [line for line in done.stderr.decode().splitlines() if not line.startswith("INFO")]  # it is said once
+    return line, str(caught.value)
 
 
 SECOND_PIECE = "01.06.2026 13:50:00,21.69,44.00\n", "hum,time,temp\n44.00,01.06.2026 13:50:00,21.69\n"
@@ -294,12 +295,17 @@ def test_between_readings_at_other_steps_is_interpolated(minutes: float, tmp_pat
     np.testing.assert_allclose(weather.values[:, 0], 5 + 0.1 * np.arange(len(weather.values)), atol=off)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", [15, 20, 60])
 def test_of_too_few_readings_no_windows_are_made(minutes: int, tmp_path: Path) -> None:
     rows = [f"{NOON + timedelta(minutes=minutes * i)},{i % 20},{50 + i % 9}\n" for i in range(200)]
     weather = train(("time,t,rh\n" + "".join(rows)).encode(), tmp_path)
     with pytest.raises(UserError, match=r"readings come every \d+ minutes: give some that come every 10"):
         weather.windows("train")
+    done = run("11_forecast.py", str(tmp_path / "log.csv"))
+    said = f"error: {tmp_path}/log.csv: readings come every {minutes} minutes: give some that come every 10"
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].startswith(said)
 
 
 def table(temperatures: Iterable[float | str], humidity: Callable[[int], float] = lambda i: 50 + i % 9) -> list[str]:

@@ -12,7 +12,7 @@ from underbudget.data.recording import load_sound
 from underbudget.data.takes import loudest_second
 from underbudget.device import artifact
 from underbudget.results_page.model_page import example, in_letters, model_page, sections
-from underbudget.store import ResultStore, listening_of, model_path
+from underbudget.store import ResultStore, listening_of
 
 YES = ROOT / "examples" / "yes.wav"
 
@@ -72,10 +72,17 @@ def test_a_model_is_found_by_name_or_path_and_a_wrong_one_is_told_what_there_is(
 ) -> None:
     monkeypatch.chdir(ROOT)
     if found is True:
-        assert model_path(name).resolve() == ROOT / "models" / "improved" / "th_a.tflite.zlib"
+        assert artifact.model_path(name).resolve() == ROOT / "models" / "improved" / "th_a.tflite.zlib"
     else:
         with pytest.raises(ub.UserError, match=f"^{name}: no such .*{found}"):
-            model_path(name)
+            artifact.model_path(name)
+
+
+def test_a_model_that_is_there_under_the_very_name_is_meant(tmp_path: Path) -> None:
+    for suffix in ("", ".zlib"):
+        (tmp_path / f"mine.tflite{suffix}").touch()
+    for name in ("mine.tflite", "mine.tflite.zlib"):
+        assert artifact.model_path(str(tmp_path / name)) == tmp_path / name
 
 
 def test_the_script_prints_and_writes_a_page(

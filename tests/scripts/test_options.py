@@ -89,7 +89,9 @@ def test_values_out_of_range(name: str, option: str, values: tuple[str, ...], ca
     for value in values:
         status, _, said = call(name, option, value)
         assert status == 2
-        assert f"error: argument {option}" in said.splitlines()[-1]
+        assert said.startswith(f"error: argument {option}")
+        assert said.endswith(f": see {name} --help\n")
+        assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", [path.name for path in SCRIPTS[1:]])

@@ -67,10 +67,18 @@ def test_a_run_on_own_data_leaves_that_on_the_real_ones(root: Path) -> None:
 def test_a_study_on_own_data_is_a_study_of_its_own(root: Path) -> None:
     study = ("14_seeds.py", "improved", "--versions", "th_b")
     run(root, *study, "--seeds", "2", "--mirror", "mirror")
-    said = run(root, *study, "--seeds", "1", "--jena", "own.csv")
-    assert "over 1 seed," in said and "results/own/runs/improved.jsonl" in said
-    (mine,) = map(json.loads, (root / "results" / "own" / "runs" / "improved.jsonl").read_text().splitlines())
-    assert mine["made_with"] == "JENA=own.csv python scripts/14_seeds.py improved --seeds 1 --versions th_b"
+    station(root.parent / "other.csv", 1000, 2)
+    written = []
+    for name in ("own", "other"):
+        said = run(root, *study, "--seeds", "1", "--jena", f"{name}.csv")
+        content = json.loads(next(root.glob(f"models/own/improved/{name}-*/seed-1/th_b.json")).read_text())
+        path = f"results/own/runs/improved/{name}-{content['made_from']['data']['digest'][:8]}.jsonl"
+        assert "over 1 seed," in said and path in said
+        written.append((root / path).read_text())
+        (mine,) = map(json.loads, written[-1].splitlines())
+        assert mine["made_with"] == f"JENA={name}.csv python scripts/14_seeds.py improved --seeds 1 --versions th_b"
+    assert "1 of 1 runs are up to date" in run(root, *study, "--seeds", "1", "--jena", "own.csv")
+    assert [path.read_text() for path in sorted(root.glob("results/own/runs/improved/*"), reverse=True)] == written
     assert len((root / "results" / "local" / "runs" / "improved.jsonl").read_text().splitlines()) == 2
 
 

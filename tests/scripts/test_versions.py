@@ -301,7 +301,7 @@ def test_ctrl_c_in_the_middle_of_training(made: Path, project: Path) -> None:
         ("01_download.py", ("--data", "real", "--jena", "/no/such.csv"), "/no/such.csv: no such file"),
         ("01_download.py", ("--data", "real", "--mirror", "/no/such"), "/no/such: DATA_MIRROR is not a folder"),
         ("05_kws_a.py", ("--speech", "/no/such"), "/no/such: no such file or folder"),
-        ("12_evaluate.py", ("/no/such.tflite",), "/no/such.tflite: can't be read"),
+        ("12_evaluate.py", ("/no/such.tflite",), "/no/such.tflite: no such model"),
     ],
 )
 def test_errors_are_one_line(run: Run, script: str, arguments: tuple[str, ...], message: str) -> None:

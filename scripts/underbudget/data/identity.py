@@ -1,7 +1,9 @@
 """The identity of the data that a result was made from."""
 
 import hashlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,12 @@ class Identity:
     def name(self) -> str:
         """The name of the file or folder that it came from."""
         return self.description.partition(", ")[0].removesuffix(" (the user's own)")
+
+    @property
+    def folder(self) -> str:
+        """A name for a folder of what is made from it: another one for other data."""
+        name = re.sub(r"\W+", "_", Path(self.name).stem)
+        return f"{name[:40]}-{self.digest[:8]}"
 
     @property
     def own(self) -> bool:

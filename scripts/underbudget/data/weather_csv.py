@@ -6,7 +6,7 @@ import lzma
 import re
 import zipfile
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +48,9 @@ def read_weather(path: Path, user: bool) -> Weather:
         official = _is_official([row for row in rows if isinstance(row, Reading)])
     if official:  # it goes back in time in places, which counts as a gap
         used = [row for row in rows if isinstance(row, Reading)]
-        times = [reading.utc for reading in used]
+        times, stuck = [reading.utc for reading in used], np.array([], np.intp)
     else:
-        used, times = _ten_minutes_apart(rows, Series(bridged=user), tally, str(path))
+        used, times, stuck = _ten_minutes_apart(rows, Series(bridged=user), tally, str(path))
     log.check()
     if not used:
         raise UserError(f"{path}: no readings{': ' * bool(tally.counts)}{tally}: give a file that has some")
@@ -63,7 +63,10 @@ def read_weather(path: Path, user: bool) -> Weather:
             "remove it and run again, or give it as JENA= if it is your own"
         )
     time = np.array(times, "datetime64[m]")
-    kept = _kept(time, values) if user and not official else np.arange(len(time))
+    kept: NDArray[np.intp] = np.arange(len(time))
+    if user and not official:
+        once = np.unique(np.column_stack([time.astype(float), values]), axis=0, return_index=True)[1]
+        kept = np.setdiff1d(once, stuck)
     time, values, used = time[kept], values[kept], [used[row] for row in kept] if len(kept) < len(used) else used
     n = len(used)
     if not any(reading.split for reading in used):
@@ -76,8 +79,8 @@ def read_weather(path: Path, user: bool) -> Weather:
     identity = Identity(source, description, digest_arrays(time.astype(np.int64), values, split), rule)
     weather = Weather(time, values, split, identity)
     if not official:
-        stuck = f"readings of a stuck sensor, or there twice, left out: {len(times) - n:,}" if len(times) > n else ""
-        said = "; ".join(filter(None, [str(tally), stuck, log.cut])) if user else ""  # a mirror's gaps are known
+        left = f"readings of a stuck sensor, or there twice, left out: {len(times) - n:,}" if len(times) > n else ""
+        said = "; ".join(filter(None, [str(tally), left, log.cut])) if user else ""  # a mirror's gaps are known
         windows = ", ".join(
             f"{len(weather.starts(name)):,} to {verb}" for name, verb in zip(SPLITS, VERBS, strict=True)
         )
@@ -94,14 +97,17 @@ def _is_official(readings: list[Reading]) -> bool:
 
 def _ten_minutes_apart(
     rows: Iterable[Reading | Notice], series: Series, tally: Tally, name: str
-) -> tuple[list[Reading], list[datetime]]:
-    """Return readings that stand ten minutes apart, and times that are exactly so within each row of them.
+) -> tuple[list[Reading], list[datetime], NDArray[np.intp]]:
+    """Return readings that stand ten minutes apart, times that are exactly so within each row, and which are stuck.
+
+    The last are the places of readings of a sensor that puts out the same for hours.
 
     Raises:
         UserError: the rows are in no order.
     """
     used: list[Reading] = []
     times: list[datetime] = []
+    since: list[datetime] = []
     begins = True
     for row in rows:
         for said in series.take(row):
@@ -110,25 +116,15 @@ def _ten_minutes_apart(
                 if said.kind != WAITING:
                     tally.add(said)
                 continue
+            if begins and times and timedelta(0) <= said.utc - times[-1] < 2 * CADENCE:
+                continue  # there must be a gap
             used.append(said)
-            if not begins:
-                times.append(times[-1] + CADENCE)
-            elif times and abs(said.utc - times[-1] - CADENCE) < CADENCE:
-                times.append(times[-1] + 2 * CADENCE)  # after a clock that was too slow for hours, there must be a gap
-            else:
-                times.append(said.utc)
+            since.append(series.same_since)
+            times.append(said.utc if begins else times[-1] + CADENCE)
             begins = False
     series.check(name)
-    return used, times
-
-
-def _kept(time: NDArray[np.datetime64], values: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return the rows [n] that are not there twice, and not of a sensor that puts out the same for hours."""
-    same = (np.diff(values, axis=0) == 0).all(axis=1) & (np.diff(time) == np.timedelta64(CADENCE, "m"))
-    run = np.concatenate([[0], np.cumsum(~same)])  # of equal pairs, in which a row is
-    longest = STUCK // CADENCE
-    first = np.unique(np.column_stack([time.astype(float), values]), axis=0, return_index=True)[1]
-    return np.flatnonzero((np.bincount(run)[run] <= longest) & np.isin(np.arange(len(time)), first))
+    stuck = {start for start, reading in zip(since, used, strict=True) if reading.utc - start >= STUCK}
+    return used, times, np.flatnonzero([start in stuck for start in since])
 
 
 def _split(used: list[Reading], path: Path) -> NDArray[np.int8]:

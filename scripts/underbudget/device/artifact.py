@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import re
 import zlib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from underbudget.device import checks, frontend
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd
+from underbudget.device.start import ROOT
 
+MODEL_HELP = "NAME.tflite.zlib with its card NAME.json beside it, or a name in models/, such as improved/kws_a"
 LARGEST_MODEL = 1 << 26  # bytes, inflated; a limit against zlib bombs
 FORECASTING, SPOTTING = "forecasting", "keyword_spotting"
 LARGEST_CARD = 1 << 20  # bytes
@@ -256,6 +261,25 @@ def decode_model(data: bytes, name: str) -> bytes:
     if data[4:8] != b"TFL3":
         raise UserError(f"{name}: not a TFLite file: give a .tflite or .tflite.zlib file")
     return data
+
+
+def model_path(model: str) -> Path:
+    """Return the file that a user means: a path, or the name of one in models/, such as improved/kws_a.
+
+    Raises:
+        UserError: there is none; those with names like it are said.
+    """
+    models, name = Path(os.path.relpath(ROOT / "models")), re.sub(r"(\.tflite\.zlib|\.json)$", "", model)
+    paths = [Path(model), models / f"{name}.tflite.zlib", Path(f"{name}.tflite.zlib")]
+    found = [path for path in paths if path.is_file() and path.suffix != ".json"]
+    if found:
+        return found[0]
+    known = [str(path.relative_to(models))[: -len(".tflite.zlib")] for path in models.rglob("*.tflite.zlib")]
+    names = ", ".join(get_close_matches(name, known))
+    raise UserError(
+        f"{model}: no such model{f' ({names}?)' if names else ''}: models/README.md lists ours; of your own, give the"
+        " path of NAME.tflite.zlib, beside which its card NAME.json lies"
+    )
 
 
 def card_path(model: Path) -> Path:

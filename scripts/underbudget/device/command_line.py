@@ -5,21 +5,26 @@ import errno
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from underbudget.device.errors import UserError
+from underbudget.device.start import INTERRUPTED, STOPPED, note_interrupts
 
 # what a write says, which names no file; others without a name are of a socket, a process, a lock
 OUTPUT_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 Number = TypeVar("Number", int, float)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End, with status 2, in the one line that matters: argparse would print all options before it."""
+        self.exit(2, _line(f"{message}: see {self.prog} --help") + "\n")
+
+
 def parser(doc: str, examples: str) -> argparse.ArgumentParser:
-    """Return a parser whose help shows the script's docstring first and examples last."""
-    return argparse.ArgumentParser(
+    """Return a parser whose help shows the script's docstring first and examples last; a wrong option is one line."""
+    return _Parser(
         description=doc, epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
@@ -72,35 +77,15 @@ def run(main: Callable[[], None]) -> None:
     """
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # where the terminal has no "°", a forecast is shown anyway
-    interrupted = _note_interrupts()
+    note_interrupts()
     try:
         _run(main)
     except BaseException as error:
-        if not (interrupted.is_set() or isinstance(error, KeyboardInterrupt)):
+        if not (INTERRUPTED.is_set() or isinstance(error, KeyboardInterrupt)):
             raise
-        print("\nstopped; no partial files were left, earlier results are saved", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is tidied up: whoever presses it again need not wait
         sys.exit(130)
-
-
-def _note_interrupts() -> threading.Event:
-    """Return an event that Ctrl-C sets from now on; let no Ctrl-C get lost."""
-    interrupted = threading.Event()
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    def interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
-        """Interrupt once more, soon after: Python drops what some callbacks raise, those of weak references for one."""
-        if issubclass(ignored.exc_type, KeyboardInterrupt):
-            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        else:
-            sys.__unraisablehook__(ignored)
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job of a shell ignores it
-        signal.signal(signal.SIGINT, interrupt)
-        sys.unraisablehook = interrupt_again
-    return interrupted
 
 
 def _run(main: Callable[[], None]) -> None:

@@ -97,13 +97,22 @@ class Forecaster:
             if len(self._recent) < STEPS:
                 yield Notice(f"{said.time}: waiting: {len(self._recent)} of {STEPS} consecutive readings", WAITING)
             elif all(reading.humidity <= 1 for reading in self._recent):
-                yield Notice(f"{said.time}: {A_RATIO}", UNLIKELY)
+                yield Notice(A_RATIO, UNLIKELY)
             else:
                 yield Forecast(said.time, self.name, steps=tuple(self._steps(said.time)))
 
-    def check(self, log: str) -> None:
-        """Check, at the end of a log of this name, that what was left out are single rows; raise UserError if not."""
+    def check(self, log: str, made: bool) -> None:
+        """Check, at the end of a log of this name, that what was left out are single rows.
+
+        Args:
+            made: there is a forecast for its end; if not, the readings must not come too seldom.
+
+        Raises:
+            UserError: there is something wrong with the log as a whole.
+        """
         self._series.check(log)
+        if not made:
+            self._series.check_spacing(log)
 
     def _steps(self, last: datetime) -> Iterator[Step]:
         values = self.predict([reading.values for reading in self._recent])

@@ -102,6 +102,11 @@ class Tally:
         self.counts[notice.kind] += 1
         self.first.setdefault(notice.kind, notice.text)
 
+    def pop(self, kind: str) -> int:
+        """Forget the notices of a kind; return how many there were."""
+        self.first.pop(kind, None)
+        return self.counts.pop(kind, 0)
+
     def __str__(self) -> str:
         """Return how many there are of each kind, and the first of each, in one line."""
         return "; ".join(f"{kind}: {self.counts[kind]:,}, the first: {text}" for kind, text in self.first.items())

@@ -198,7 +198,8 @@ def try_out(content: bytes, name: str) -> None:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
         raise UserError(f"{name}: more than {TRY_SECONDS} s to run it once: this is no model for a Pi")
     if status:
-        how = signal.strsignal(os.WTERMSIG(status))
+        killed = os.WIFSIGNALED(status)  # else a library has ended the process
+        how = signal.strsignal(os.WTERMSIG(status)) if killed else f"exit status {os.WEXITSTATUS(status)}"
         raise UserError(f"{name}: the TFLite runtime crashes on it ({how}): fetch or make it again")
 
 

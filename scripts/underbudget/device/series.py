@@ -1,8 +1,10 @@
 """Make of a log's rows what forecasters learn from and are given: readings ten minutes apart."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from statistics import median
 
 from underbudget.device.artifact import STEPS
 from underbudget.device.errors import UserError
@@ -39,8 +41,14 @@ class Series:
         self._whole = STEPS  # readings since the last one that was lost
         self._spacing, self._bad = CADENCE, 0  # between rows; without a reading since the last
         self._taken, self._astray = 0, 0
+        self._minutes: Counter[int] = Counter()  # between one row and the next
         self._since = [datetime.min, datetime.min]  # when temperature and humidity last changed
         self._told = [False, False, False]
+
+    @property
+    def same_since(self) -> datetime:
+        """When, in UTC, one of the values of the last reading was another for the last time: see STUCK."""
+        return max(self._since)
 
     def take(self, row: Reading | Notice) -> Iterator[Reading | Notice]:
         """Take in a row: yield what follows in the series, and what is to be said."""
@@ -86,6 +94,18 @@ class Series:
                 "sort the file by time, and keep the rows of one sensor"
             )
 
+    def check_spacing(self, name: str) -> None:
+        """Check, where too few readings were in a row, that it was not for all coming too seldom.
+
+        Raises:
+            UserError: they do.
+        """
+        usual = median(self._minutes.elements()) if self._minutes else 0
+        if timedelta(minutes=usual) > CADENCE + TOLERANCE:
+            raise UserError(
+                f"{name}: readings come every {usual:g} minutes: give some that come every 10, or more often"
+            )
+
     def _left_out(self, last: Reading, row: Reading) -> Notice:
         self._aside = None
         if (
@@ -101,6 +121,8 @@ class Series:
     def _place(self, row: Reading) -> Iterator[Reading | Notice]:
         """Take in the next reading: yield those that are due until then."""
         before, self._last, self._aside = self._last, row, None
+        if before:
+            self._minutes[round((row.utc - before.utc) / timedelta(minutes=1))] += 1
         self._taken += 1
         if before is None or self._due is None:
             before = row

@@ -1,17 +1,24 @@
 """What a program calls before it imports numpy: is this the right Python, are its packages there, how many threads.
 
+From then on, Ctrl-C ends a script in one line, also while it imports.
+
 So that a script that was started by another Python than that of .venv says so in one line, Python 3.7 must be able to
 read this file and all scripts.
 """
 
 import os
+import signal
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from types import FrameType, TracebackType
 
 OLDEST, NEWEST = (3, 10), (3, 13)  # for newer ones the pinned packages have no wheels
 ROOT = Path(__file__).resolve().parents[3]
+INTERRUPTED = threading.Event()  # by Ctrl-C, see note_interrupts
+STOPPED = "\nstopped; no partial files were left, earlier results are saved"
 
 
 def require(*packages: str) -> None:
@@ -22,6 +29,8 @@ def require(*packages: str) -> None:
     """
     if not _is_script():
         return
+    note_interrupts()
+    sys.excepthook = _show
     version = sys.version_info[:2]
     missing = [name for name in packages if find_spec(name) is None]
     if version < OLDEST or (missing and version > NEWEST):
@@ -29,6 +38,33 @@ def require(*packages: str) -> None:
         sys.exit(f"error: {found}: {_remedy()}")
     if missing:
         sys.exit(f"error: {missing[0]} is not installed here: {_remedy()}")
+
+
+def note_interrupts() -> None:
+    """Set INTERRUPTED at Ctrl-C from now on; let no Ctrl-C get lost."""
+
+    def interrupt(_number: int, _frame: "FrameType | None") -> None:
+        INTERRUPTED.set()
+        raise KeyboardInterrupt
+
+    def interrupt_again(ignored: "sys.UnraisableHookArgs") -> None:
+        """Interrupt once more, soon after: Python drops what some callbacks raise, those of weak references for one."""
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(ignored)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job of a shell ignores it
+        signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = interrupt_again
+
+
+def _show(kind: "type[BaseException]", error: BaseException, trace: "TracebackType | None") -> None:
+    """Show what ends a script while it imports: a traceback, or one line at Ctrl-C."""
+    if INTERRUPTED.is_set() or issubclass(kind, KeyboardInterrupt):
+        print(STOPPED, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def _is_script() -> bool:
@@ -59,6 +95,8 @@ def prepare() -> None:
     try:
         import numpy  # noqa: F401
     except ImportError as error:
+        if INTERRUPTED.is_set():  # of which numpy makes such an error
+            raise KeyboardInterrupt from None
         if not _is_script():
             raise
         reason = str(error).strip().splitlines()[-1]
