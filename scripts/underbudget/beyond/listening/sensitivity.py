@@ -7,7 +7,7 @@ from underbudget.beyond.listening.figures import Point
 from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.device.artifact import SENSITIVITIES
 
-SMOOTHINGS, LEVEL_RATIOS = (0.32, 0.48, 0.64, 0.8), (1.5, 3.0)  # what is tried
+SMOOTHINGS, LEVEL_RATIOS = (0.48, 0.64, 0.8, 0.96), (1.5, 3.0)  # what is tried
 
 
 @dataclass(frozen=True)
