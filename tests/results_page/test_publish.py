@@ -22,6 +22,7 @@ from underbudget.versions.catalogue import SEARCHED
 
 RUN = {"version": "th_b", "recipe": "improved", "clips": None, "split": "x", "converted_bytes": 9, "arithmetic": 1}
 THRESHOLDS = {"low": 0.75, "middle": 0.5, "high": 0.25}
+SETTINGS = {"smoothing": 0.64, "level_ratio": 1.5}
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
     local.bench_path.write_text('{"rows": []}')
     local.naive_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
-    entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, "validation": {}}
+    entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, **SETTINGS, "validation": {}}
     local.listening_path.write_text(json.dumps({"code": "c", "models": {sha256: entry, "unknown": {}}}))
     monkeypatch.setattr(publish, "LOCAL", local)
     monkeypatch.setattr(publish, "PUBLISHED", published)

@@ -54,6 +54,25 @@ def listening(results: Results) -> str:
     return markdown_table([*header, "in a minute of silence"], lines) + f"\n{_measured_on(results, entries)}\n"
 
 
+def listeners(results: Results) -> str:
+    """Tabulate in short what the two published listeners do."""
+    lines = []
+    for name, entry in _entries(results).items():
+        if name in LIVE and (card := results.card(*name.split("/"))):
+            found = entry["test"][SENSITIVITY]
+            shares = [f"{found[part]['pct']:.0f} %" for part in (CLEAN, NOISY, "others")]
+            size = f"{card.content['file']['compressed_bytes']:,} B"
+            lines.append([f"`{name}`, {size}", *shares, *(_rate(found[part]) for part in ("speech", "noise"))])
+    header = [
+        "",
+        "words detected",
+        f"in {NOISY}",
+        "other short words taken for one",
+        "false accepts per hour of speech",
+    ]
+    return markdown_table([*header, "per hour of household noise"], lines)
+
+
 def listener_table(entry: Entry) -> str:
     """Tabulate what one listener does with each of its words, and with other sounds."""
     found = entry["test"][SENSITIVITY]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.data.speech import BY_SPEAKER
 from underbudget.data.weather import OUTPUT_STEPS
 from underbudget.device.artifact import FORECASTING, SPOTTING, Card
@@ -89,23 +88,3 @@ def _worse_runs(results: Results, name: str, metric: str) -> str:
 def _limits_met(figures: dict[str, float]) -> int:
     limits = [limit for name in FORECASTERS for limit in VERSIONS[name].limits if limit.metric in figures]
     return sum(limit.met_by(figures[limit.metric]) for limit in limits)
-
-
-def listening_aims(results: Results) -> str:
-    """Say what the two published listeners do, with how much they are apart from what they should."""
-    sentences = []
-    for name in ("kws_a", "kws_c"):
-        card = results.card("live", name)
-        entry = results.listening.get("models", {}).get(card.sha256) if card else None
-        if card and entry:
-            found = entry["test"]["middle"]
-            speech, noise = (found[kind] for kind in ("speech", "noise"))
-            sentences.append(
-                f"`live/{name}` ({card.content['file']['compressed_bytes']:,} bytes) detects"
-                f" {found[CLEAN]['pct']:.0f} % of the words in quiet and {found[NOISY]['pct']:.0f} % in household noise"
-                f" at 10 dB. It accepts {found['others']['pct']:.0f} % of other short words, takes read speech for a"
-                f" word {speech['per_hour']:.0f} times an hour ({speech['per_hour_95'][0]:.0f} to"
-                f" {speech['per_hour_95'][1]:.0f}), and household noise {noise['per_hour']:.0f} times"
-                f" ({noise['per_hour_95'][0]:.0f} to {noise['per_hour_95'][1]:.0f})."
-            )
-    return " ".join(sentences or ["No listener has been measured yet: make listening."]) + "\n"

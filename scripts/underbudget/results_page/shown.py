@@ -12,12 +12,12 @@ from underbudget.results_page.curve_charts import curve_charts
 from underbudget.results_page.forecast_tables import forecasts
 from underbudget.results_page.kernel_tables import kernel_charts, kernel_loss, kernels
 from underbudget.results_page.latency_tables import bench, latency, pi
-from underbudget.results_page.listening_tables import det_charts, listening, listening_goals, listening_kinds
+from underbudget.results_page.listening_tables import det_charts, listeners, listening, listening_goals, listening_kinds
 from underbudget.results_page.model_charts import bytes_charts, confusion_charts, latency_charts, step_charts
 from underbudget.results_page.peer_tables import peer_forecasters, peers, smallest_bytes, smallest_files
 from underbudget.results_page.run_charts import frontier_charts, limit_charts, seed_charts
 from underbudget.results_page.search_tables import search_results, search_summary
-from underbudget.results_page.sentences import headline, listening_aims, naive
+from underbudget.results_page.sentences import headline, naive
 from underbudget.results_page.speaker_tables import regularisation, speaker_aims, splits, strangers
 from underbudget.results_page.style import Chart
 from underbudget.results_page.tables import (
@@ -38,7 +38,7 @@ from underbudget.results_page.tables import (
 from underbudget.results_page.version_tables import five, versions
 
 FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
-    *(headline, listening_aims, naive, search_summary, verdict_counts, verdicts),
+    *(headline, listeners, naive, search_summary, verdict_counts, verdicts),
     *(
         five,
         versions,
