@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figur
 from underbudget.beyond.listening.long_recordings import FAINT, in_room, lay_out, level
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Item, Part, Sounds, smoothed
 from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST, Choice, choose
+from underbudget.beyond.words import what_to_record
 from underbudget.data.identity import Identity
 from underbudget.data.other_sounds import Recording, Said, collect
 from underbudget.data.sources import Sources, load_speech
@@ -371,6 +373,23 @@ def test_the_live_listener_detects_few_words_twice(sensitivity: str, most: int, 
     found = figures({CLEAN: part.smoothed(settings.smoothing)}, settings)[CLEAN]
     assert found["heard"] >= 70
     assert found["twice"] <= most
+
+
+def test_what_to_record_next_follows_from_what_is_missed_and_mistaken() -> None:
+    none: dict[str, Any] = dict.fromkeys(scores.OTHER_PARTS)
+    good = {CLEAN: {"pct": 100.0, "by_word": {"computer": 100.0, "jarvis": 100.0}}, NOISY: {"pct": 90.0}, **none}
+    assert what_to_record({"test": {"middle": good}}) == []
+    worse = {
+        CLEAN: {"pct": 95.0, "by_word": {"computer": 100.0, "jarvis": 90.0}},
+        NOISY: {"pct": 70.0},
+        **none,
+        "speech": {"taken_for": {"jarvis": 1}},
+        "noise": {"taken_for": {"computer": 3}},
+    }
+    missed, noisy, mistaken = what_to_record({"test": {"middle": worse}})
+    assert missed.startswith("record more of jarvis: 90 %")
+    assert "_background_noise_" in noisy
+    assert "taken for computer into _other_: 3 of 4 false detections" in mistaken
 
 
 def test_clips_that_may_have_been_trained_on_are_refused(measured: tuple[Path, Path]) -> None:

@@ -10,7 +10,7 @@ from helpers import ROOT
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY
 from underbudget.device import artifact
 from underbudget.reproduction.results import Results, read_results
-from underbudget.results_page.listening_tables import det_charts, listening, listening_goals, listening_kinds
+from underbudget.results_page.listening_tables import det_chart, det_charts, listening, listening_goals, listening_kinds
 from underbudget.store import PUBLISHED
 
 SHA256 = artifact.load_file(ROOT / "models" / "improved" / "kws_a.tflite.zlib")[0].sha256
@@ -78,3 +78,7 @@ def test_there_is_a_curve_in_quiet_and_in_noise(at: int, condition: str) -> None
     assert condition in chart.title
     assert "improved/kws_a: 8.7 % of words missed, 1,404 false accepts per hour" in chart.words
     assert chart.svg.count("improved/kws_a") == 1  # in the legend; others were not measured
+
+
+def test_a_listener_of_own_words_has_its_curve() -> None:
+    assert "own/words/kitchen: 8.7 % of words missed" in det_chart({"own/words/kitchen": ENTRY}, CLEAN, ()).words

@@ -152,8 +152,8 @@ def what_to_record(entry: dict[str, Any]) -> list[str]:
     if taken:
         word, count = taken.most_common(1)[0]
         advice.append(
-            f"put sounds that are taken for {word} into {OTHER} (10_listen.py --keep writes them): so were {count} of"
-            f" {taken.total()} false detections"
+            f"put sounds that are taken for {word} into {OTHER}: {count} of {taken.total()} false detections"
+            " (10_listen.py --keep writes them)"
         )
     return advice
 

@@ -185,7 +185,7 @@ def det_charts(results: Results) -> list[Chart]:
 
 
 def det_chart(entries: dict[str, Entry], condition: str, data: Sequence[Path]) -> Chart:
-    """Draw the curves of listeners, by their names `<folder>/<version>`, in one condition of the words."""
+    """Draw the curves of listeners, by their names `<folders>/<version>`, in one condition of the words."""
     words = []
     for name, entry in entries.items():
         lost, per_hour = _at_work(entry, condition)
@@ -208,7 +208,7 @@ def _at_work(entry: Entry, condition: str) -> tuple[float, float]:
 
 def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     for name, entry in entries.items():
-        recipe, version = name.split("/")
+        recipe, _, version = name.rpartition("/")
         colour = RECIPE_STYLE[recipe][1] if recipe in RECIPE_STYLE else IMPROVED
         line = LINES[SPOTTERS.index(version) % len(LINES)] if version in SPOTTERS else "-"
         missed = [100 - heard for heard in entry["det"]["heard_pct"][condition]]
