@@ -1,5 +1,6 @@
 """How well the spotters listen: tables at the middle sensitivity, the aims, and the DET curves."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -116,8 +117,10 @@ def listening_kinds(results: Results) -> str:
             lines.setdefault(f"{kind}: % of {share['clips']} clips", []).append(_share(share))
         for kind, (triggers, hours) in _noise(found["noise"]).items():
             lines.setdefault(f"{kind}: triggers in {60 * hours:.1f} min", []).append(f"{triggers}")
-        taken = {word: count for part in PARTS for word, count in (found[part] or {}).get("taken_for", {}).items()}
-        most = ", ".join(sorted(taken, key=lambda word: -taken[word])[:3]) or "–"
+        taken = Counter[str]()
+        for part in PARTS:
+            taken.update((found[part] or {}).get("taken_for", {}))
+        most = ", ".join(word for word, _ in taken.most_common(3)) or "–"
         lines.setdefault("most often taken for", []).append(most)
     rows = [[what, *cells] for what, cells in lines.items()]
     return markdown_table(["other words and noise", *(f"`{name}`" for name in entries)], rows)
