@@ -1,7 +1,4 @@
-"""Other sounds made from what is at hand: words that espeak-ng speaks, and more where there are no recordings at all.
-
-They teach less than real ones.
-"""
+"""Other sounds made from what is at hand, where no recordings are available: they teach less than real ones."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +18,6 @@ NOISE_SECONDS = 20
 SPOKEN = (  # the other words of Speech Commands, numbers left out
     *("backward", "bed", "bird", "cat", "dog", "follow", "forward", "happy", "house", "learn", "marvin", "off", "on"),
     *("sheila", "tree", "visual", "wow"),
-)
-NEAR = (  # words like the eight; not "know", "write" and others that sound the same
-    *("off", "on", "cup", "app", "cut", "top", "shop", "step", "stock", "spot", "star", "stay", "stuff", "soap"),
-    *("low", "snow", "note", "now", "nose", "new", "show", "goat", "gold", "grow", "good", "girl", "get", "gone"),
-    *("gown", "town", "done", "dawn", "dog", "door", "noun", "light", "ride", "bright", "rice", "white", "wife"),
-    *("yet", "less", "guess", "chess", "year", "yard", "lift", "laugh", "felt", "let", "lead", "leg", "rest", "dress"),
 )
 SPOKEN_EACH = 30  # clips of each spoken word
 
@@ -50,13 +41,6 @@ def make_other_sounds(speech: Speech) -> OtherSounds:
     made += [Recording(spoken[name], "words", name, SPLITS[split]) for name, split in split_of_name]
     description = "made from the training clips (reversed and spliced), noise, and words spoken by espeak-ng"
     return collect(made, "made", description, speech.identity.split)
-
-
-def speak_near_words() -> OtherSounds:
-    """Let espeak-ng speak NEAR words, all for training: what is chosen or reported rests on recordings."""
-    spoken = synthetic.speak(NEAR, SPOKEN_EACH)
-    made = [Recording(sound, "words", f"spoken/words/{name}", "train", name) for name, sound in spoken.items()]
-    return collect(made, "made", "words that sound like the eight, spoken by espeak-ng", "all for training")
 
 
 def _piece(clip: NDArray[np.int16], reverse: bool, rng: np.random.Generator) -> NDArray[np.int16]:

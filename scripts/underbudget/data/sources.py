@@ -10,7 +10,7 @@ from underbudget.data import other_sounds, speech, synthetic
 from underbudget.data.array_cache import DataSet, cache_path, load, load_if, read_source_key, save, source_key
 from underbudget.data.download import DownloadableFile, UnreachableError, fetch, in_mirror
 from underbudget.data.identity import OWN_SOURCE, Identity
-from underbudget.data.made_sounds import make_other_sounds, speak_near_words
+from underbudget.data.made_sounds import make_other_sounds
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.own_words import OwnWords, read_own_words
 from underbudget.data.speech import LABELS, Speech
@@ -19,7 +19,7 @@ from underbudget.data.weather_csv import read_weather
 from underbudget.device.artifact import FORECASTING
 from underbudget.device.errors import UserError
 
-OTHER_SOUNDS_FORM = 2  # what is kept of other sounds; a change raises it, and they are read again
+OTHER_SOUNDS_FORM = 3  # what is kept of other sounds; a change raises it, and they are read again
 OFFICIAL_WEATHER = DownloadableFile(
     "jena_climate_2009_2016.csv.zip",
     ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",),
@@ -164,7 +164,7 @@ def _course_lists(mirror: Path | None) -> speech.Lists:
 
 
 def load_other_sounds(sources: Sources, clips: Speech | None = None) -> OtherSounds:
-    """Load what is no word: the user's own or a mirror's, with near words by espeak-ng; or made from what is there.
+    """Load what is no word: the user's own, a mirror's, or made from what is there.
 
     Args:
         clips: what they are made from, if need be (default: the spoken words of `sources`).
@@ -191,7 +191,7 @@ def _kept_other_sounds(sources: Sources, clips: Speech | None) -> OtherSounds:
     origin = {**first, "and": others, "form": OTHER_SOUNDS_FORM}
     if known != origin:
         read = [other_sounds.read_other_sounds(path, source) for path in paths]
-        save(other_sounds.join([*read, speak_near_words()], ()), kept, origin)
+        save(other_sounds.join(read, ()), kept, origin)
     return load(OtherSounds, kept)
 
 

@@ -40,11 +40,11 @@ SMALLEST = replace(  # what fits in 2,000 bytes
 )
 LIVE = replace(  # a further class: most of what a microphone picks up is none of the words
     IMPROVED.refitted(
-        epochs=100,
+        epochs=64,
         # a word slides through the listener's second, in a kitchen
         augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4),
         unknown_share=0.6,
-        qat=QAT(relative_scale=0.6, epochs=25),
+        qat=QAT(relative_scale=0.6, epochs=16),
     ),
     network=DsTcResnet(filters=48, stem=(8, 12), blocks=(2, 2, 2)),  # nine classes want some more filters
     by_speaker=True,  # unknown speakers will talk to it

@@ -29,10 +29,10 @@ IMPROVED = Recipe(
 )
 LIVE = replace(  # as kws_a's, with more filters
     IMPROVED.refitted(
-        epochs=60,
+        epochs=48,
         augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4),
         unknown_share=0.6,
-        qat=QAT(relative_scale=0.35, epochs=12),
+        qat=QAT(relative_scale=0.35, epochs=10),
     ),
     network=DsTcResnet(filters=64, stem=(12, 16), blocks=(2, 2, 2)),
     by_speaker=True,
