@@ -263,7 +263,7 @@ def test_a_forecaster_is_shown_beside_the_last_reading(made: Path, run: Run, pro
     published = run("12_evaluate.py", str(project / "models" / "report" / "th_b.tflite.zlib"), *SYNTHETIC)
     assert published.returncode == 0
     assert "note: these are other data than those of its card (jena_station" in published.stdout
-    assert "repeating the last reading, on the same windows:" in published.stdout
+    assert "last reading repeated: " in published.stdout
     spotter = run("12_evaluate.py", str(project / "models" / "report" / "kws_a.tflite.zlib"), *SYNTHETIC)
     assert (spotter.returncode, spotter.stdout) == (1, "")
     assert "it was made from mini_speech_commands" in spotter.stderr
