@@ -256,7 +256,8 @@ def test_nothing_but_words_is_printed(folder: Path) -> None:
     done = run("10_listen.py", *arguments)
     assert done.returncode == 0
     lines = done.stderr.splitlines()
-    assert lines[0].startswith("models/kws_a: listening for ")
+    assert lines[0].startswith("models/kws_a: listening to ")
+    assert " (16 kHz) for down, go, left, no, right, stop, up, yes; threshold " in lines[0]
     assert [line.partition(":")[0] for line in lines[1:]] == ["no word was detected"]
 
 

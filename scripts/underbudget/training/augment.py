@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +59,13 @@ def other_features(
 
     They are kept as those of the clips are; each copy has other seconds.
     """
-    seconds = OtherSeconds(list(other.recordings("train")), list(speech.clips("train")))
+
+    @cache  # made once, and only if there are no features yet: the clips take 400 MB
+    def seconds() -> OtherSeconds:
+        return OtherSeconds(list(other.recordings("train")), list(speech.clips("train")))
 
     def clips(rng: np.random.Generator) -> Iterator[Audio]:
-        return (seconds.draw(rng) for _ in range(count))
+        return (seconds().draw(rng) for _ in range(count))
 
     return _features(clips, count, other.identity, front_end, augmentation, speech, other)
 

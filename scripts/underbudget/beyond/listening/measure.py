@@ -76,8 +76,18 @@ def spotters() -> list[Path]:
 
 
 def _is_measured(card: Card, models: dict[str, Any]) -> bool:
-    """Tell whether a model is measured, at the thresholds of its card where it names some."""
-    return card.sha256 in models and card.thresholds in ({}, models[card.sha256]["thresholds"])
+    """Tell whether a model is measured, with the settings of its card where it names some."""
+    return card.sha256 in models and (not card.thresholds or _names(card, models[card.sha256]))
+
+
+def _names(card: Card, entry: dict[str, Any]) -> bool:
+    """Tell whether a card names the settings of a result."""
+    named = {sensitivity: settings_of(card, sensitivity) for sensitivity in SENSITIVITIES}
+    return bool(card.thresholds) and all(
+        (each.threshold, each.smoothing, each.level_ratio)
+        == (entry["thresholds"][sensitivity], entry["smoothing"], entry["level_ratio"])
+        for sensitivity, each in named.items()
+    )
 
 
 def _check_clips(path: Path, card: Card, speech: Speech) -> None:
@@ -92,9 +102,9 @@ def _check_clips(path: Path, card: Card, speech: Speech) -> None:
 
 
 def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
-    """Measure a model on test sounds, at the thresholds that ship on its card.
+    """Measure a model on test sounds, with the settings on its card.
 
-    Where there are none, they are chosen on validation sounds before.
+    Where it names none, they are chosen on validation sounds before.
 
     Raises:
         UserError: the model does not fit its card, or a split has no clips.
@@ -181,7 +191,7 @@ def sounds_of(speech: Speech, others: OtherSounds, split: str) -> Sounds:
         part = part_of.get(r.kind, "speech" if r.said else "untranscribed")
         parts[part].append(Item(to_float(r.audio), r.speaker, _what(r), r.said or ()))
     rooms = [to_float(r.audio) for r in others.recordings(split, (ROOMS,))]
-    return Sounds(words, rooms, dict(parts))
+    return Sounds(words, rooms, parts)
 
 
 def _what(recording: Recording) -> str:
@@ -206,13 +216,13 @@ def known_speakers(speech: Speech) -> int:
 
 
 def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make listening") -> None:
-    """Write the thresholds of a result, and the validation figures behind them, to the card of the model in `path`.
+    """Write the settings of a result, and the validation figures behind them, to the card of the model in `path`.
 
     A card that names the same stays as it is: its own figures are those that they were chosen by.
     """
     card_path = artifact.card_path(path)
     card = artifact.read_card(card_path)
-    if card.thresholds == entry["thresholds"]:
+    if _names(card, entry):
         return
     settings = {name: entry[name] for name in ("smoothing", "level_ratio")}
     named = {**entry["thresholds"], **settings, "validation": entry["validation"], "made_with": made_with}

@@ -3,7 +3,7 @@
 What a model puts out is computed once per recording; settings are then tried on that by the listener's own decision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -46,7 +46,7 @@ class Sounds:
 
     words: Sequence[Item]
     rooms: Sequence[Audio]
-    others: dict[str, Sequence[Item]]
+    others: Mapping[str, Sequence[Item]]
 
 
 OTHER_PARTS = {  # of what holds none of the words, but for what the times of transcribed speech have; with its gaps

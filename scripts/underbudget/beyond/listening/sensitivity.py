@@ -52,13 +52,13 @@ def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> Choice:
 
     def worth(pair: tuple[float, float]) -> tuple[bool, float]:
         point = _point(curves[pair], "middle")
-        return MOST["middle"].allows(point), heard(point)
+        return MOST["middle"].allows(point), _heard(point)
 
     pair = max(curves, key=worth)
     return Choice(*pair, {s: _point(curves[pair], s).threshold for s in SENSITIVITIES})
 
 
-def heard(point: Point) -> float:
+def _heard(point: Point) -> float:
     """Return the share of words detected, in %: the mean over quiet and noise, where there is noise."""
     found = [point.heard_pct[condition] for condition in (CLEAN, NOISY) if condition in point.heard_pct]
     return sum(found) / len(found)
