@@ -131,7 +131,8 @@ def test_a_card_that_names_the_thresholds_stays_as_it_is(stores: tuple[ResultSto
     local, published = stores
     card = local.models / "report" / "kws_a.json"
     content = json.loads(card.read_text())
-    card.write_text(json.dumps({**content, "listening": {**THRESHOLDS, "validation": "those that it was made with"}}))
+    named = {**THRESHOLDS, **SETTINGS, "validation": "those that it was made with"}
+    card.write_text(json.dumps({**content, "listening": named}))
     publish.publish(Sources())
     assert (published.models / "report" / "kws_a.json").read_bytes() == card.read_bytes()
 
