@@ -20,7 +20,7 @@ from underbudget.device.frontend import FrontEnd, extractor, to_dict
 from underbudget.progress import progress_bar
 from underbudget.recipes import ARITHMETIC, Augmentation
 from underbudget.training.surroundings import Surroundings, half_coded
-from underbudget.training.unknown import OtherSeconds
+from underbudget.training.unknown import DRAWN, OtherSeconds
 
 HalfFeatures = NDArray[np.float16]
 NOISES = 64  # noises, of two seconds each, a copy
@@ -88,7 +88,7 @@ def _features(
         identity.digest,
         identity.split,
         ARITHMETIC[SPOTTING],
-        *([other.identity.digest, speech.identity.digest, speech.identity.split] if other else []),
+        *([other.identity.digest, speech.identity.digest, speech.identity.split, DRAWN] if other else []),
     ]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     path = files.DATA / ("synthetic" if identity.synthetic else "real") / f"augmented-{key}.npy"
