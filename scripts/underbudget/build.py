@@ -93,8 +93,8 @@ def build(
 ) -> Path:
     """Build `version` by one of its recipes unless it is up to date; return the path of its card.
 
-    The model goes to models/local/RECIPE; to models/own/RECIPE if it is made from the user's own data, and to
-    models/synthetic/RECIPE if its data are synthetic.
+    The model goes to models/local/RECIPE; to models/own/RECIPE/DATA if it is made from the user's own data, so that
+    those of two stations lie side by side, and to models/synthetic/RECIPE if its data are synthetic.
 
     Args:
         made_with: the command that builds it again, for the card.
@@ -123,8 +123,8 @@ def plan(
     """Say what a model would be made from, and where it goes.
 
     Args:
-        study: the run belongs to this study and goes to models/local/STUDY/seed-N (models/synthetic/…); of own data to
-            models/own/STUDY/DATA/seed-N, so that studies on two stations lie side by side.
+        study: the run belongs to this study and goes to models/local/STUDY/seed-N, models/own/STUDY/DATA/seed-N or
+            models/synthetic/STUDY/seed-N.
     """
     made_from = {
         "recipe_name": recipe_name,
@@ -137,7 +137,7 @@ def plan(
         "arithmetic": ARITHMETIC[version.task],
     }
     own = [identity.folder for identity in data.identities if identity.own]
-    place = "/".join([study, *own, f"seed-{seed}"]) if study else recipe_name
+    place = "/".join([study or recipe_name, *own, *([f"seed-{seed}"] if study else [])])
     return Plan(version, recipe_name, seed, made_from, made_with, store_of(*data.identities).models / place)
 
 
