@@ -12,11 +12,13 @@ prepare()
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from underbudget.device import artifact
+from underbudget.device.artifact import STEPS
 from underbudget.device.command_line import parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.forecast import Forecast, Forecaster
@@ -24,6 +26,7 @@ from underbudget.device.log import Log, Notice, Tally, follow, lines, oldest_fir
 from underbudget.device.runtime import try_out
 from underbudget.device.series import BETWEEN, WAITING
 
+AT_MOST = STEPS  # as many are said while the first readings come
 EXAMPLES = """\
   .venv/bin/python scripts/11_forecast.py sensor.csv
   .venv/bin/python scripts/11_forecast.py sensor.csv --follow
@@ -44,35 +47,60 @@ def main() -> None:
         raise UserError(f"{arguments.model}: not a forecaster: give a th model")
     try_out(content, card.name)
     forecaster = Forecaster(card, content)
-    last: Forecast | None = None
-    why, tally = Notice("the log holds no reading"), Tally()
     log = Log(_lines(arguments.log, arguments.follow), arguments.log)
-    for row in log if arguments.follow else oldest_first(log):
+    if arguments.follow:
+        forecast_each(forecaster, log, arguments.json)
+    else:
+        show(forecast_last(forecaster, log, arguments.log), arguments.json)
+
+
+def forecast_each(forecaster: Forecaster, log: Log, as_json: bool) -> None:
+    """Show a forecast after each reading, and say why there is none: AT_MOST notices of a kind until there is one."""
+    told: Counter[str] = Counter()  # since the last forecast
+    for row in log:
         for said in forecaster.read(row):
-            if isinstance(said, Notice):
-                if said.ends:
-                    last, why = None, said
-                if arguments.follow and not (said.kind == BETWEEN and BETWEEN in tally.first):
-                    _say(said.text)
-                if said.kind != WAITING:
-                    tally.add(said)
-            elif arguments.follow:
-                show(said, arguments.json)
-            else:
-                last = said
+            if isinstance(said, Forecast):
+                told = Counter({BETWEEN: told[BETWEEN]})  # said once in all: such readings come between any two
+                show(said, as_json)
+                continue
+            told[said.kind] += 1
+            if told[said.kind] <= (1 if said.kind == BETWEEN else AT_MOST):
+                _say(said.text)
+            elif told[said.kind] == AT_MOST + 1 and said.kind != BETWEEN:
+                seldom = forecaster.too_seldom()
+                _say(f"{seldom + '; ' if seldom else ''}{said.kind}: no more is said of these before the next forecast")
     if log.cut:
         _say(log.cut)
-    if arguments.follow:
-        return
+
+
+def forecast_last(forecaster: Forecaster, log: Log, name: str) -> Forecast:
+    """Return the forecast for the end of a log, and sum up what was not used.
+
+    Raises:
+        UserError: there is none, or there is something wrong with the log as a whole.
+    """
+    last: Forecast | None = None
+    why, tally = Notice("the log holds no reading"), Tally()
+    for row in oldest_first(log):
+        for said in forecaster.read(row):
+            if isinstance(said, Forecast):
+                last = said
+                continue
+            if said.ends:
+                last, why = None, said
+            if said.kind != WAITING:
+                tally.add(said)
+    if log.cut:
+        _say(log.cut)
     log.check()
-    forecaster.check(arguments.log, last is not None)
+    forecaster.check(name, last is not None)
     count = 0 if last else tally.pop(why.kind)  # the error says it
     if tally.counts:
         _say(str(tally))
     if last is None:
         alike = f"; {why.kind}: {count:,}" if count > 1 else ""
-        raise UserError(f"{arguments.log}: no forecast for its end: {why.text}{alike}")
-    show(last, arguments.json)
+        raise UserError(f"{name}: no forecast for its end: {why.text}{alike}")
+    return last
 
 
 def _lines(log: str, wait: bool) -> Iterator[str]:

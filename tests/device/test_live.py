@@ -194,6 +194,16 @@ def test_forecast_of_a_good_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_keeps_recurring_is_not_said_forever() -> None:
+    """A log with a reading an hour: there is never a forecast."""
+    done = run("11_forecast.py", "-", "--follow", stdin=log([60 * hour for hour in range(24)]).encode())
+    said = done.stderr.decode().splitlines()
+    assert done.returncode == 0 and not done.stdout
+    assert len(said) < 16
+    assert said[-1].startswith("readings come every 60 minutes: give some that come every 10, or more often; ")
+
+
+@pytest.mark.slow
 def test_follows_a_growing_log(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     whole = log([0, 10, 20, 30, 40, 50, 60])

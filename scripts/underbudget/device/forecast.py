@@ -111,8 +111,12 @@ class Forecaster:
             UserError: there is something wrong with the log as a whole.
         """
         self._series.check(log)
-        if not made:
-            self._series.check_spacing(log)
+        if not made and (seldom := self.too_seldom()):
+            raise UserError(f"{log}: {seldom}")
+
+    def too_seldom(self) -> str | None:
+        """Say so if readings come too seldom for a forecast."""
+        return self._series.too_seldom()
 
     def _steps(self, last: datetime) -> Iterator[Step]:
         values = self.predict([reading.values for reading in self._recent])

@@ -94,17 +94,12 @@ class Series:
                 "sort the file by time, and keep the rows of one sensor"
             )
 
-    def check_spacing(self, name: str) -> None:
-        """Check, where too few readings were in a row, that it was not for all coming too seldom.
-
-        Raises:
-            UserError: they do.
-        """
+    def too_seldom(self) -> str | None:
+        """Say so if readings come too seldom for any to be used."""
         usual = median(self._minutes.elements()) if self._minutes else 0
         if timedelta(minutes=usual) > CADENCE + TOLERANCE:
-            raise UserError(
-                f"{name}: readings come every {usual:g} minutes: give some that come every 10, or more often"
-            )
+            return f"readings come every {usual:g} minutes: give some that come every 10, or more often"
+        return None
 
     def _left_out(self, last: Reading, row: Reading) -> Notice:
         self._aside = None
