@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from underbudget.data import synthetic
 from underbudget.data.noise import tones
-from underbudget.data.other_sounds import KINDS, OtherSounds, Recording, Said, collect
+from underbudget.data.other_sounds import KINDS, OtherSounds, Recording, collect
 from underbudget.data.speech import LABELS, OTHER, Speech
-from underbudget.device.audio import RATE
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc
 from underbudget.networks.ds_tc_resnet import DsTcResnet
@@ -71,20 +70,6 @@ def test_kinds_have_their_shares() -> None:
     assert (np.abs(tops - 2000) < 1).mean() == pytest.approx(unknown.SHARES["words"], abs=0.06)
     made_up = unknown.COLOURED + unknown.TONES + unknown.KNOCKS + unknown.BABBLE
     assert (np.abs(tops - 3000) < 1).mean() == pytest.approx(unknown.SHARES["noise"] * (1 - made_up), abs=0.06)
-
-
-def test_of_speech_whose_words_have_times_whole_words_are_said_alone() -> None:
-    said = tuple(Said(f"word {n}", 0.5 * n, 0.5 * n + 0.3) for n in range(6))
-    audio = np.zeros(48_000, np.int16)
-    for number, word in enumerate(said):
-        audio[round(word.start * RATE) : round(word.end * RATE)] = 3000 + 3000 * number
-    seconds = OtherSeconds([Recording(audio, "speech", "x", "train", said=said)])
-    drawn = [seconds.draw(np.random.default_rng(seed)) for seed in range(100)]
-    flat = [(np.abs(second[:, None] * 32768 - np.arange(3000, 21_000, 3000)) < 500).sum(axis=0) for second in drawn]
-    alone = [at for second, at in zip(drawn, flat, strict=True) if np.count_nonzero(at > 1000) == 1 and second.all()]
-    assert len(alone) > 15  # the room is never silent
-    assert len({int(at.argmax()) for at in alone}) == len(said)
-    assert all(at.max() < 0.3 * RATE for at in alone)
 
 
 def test_pieces_of_clips_are_too_short_for_a_word() -> None:

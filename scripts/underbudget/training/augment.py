@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from underbudget.training.surroundings import Surroundings, half_coded
 from underbudget.training.unknown import DRAWN, OtherSeconds
 
 HalfFeatures = NDArray[np.float16]
+Draw = Callable[[np.random.Generator], Iterator[Audio]]  # the clips of a copy
 NOISES = 64  # noises, of two seconds each, a copy
 LOUD_ENOUGH = 1e-4  # of a full scale of 1: noise for clips that are silent
 
@@ -38,16 +40,13 @@ def augmented_features(
     precision holds them to 1e-3, far below what the changes themselves do.
     """
 
-    coded: list[Audio] = []
-
-    def clips(_: np.random.Generator) -> Iterator[Audio]:
+    def prepare() -> Draw:
         if other is None:
-            return speech.clips("train")
-        if not coded:
-            coded.extend(half_coded(list(speech.clips("train"))))
-        return iter(coded)
+            return lambda _: speech.clips("train")
+        coded = half_coded(list(speech.clips("train")))
+        return lambda _: iter(coded)
 
-    return _features(clips, len(speech.labels("train")), speech.identity, front_end, augmentation, speech, other)
+    return _features(prepare, len(speech.labels("train")), speech.identity, front_end, augmentation, speech, other)
 
 
 def other_features(
@@ -60,18 +59,15 @@ def other_features(
     They are kept as those of the clips are; each copy has other seconds.
     """
 
-    @cache  # made once, and only if there are no features yet: the clips take 400 MB
-    def seconds() -> OtherSeconds:
-        return OtherSeconds(list(other.recordings("train")), list(speech.clips("train")))
+    def prepare() -> Draw:
+        seconds = OtherSeconds(list(other.recordings("train")), list(speech.clips("train")))
+        return lambda rng: (seconds.draw(rng) for _ in range(count))
 
-    def clips(rng: np.random.Generator) -> Iterator[Audio]:
-        return (seconds().draw(rng) for _ in range(count))
-
-    return _features(clips, count, other.identity, front_end, augmentation, speech, other)
+    return _features(prepare, count, other.identity, front_end, augmentation, speech, other)
 
 
 def _features(
-    clips: Callable[[np.random.Generator], Iterator[Audio]],
+    prepare: Callable[[], Draw],
     count: int,
     identity: Identity,
     front_end: FrontEnd,
@@ -79,7 +75,11 @@ def _features(
     speech: Speech,
     other: OtherSounds | None,
 ) -> Iterator[HalfFeatures]:
-    """Yield the kept features of changed clips, or make them; `clips` yields `count` of them for each copy."""
+    """Yield the kept features of changed clips, or make them of `count` clips for each copy.
+
+    Args:
+        prepare: called only if there are no features yet: the clips take 400 MB.
+    """
     on_clips = replace(augmentation, time_mask=0, band_mask=0, mixup=0.0)  # these are drawn again in each epoch
     made_from = [
         to_dict(front_end),
@@ -96,7 +96,7 @@ def _features(
     if not path.exists():
         with files.alone(lock, "computes"):
             if not path.exists():  # another run may have made it meanwhile
-                _make_features(path, clips, count, front_end, augmentation, Surroundings(other))
+                _make_features(path, prepare(), count, front_end, augmentation, Surroundings(other))
             lock.unlink(missing_ok=True)  # who waits for it, or comes now, finds the features
     # mapped for one copy at a time: what is read of a mapped file counts as this process's memory
     return (np.array(np.load(path, mmap_mode="r")[number]) for number in range(augmentation.copies))
@@ -104,21 +104,31 @@ def _features(
 
 def _make_features(
     path: Path,
-    clips: Callable[[np.random.Generator], Iterator[Audio]],
+    draw: Draw,
     count: int,
     front_end: FrontEnd,
     augmentation: Augmentation,
     surroundings: Surroundings,
 ) -> None:
-    extract = extractor(front_end)
     features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
-    with progress_bar(None, "augmenting", "clips", augmentation.copies * count) as progress:
-        for number, copy in enumerate(features):
-            rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
-            noises = np.stack([surroundings.noise(2 * RATE, rng) for _ in range(NOISES)])
-            for row, clip in zip(copy, clips(rng), strict=True):
-                row[...] = extract(augment_clip(surroundings.play(clip, rng), augmentation, noises, rng))
-                progress.update()
+    stopped = Event()  # so that Ctrl-C does not wait for the copies that are begun
+
+    def make(number: int) -> None:
+        extract = extractor(front_end)  # one for each thread: it keeps its arrays
+        rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
+        noises = np.stack([surroundings.noise(2 * RATE, rng) for _ in range(NOISES)])
+        for row, clip in zip(features[number], draw(rng), strict=True):
+            if stopped.is_set():
+                return
+            row[...] = extract(augment_clip(surroundings.play(clip, rng), augmentation, noises, rng))
+            progress.update()
+
+    bar = progress_bar(None, "augmenting", "clips", augmentation.copies * count)
+    with bar as progress, ThreadPoolExecutor() as pool:  # numpy computes outside of Python's lock
+        try:
+            list(pool.map(make, range(augmentation.copies)))
+        finally:
+            stopped.set()
     with files.atomic_write(path) as partial, partial.open("wb") as out:
         np.save(out, features)
 

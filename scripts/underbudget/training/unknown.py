@@ -9,11 +9,11 @@ from underbudget.data.noise import coloured_noise, knocks, tones
 from underbudget.data.other_sounds import Recording
 from underbudget.device.audio import RATE, Audio, to_float, to_int16
 
-DRAWN = 2  # to be raised when seconds are drawn in another way: features kept from before are then made again
+DRAWN = 1  # to be raised when seconds are drawn in another way: features kept from before are then made again
 SHARES = {"speech": 0.5, "words": 0.25, "noise": 0.25}  # of the seconds, where there are all kinds
 LEVEL_BLOCK = RATE // 20  # samples over which loudness is taken
-ALONE = 0.5  # of the seconds of speech: a word of it in a quiet room, or a piece where the words' times are not known
-PIECE_SAMPLES = RATE // 5, RATE * 7 // 10  # samples of such a piece; a longer word is cut
+ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone
+PIECE_SAMPLES = RATE // 5, RATE * 7 // 10  # samples of such a piece
 ROOM = -4.5, -2.5  # powers of ten: how loud the room is
 SPLICED = 0.3  # of the seconds of speech: pieces of the words' clips, end to end; these have far more speakers
 SPLICE_SAMPLES = RATE // 12, RATE // 4  # samples of such a piece: too short for a word
@@ -40,13 +40,11 @@ class OtherSeconds:
 
     def __init__(self, recordings: Sequence[Recording], clips: Sequence[Audio] = ()) -> None:
         self._clips = clips
-        self._recordings = {kind: [r for r in recordings if r.kind == kind] for kind in SHARES}
-        self._kinds = [kind for kind, found in self._recordings.items() if found]
+        self._audio = {kind: [r.audio for r in recordings if r.kind == kind] for kind in SHARES}
+        self._kinds = [kind for kind, audio in self._audio.items() if audio]
         if not self._kinds:
             raise ValueError("there are no recordings to draw from")
-        lengths = {
-            kind: [1 if kind == "words" else len(r.audio) for r in self._recordings[kind]] for kind in self._kinds
-        }
+        lengths = {kind: [1 if kind == "words" else len(a) for a in self._audio[kind]] for kind in self._kinds}
         self._shares = _normalised([SHARES[kind] for kind in self._kinds])
         self._weights = {kind: _normalised(length) for kind, length in lengths.items()}
 
@@ -57,12 +55,12 @@ class OtherSeconds:
             return made
         if kind == "speech" and self._clips and rng.random() < SPLICED:
             return _spliced(self._clips, rng)
-        recording = self._draw_recording(kind, rng)
+        recording = self._audio[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
         if kind == "speech" and rng.random() < ALONE:
-            return _alone(_word_or_piece(recording, rng), rng)
+            return _alone(recording, rng)
         if kind == "words":
-            return to_float(_around_loudest(recording.audio, rng))
-        windows = [_window(recording.audio, rng) for _ in range(LOUDEST_OF if kind == "noise" else 1)]
+            return to_float(_around_loudest(recording, rng))
+        windows = [_window(recording, rng) for _ in range(LOUDEST_OF if kind == "noise" else 1)]
         return to_float(max(windows, key=lambda window: float(np.square(window, dtype=np.float32).sum())))
 
     def _made_noise(self, rng: np.random.Generator) -> Audio | None:
@@ -75,12 +73,10 @@ class OtherSeconds:
         if which < COLOURED + TONES + KNOCKS:
             return _loud(knocks(RATE, rng), rng)
         if which < COLOURED + TONES + KNOCKS + BABBLE and "speech" in self._kinds:
-            voices = [_window(self._draw_recording("speech", rng).audio, rng) for _ in range(rng.integers(3, 7))]
+            speech, weights = self._audio["speech"], self._weights["speech"]
+            voices = [_window(speech[rng.choice(len(speech), p=weights)], rng) for _ in range(rng.integers(3, 7))]
             return np.asarray(np.mean([to_float(voice) for voice in voices], axis=0), np.float32)
         return None
-
-    def _draw_recording(self, kind: str, rng: np.random.Generator) -> Recording:
-        return self._recordings[kind][rng.choice(len(self._weights[kind]), p=self._weights[kind])]
 
 
 def loudest_place(recording: NDArray[np.int16]) -> int:
@@ -107,20 +103,9 @@ def _around_loudest(recording: NDArray[np.int16], rng: np.random.Generator) -> N
     return _window(recording[max(0, at + LEVEL_BLOCK - RATE) : at + RATE], rng)
 
 
-def _word_or_piece(recording: Recording, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Return a word of a recording, or a random piece of it if the words' times are not known."""
-    seconds = len(recording.audio) / RATE
-    timed = [said for said in recording.said or () if said.end - said.start < seconds]
-    if not timed:
-        return _window(recording.audio, rng, int(rng.integers(*PIECE_SAMPLES)))
-    word = timed[rng.integers(len(timed))]
-    start = int(word.start * RATE)
-    return recording.audio[start : min(int(word.end * RATE), start + PIECE_SAMPLES[1])]
-
-
-def _alone(part: NDArray[np.int16], rng: np.random.Generator) -> Audio:
-    """Return a second with a part of a recording in a quiet room."""
-    piece = to_float(part)
+def _alone(recording: NDArray[np.int16], rng: np.random.Generator) -> Audio:
+    """Return a second with a piece of a recording in a quiet room."""
+    piece = to_float(_window(recording, rng, int(rng.integers(*PIECE_SAMPLES))))
     ramp = np.minimum(1, np.arange(len(piece)) / LEVEL_BLOCK).astype(np.float32)
     before = int(rng.integers(RATE - len(piece)))
     room = _noise(ROOM, rng)
