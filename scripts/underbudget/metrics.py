@@ -43,10 +43,12 @@ USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of 
 
 
 def in_words(name: str, figures: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> str:
-    """Say one of METRICS, with its interval, and beside it that of repeating the last reading, if there are these."""
+    """Say one of METRICS, with its interval, and beside it what it compares with, if there are these."""
     metric, interval = METRICS[name], figures.get(f"{name}_95")
     said = [f"95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f}"] if interval else []
     said += [f"last reading repeated: {last[name]:.{metric.digits}f}"] if last and name in last else []
+    if name == "accuracy_pct" and "among_words_pct" in figures:
+        said.append(f"if it must choose one of the words: {figures['among_words_pct']:.{metric.digits}f}")
     beside = f" ({'; '.join(said)})" if said else ""
     return f"{metric.title} {figures[name]:.{metric.digits}f} {metric.unit}{beside}"
 

@@ -1,16 +1,18 @@
 """How well the spotters listen: tables at the middle sensitivity, the aims, and the DET curves."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY
 from underbudget.reproduction.results import Results
+from underbudget.reproduction.runs import metric_values, runs_of
 from underbudget.results_page.markdown import markdown_table
 from underbudget.results_page.style import IMPROVED, RECIPE_STYLE, Chart, chart, join_sentence, legend
 from underbudget.versions.catalogue import RECIPES, SPOTTERS
@@ -21,6 +23,7 @@ AXIS = 0.5, 6000  # false accepts per hour
 LEAST = 0.6  # at which none at all is drawn
 LIVE = ("live/kws_a", "live/kws_c")
 PARTS = {"others": "clips of other words", "speech": "transcribed speech", "noise": "noise"}
+POINTS = 0.5  # that a listener may lose on words
 AIMS = {  # of the listeners: figure, unit, and the aims of LIVE
     (CLEAN, "pct"): ("words detected in quiet, %, at least", 93, 95),
     (NOISY, "pct"): ("words detected in noise at 10 dB, %, at least", 82, 87),
@@ -101,8 +104,20 @@ def listening_goals(results: Results) -> str:
             within = "" if low is None else f" ({low:.1f}–{high:.1f})"
             cells += [f"{aim:g}", f"{found[key]:.1f}{within}" if found else "–"]
         lines.append([what, *cells])
+    lines.append(["accuracy if one of the words must be chosen, %, at least", *_among_words(results)])
     header = ["at the middle sensitivity", *(cell for name in LIVE for cell in ("aim", f"`{name}`"))]
     return markdown_table(header, lines)
+
+
+def _among_words(results: Results) -> Iterator[str]:
+    """Yield, of each of LIVE, POINTS below the accuracy of the best spotters on unknown speakers, and its own."""
+    for model in LIVE:
+        recipe, name = model.split("/")
+        best = metric_values(runs_of(results.study_runs("improved-by-speaker"), name), "accuracy_pct")
+        card = results.card(recipe, name)
+        own = card.content["test"].get("among_words_pct") if card else None
+        yield f"{np.mean(best) - POINTS:.1f}" if best else "–"
+        yield "–" if own is None else f"{own:.1f}"
 
 
 def listening_kinds(results: Results) -> str:

@@ -105,7 +105,8 @@ class Spotting:
 
         The 95 % intervals are Wilson's, for which each clip stands alone, and a bootstrap of speakers.
 
-        The matrix has one row per true label; a word that is taken for none is wrong.
+        The matrix has one row per true label; a word that is taken for none is wrong. For a model with labels that are
+        none of the words there is also its accuracy if it must choose one of these.
 
         Raises:
             UserError: another number of outputs than of labels.
@@ -123,12 +124,16 @@ class Spotting:
         np.add.at(confusion, (truth, predicted), 1)
         correct = int((truth == predicted).sum())
         of_speakers = cluster_bootstrap(truth == predicted, self.speech.speakers(split))
+        words = np.isin(self.labels, self.speech.words)
+        chosen = np.where(words, scores, -np.inf).argmax(axis=1)
+        among_words = {"among_words_pct": round(100 * float((truth == chosen).mean()), 3)}
         return {
             "clips": len(truth),
             "correct": correct,
             "accuracy_pct": round(100 * correct / len(truth), 3),
             "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
             "accuracy_pct_95_speakers": [round(100 * v, 3) for v in of_speakers],
+            **(among_words if 1 < words.sum() < count else {}),
             "confusion": confusion.tolist(),
         }
 
