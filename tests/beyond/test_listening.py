@@ -18,7 +18,7 @@ from underbudget.beyond.listening import measure, scores
 from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figures
 from underbudget.beyond.listening.long_recordings import FAINT, in_room, lay_out, level
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Item, Part, Sounds, smoothed
-from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST, Choice, choose
+from underbudget.beyond.listening.sensitivity import LEAST_DETECTED_PCT, MOST, choose
 from underbudget.beyond.words import what_to_record
 from underbudget.data.identity import Identity
 from underbudget.data.other_sounds import Recording, Said, collect
@@ -180,33 +180,38 @@ def points(*rows: tuple[float, float, float, float]) -> list[Point]:
     return [Point(threshold, {CLEAN: heard}, 0.0, others, None, rate) for threshold, heard, others, rate in rows]
 
 
+def thresholds(settings: dict[str, Settings]) -> dict[str, float]:
+    return {sensitivity: each.threshold for sensitivity, each in settings.items()}
+
+
 def test_thresholds_keep_to_what_a_sensitivity_allows() -> None:
     curve = points(
         (0.2, 98, 40, 70), (0.4, 97, 19, 54), (0.6, 95, 9, 13), (0.7, 94, 7, 13), (0.8, 92, 5, 1), (0.9, 85, 3, 0),
         (0.95, 30, 0, 0),
     )  # fmt: skip
-    assert choose({(0.3, 2.0): curve}) == Choice(0.3, 2.0, {"low": 0.9, "middle": 0.7, "high": 0.4})
+    chosen = choose({(0.3, 2.0): curve})
+    assert chosen == {s: Settings(t, 0.3, level_ratio=2.0) for s, t in {"low": 0.9, "middle": 0.7, "high": 0.4}.items()}
 
 
 def test_a_model_that_triggers_too_often_still_hears_words() -> None:
     curve = points((0.2, 98, 90, 99), (0.4, 91, 80, 99), (0.6, 86, 70, 99), (0.8, 71, 60, 99), (0.85, 51, 50, 99))
-    assert choose({(0.3, 2.0): curve}).thresholds == {"low": 0.85, "middle": 0.8, "high": 0.6}
+    assert thresholds(choose({(0.3, 2.0): curve})) == {"low": 0.85, "middle": 0.8, "high": 0.6}
 
 
 def test_a_model_that_hears_little_takes_the_threshold_at_which_it_hears_most() -> None:
     curve = points((0.2, 25, 90, 99), (0.4, 30, 80, 99), (0.6, 10, 70, 99))
-    assert set(choose({(0.3, 2.0): curve}).thresholds.values()) == {0.4}
+    assert set(thresholds(choose({(0.3, 2.0): curve})).values()) == {0.4}
 
 
 def test_of_smoothings_that_which_hears_most_is_taken_if_it_keeps_to_what_is_allowed() -> None:
     kept, heard_more, unbearable = (points((0.5, heard, others, 0)) for heard, others in ((80, 1), (85, 1), (99, 50)))
-    assert choose({(0.2, 1.0): kept, (0.3, 1.0): heard_more, (0.4, 1.0): unbearable}).smoothing == 0.3
-    assert choose({(0.2, 1.0): kept, (0.4, 1.0): unbearable}).smoothing == 0.2
+    assert choose({(0.2, 1.0): kept, (0.3, 1.0): heard_more, (0.4, 1.0): unbearable})["middle"].smoothing == 0.3
+    assert choose({(0.2, 1.0): kept, (0.4, 1.0): unbearable})["middle"].smoothing == 0.2
 
 
 def test_kinds_of_sound_that_there_are_none_of_do_not_count() -> None:
     only_words = [Point(t, {CLEAN: 90.0, NOISY: 80.0}, 0.0, None, None, None) for t in (0.2, 0.4)]
-    assert choose({(0.3, 2.0): only_words}).thresholds["middle"] == 0.2
+    assert choose({(0.3, 2.0): only_words})["middle"].threshold == 0.2
 
 
 @given(
@@ -218,7 +223,7 @@ def test_kinds_of_sound_that_there_are_none_of_do_not_count() -> None:
 )
 def test_thresholds_fall_from_low_to_high_and_keep_their_rule(drawn: list[tuple[float, float, float, float]]) -> None:
     curve = points(*sorted(drawn, key=lambda row: row[0]))
-    chosen = choose({(0.3, 2.0): curve}).thresholds
+    chosen = thresholds(choose({(0.3, 2.0): curve}))
     assert sorted(chosen.values(), reverse=True) == [chosen[s] for s in SENSITIVITIES]
     at = {point.threshold: point for point in curve}
     most = max(point.heard_pct[CLEAN] for point in curve)

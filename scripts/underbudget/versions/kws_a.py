@@ -38,11 +38,11 @@ SMALLEST = replace(  # what fits in 2,000 bytes
     # a block costs 60 bytes of structure, whatever its width: wide is cheaper than deep
     network=DsTcResnet(filters=20, stem=(4, 8), blocks=(1, 1)),
 )
+AT_HOME = Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4)  # as listeners hear
 LIVE = replace(  # a further class: most of what a microphone picks up is none of the words
     IMPROVED.refitted(
         epochs=64,
-        # a word slides through the listener's second, in a kitchen
-        augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4),
+        augmentation=AT_HOME,  # a word slides through the listener's second, in a kitchen
         unknown_share=0.6,
         qat=QAT(relative_scale=0.6, epochs=16),
     ),

@@ -8,6 +8,7 @@ from underbudget.metrics import Limit
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.networks.ds_tc_resnet import DsTcResnet
 from underbudget.recipes import QAT, Augmentation, Export, Fit, Recipe, Version
+from underbudget.versions.kws_a import AT_HOME
 
 IMPROVED = Recipe(
     # accuracy is what counts: many filters, and a stem that looks along frequency as well, since another speaker's word
@@ -30,7 +31,7 @@ IMPROVED = Recipe(
 LIVE = replace(  # as kws_a's, with more filters
     IMPROVED.refitted(
         epochs=48,
-        augmentation=Augmentation(copies=16, mixup=0.1, shift_s=0.25, noise_db=(0.0, 40.0), band_mask=4),
+        augmentation=AT_HOME,
         unknown_share=0.6,
         qat=QAT(relative_scale=0.35, epochs=10),
     ),

@@ -142,11 +142,7 @@ def choose_settings(session: Session) -> dict[str, Settings]:
         for ratio in LEVEL_RATIOS:
             settings = _at_all_thresholds(Settings(0.0, smoothing, level_ratio=ratio))
             curves[smoothing, ratio] = curve(same, settings[::2])  # steps of 0.02 are finer than the figures
-    chosen = choose(curves)
-    return {
-        sensitivity: Settings(threshold, chosen.smoothing, level_ratio=chosen.level_ratio)
-        for sensitivity, threshold in chosen.thresholds.items()
-    }
+    return choose(curves)
 
 
 def _at_all_thresholds(settings: Settings) -> list[Settings]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from underbudget.beyond.listening.figures import Point
 from underbudget.beyond.listening.scores import CLEAN, NOISY
 from underbudget.device.artifact import SENSITIVITIES
+from underbudget.device.listen import Settings
 
 SMOOTHINGS, LEVEL_RATIOS = (0.48, 0.64, 0.8, 0.96), (1.5, 3.0)  # what is tried
 
@@ -31,17 +32,8 @@ MOST = {"low": Unwanted(4, 4), "middle": Unwanted(8, 15), "high": Unwanted(20, 6
 LEAST_DETECTED_PCT = {"low": 50.0, "middle": 70.0, "high": 85.0}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The listener's settings: see device.listen.Settings."""
-
-    smoothing: float
-    level_ratio: float
-    thresholds: dict[str, float]
-
-
-def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> Choice:
-    """Choose settings from what a listener does on validation sounds.
+def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> dict[str, Settings]:
+    """Choose the settings of each sensitivity from what a listener does on validation sounds.
 
     Of smoothing and gate those are taken with which most words are detected at the middle sensitivity, in quiet and in
     noise; those that keep to MOST go before all others.
@@ -54,8 +46,9 @@ def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> Choice:
         point = _point(curves[pair], "middle")
         return MOST["middle"].allows(point), _heard(point)
 
-    pair = max(curves, key=worth)
-    return Choice(*pair, {s: _point(curves[pair], s).threshold for s in SENSITIVITIES})
+    smoothing, ratio = pair = max(curves, key=worth)
+    points = {sensitivity: _point(curves[pair], sensitivity) for sensitivity in SENSITIVITIES}
+    return {s: Settings(point.threshold, smoothing, level_ratio=ratio) for s, point in points.items()}
 
 
 def _heard(point: Point) -> float:
