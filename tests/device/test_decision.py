@@ -19,7 +19,7 @@ from underbudget.device import artifact
 from underbudget.device.audio import RATE, read_wav
 from underbudget.device.errors import UserError
 from underbudget.device.keep import keep
-from underbudget.device.listen import HOP, Decider, Detection, Frame, LastSecond, Settings, settings_of
+from underbudget.device.listen import HOP, Decider, Detection, Frame, LastSecond, Settings, Smoother, settings_of
 
 MODELS = ROOT / "models" / "report"
 PUBLISHED = artifact.load(MODELS, "kws_a")[0]
@@ -53,6 +53,17 @@ def test_what_is_detected_is_loud_and_likely_and_not_too_soon() -> None:
     assert detected(frames, 0.8, min_gap=0.75) == [frames[2], frames[4]]
     assert detected(frames, 0.99, min_gap=0.75) == [frames[3]]  # nothing was detected before
     assert detected(frames, 0.2, min_gap=0.75) == [frames[1], frames[3], frames[5]]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_a_steady_probability_stays_and_a_short_one_counts_less_than_by_the_mean(said: list[float]) -> None:
+    smoother = Smoother(WORDS, len(said) * HOP / RATE)
+    for probability in said:
+        smoothed = smoother.smooth(frame(0.0, "no", probability)).scores["no"]
+    assert min(said) - 1e-9 <= smoothed <= np.mean(said) + 1e-9
+    for _ in said:
+        assert smoother.smooth(frame(0.0, "no", 0.0)).scores["yes"] == 0
+    assert smoother.smooth(frame(0.0, "no", 1.0)).scores["no"] == pytest.approx(1 / len(said) ** 2)
 
 
 def test_loudness_and_offset_of_what_is_new_are_those_of_the_whole_second() -> None:
