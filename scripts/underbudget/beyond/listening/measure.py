@@ -25,7 +25,7 @@ from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
 WAKE_WORDS = ("alexa", "computer", "jarvis", "smart_mirror", "snowboy", "view_glass")
-LISTENING_PROTOCOL = 4  # a change of what is measured, or of how words are detected, raises it: what was measured before is then measured again
+LISTENING_PROTOCOL = 4  # raised by a change of what is measured or detected: all is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
