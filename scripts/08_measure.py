@@ -18,7 +18,6 @@ deterministic()
 from typing import Any
 
 from underbudget import cli, files
-from underbudget.data.sources import own_folder
 from underbudget.device.command_line import parser, run
 from underbudget.reproduction.host import measure_here, model_files
 from underbudget.reproduction.measured_models import read_result
@@ -54,8 +53,8 @@ def main() -> None:
     else:
         paths = model_files()
         if arguments.versions:
-            given = cli.sources(arguments)
-            made = [latest_path(name, given.data, own_folder(given, v.task)) for name, v in VERSIONS.items()]
+            own = cli.sources(arguments).own
+            made = [latest_path(name, arguments.data, own(v.task) is not None) for name, v in VERSIONS.items()]
             paths = [path for path in made if path]
         path = measure_here(paths)
     result = read_result(path)

@@ -93,8 +93,9 @@ def build(
 ) -> Path:
     """Build `version` by one of its recipes unless it is up to date; return the path of its card.
 
-    The model goes to models/local/RECIPE; to models/own/RECIPE/DATA if it is made from the user's own data, so that
-    those of two stations lie side by side, and to models/synthetic/RECIPE if its data are synthetic.
+    The model goes to models/local/RECIPE; to models/own/RECIPE if it is made from the user's own data, and to
+    models/synthetic/RECIPE if its data are synthetic. One of other data of the user's own is moved to
+    models/own/RECIPE/DATA before.
 
     Args:
         made_with: the command that builds it again, for the card.
@@ -113,7 +114,10 @@ def build(
     else:
         print(ordered, flush=True)
         # handed over: the samples are not held while a model is trained on their features
-        write(ordered, *produce(ordered, loaded.pop))
+        made = produce(ordered, loaded.pop)
+        if folder is None:
+            _set_aside(ordered)
+        write(ordered, *made)
     return ordered.card_path
 
 
@@ -123,8 +127,8 @@ def plan(
     """Say what a model would be made from, and where it goes.
 
     Args:
-        study: the run belongs to this study and goes to models/local/STUDY/seed-N, models/own/STUDY/DATA/seed-N or
-            models/synthetic/STUDY/seed-N.
+        study: the run belongs to this study and goes to models/local/STUDY/seed-N (models/synthetic/…); of own data to
+            models/own/STUDY/DATA/seed-N, so that studies on two stations lie side by side.
     """
     made_from = {
         "recipe_name": recipe_name,
@@ -137,7 +141,7 @@ def plan(
         "arithmetic": ARITHMETIC[version.task],
     }
     own = [identity.folder for identity in data.identities if identity.own]
-    place = "/".join([study or recipe_name, *own, *([f"seed-{seed}"] if study else [])])
+    place = "/".join([study, *own, f"seed-{seed}"]) if study else recipe_name
     return Plan(version, recipe_name, seed, made_from, made_with, store_of(*data.identities).models / place)
 
 
@@ -201,6 +205,21 @@ def _peak_memory_mib() -> int:
     """Return the peak memory of this process. (getrusage would count what its parent held when it started this one.)"""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def _set_aside(ordered: Plan) -> None:
+    """Move the model that is in the place of another, if it was made from another file of the user's own data."""
+    try:
+        card, _ = artifact.load(ordered.folder, ordered.version.name)
+        before = Identity(**card.content["made_from"]["data"])
+    except (UserError, KeyError, TypeError):
+        return  # there is none, or a damaged one
+    if before.own and before.name != Identity(**ordered.made_from["data"]).name:
+        aside = ordered.folder / before.folder
+        aside.mkdir(exist_ok=True)
+        for path in ordered.folder.glob(f"{ordered.version.name}.*"):
+            path.replace(aside / path.name)
+        print(f"{ordered.version.name}: that of {before.name} is in {files.shown(aside)} now", flush=True)
 
 
 def write(ordered: Plan, made: Made, card: dict[str, Any]) -> None:

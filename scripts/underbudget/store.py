@@ -130,18 +130,18 @@ def listening_of(card: Card) -> dict[str, Any] | None:
     return None
 
 
-def latest_path(name: str, data: str, own: str | None = None) -> Path | None:
+def latest_path(name: str, data: str, own: bool = False) -> Path | None:
     """Return the file of this machine's run of a version by the report's recipe, on the data that DATA asks for.
 
     Args:
-        own: the folder of what is made from the user's own data: the run on these.
+        own: the run on the user's own data.
     """
     stores = {"auto": (LOCAL, SYNTHETIC), "real": (LOCAL,), "synthetic": (SYNTHETIC,)}[data]
-    folders = [OWN.models / "report" / own] if own else [store.models / "report" for store in stores]
-    return next((path for folder in folders if (path := folder / f"{name}.tflite.zlib").exists()), None)
+    paths = (store.models / "report" / f"{name}.tflite.zlib" for store in ((OWN,) if own else stores))
+    return next((path for path in paths if path.exists()), None)
 
 
-def latest(name: str, data: str, own: str | None = None) -> Card | None:
+def latest(name: str, data: str, own: bool = False) -> Card | None:
     """Return the card of `latest_path`.
 
     Raises:

@@ -101,18 +101,6 @@ def load_data(sources: Sources, task: str, by_speaker: bool = False, other: bool
     return DataSets(clips, _as_own(sounds) if sounds.identity.source == "local" else sounds)
 
 
-def own_folder(sources: Sources, task: str) -> str | None:
-    """Return the folder of what is made from the user's own data for a task; None if they are not named, or official.
-
-    Raises:
-        UserError: bad data.
-    """
-    if sources.own(task) is None:
-        return None
-    identity = load_data(sources, task).identity
-    return identity.folder if identity.own else None
-
-
 def load_weather(sources: Sources) -> Weather:
     """Load the weather readings.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from underbudget.data.identity import Identity
-from underbudget.data.sources import Sources, own_folder
+from underbudget.data.sources import Sources
 from underbudget.device.artifact import Card
 from underbudget.reproduction.host import EMULATED, EMULATED_RESULT, PI
 from underbudget.reproduction.measured_models import read_result
@@ -102,7 +102,7 @@ def read_local(sources: Sources) -> Results:
     latest_cards = {
         ("report", name): card
         for name, version in VERSIONS.items()
-        if (card := latest(name, sources.data, own_folder(sources, version.task)))
+        if (card := latest(name, sources.data, sources.own(version.task) is not None))
     }
     store = store_of(*(Identity(**card.content["made_from"]["data"]) for card in latest_cards.values()))
     results = read_results(store)
