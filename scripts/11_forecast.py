@@ -15,18 +15,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from underbudget.device import artifact
-from underbudget.device.artifact import STEPS
 from underbudget.device.command_line import parser, run
 from underbudget.device.errors import UserError
 from underbudget.device.forecast import Forecast, Forecaster
-from underbudget.device.log import Log, Notice, Tally, follow, lines, oldest_first
+from underbudget.device.log import GAP, Log, Notice, Tally, follow, lines, oldest_first
 from underbudget.device.runtime import try_out
-from underbudget.device.series import BETWEEN, WAITING
+from underbudget.device.series import BETWEEN, RESAMPLED, WAITING
 
-AT_MOST = STEPS  # as many are said while the first readings come
+ONCE, AT_MOST = (BETWEEN, RESAMPLED), 6  # kinds of notices that are said once; how many of any other
 EXAMPLES = """\
   .venv/bin/python scripts/11_forecast.py sensor.csv
   .venv/bin/python scripts/11_forecast.py sensor.csv --follow
@@ -55,20 +55,24 @@ def main() -> None:
 
 
 def forecast_each(forecaster: Forecaster, log: Log, as_json: bool) -> None:
-    """Show a forecast after each reading, and say why there is none: AT_MOST notices of a kind until there is one."""
-    told: Counter[str] = Counter()  # since the last forecast
+    """Show a forecast after each reading, and say what is not used: AT_MOST of a kind in a day of forecasts."""
+    told: Counter[str] = Counter()
+    day: date | None = None
     for row in log:
         for said in forecaster.read(row):
             if isinstance(said, Forecast):
-                told = Counter({BETWEEN: told[BETWEEN]})  # said once in all: such readings come between any two
+                if day not in (None, said.time.date()):
+                    told = Counter({kind: told[kind] for kind in ONCE})
+                day = said.time.date()
                 show(said, as_json)
                 continue
             told[said.kind] += 1
-            if told[said.kind] <= (1 if said.kind == BETWEEN else AT_MOST):
+            if told[said.kind] <= (1 if said.kind in ONCE else AT_MOST):
                 _say(said.text)
-            elif told[said.kind] == AT_MOST + 1 and said.kind != BETWEEN:
-                seldom = forecaster.too_seldom()
-                _say(f"{seldom + '; ' if seldom else ''}{said.kind}: no more is said of these before the next forecast")
+            elif told[said.kind] == AT_MOST + 1 and said.kind not in ONCE:
+                _say(f"{said.kind}: no more of these are shown until there is a forecast of another day")
+                if said.kind == GAP and (seldom := forecaster.too_seldom()):
+                    _say(seldom)
     if log.cut:
         _say(log.cut)
 

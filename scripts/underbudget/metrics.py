@@ -43,7 +43,7 @@ USUAL_ERRORS = {"t_mae_c": 0.5, "rh_mae_pct": 1.8}  # th_a's limits: so much of 
 
 
 def in_words(name: str, figures: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> str:
-    """Say one of METRICS, with its interval, and beside it what it compares with, if there are these."""
+    """Say one of METRICS; in brackets, where there are such figures, its interval and what to compare it with."""
     metric, interval = METRICS[name], figures.get(f"{name}_95")
     said = [f"95 %: {interval[0]:.{metric.digits}f} to {interval[1]:.{metric.digits}f}"] if interval else []
     said += [f"last reading repeated: {last[name]:.{metric.digits}f}"] if last and name in last else []

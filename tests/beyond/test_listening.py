@@ -341,16 +341,29 @@ def test_a_model_is_measured_at_the_thresholds_of_its_card(
     measure.measure_listeners([path], Sources())  # at others, which are no longer of use
     content = json.loads(path.with_name("kws_a.json").read_text())
     ship = {"low": 0.995, "middle": 0.93, "high": 0.4, "smoothing": 0.2, "level_ratio": 1.7, "validation": "of others"}
+    ship["protocol"] = measure.LISTENING_PROTOCOL
     path.with_name("kws_a.json").write_text(json.dumps({**content, "listening": ship}))
     before = path.with_name("kws_a.json").read_bytes()
     measure.measure_listeners([path], Sources())
     (entry,) = json.loads(result_path.read_text())["models"].values()
     settings = {name: entry[name] for name in ("smoothing", "level_ratio", "validation")}
-    assert {**entry["thresholds"], **settings} == ship
+    assert {**entry["thresholds"], **settings, "protocol": measure.LISTENING_PROTOCOL} == ship
     monkeypatch.setattr(measure, "measure", None)
     measure.measure_listeners([path], Sources())
     measure.name_thresholds(path, entry)  # what the card names already is not written again
     assert path.with_name("kws_a.json").read_bytes() == before
+
+
+def test_thresholds_that_were_chosen_in_an_earlier_way_are_chosen_again(measured: tuple[Path, Path]) -> None:
+    path, result_path = measured
+    before = json.loads(path.with_name("kws_a.json").read_text())
+    old = {"low": 0.995, "middle": 0.993, "high": 0.99, "smoothing": 0.2, "level_ratio": 1.7, "validation": {}}
+    for earlier in ({}, {"protocol": measure.LISTENING_PROTOCOL - 1}):
+        path.with_name("kws_a.json").write_text(json.dumps({**before, "listening": {**old, **earlier}}))
+        result_path.unlink(missing_ok=True)
+        measure.measure_listeners([path], Sources())
+        (entry,) = json.loads(result_path.read_text())["models"].values()
+        assert entry["smoothing"] != 0.2
 
 
 def test_chosen_thresholds_are_named_on_a_card_with_the_figures_behind_them(measured: tuple[Path, Path]) -> None:

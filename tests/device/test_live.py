@@ -193,14 +193,35 @@ def test_forecast_of_a_good_log(tmp_path: Path) -> None:
     assert run("11_forecast.py", "-", "--json", stdin=log([0, 10, 20, 30, 40, 50]).encode()).stdout == done.stdout
 
 
+def follow(rows: str) -> tuple[list[str], list[str]]:
+    """Return the forecasts, and what is said beside them, of a log on standard input."""
+    done = run("11_forecast.py", "-", "--follow", "--json", stdin=rows.encode())
+    assert done.returncode == 0
+    return done.stdout.decode().splitlines(), done.stderr.decode().splitlines()
+
+
 @pytest.mark.slow
-def test_what_keeps_recurring_is_not_said_forever() -> None:
-    """A log with a reading an hour: there is never a forecast."""
-    done = run("11_forecast.py", "-", "--follow", stdin=log([60 * hour for hour in range(24)]).encode())
-    said = done.stderr.decode().splitlines()
-    assert done.returncode == 0 and not done.stdout
-    assert len(said) < 16
-    assert said[-1].startswith("readings come every 60 minutes: give some that come every 10, or more often; ")
+def test_of_a_log_with_a_reading_an_hour_it_is_said_how_often_they_come() -> None:
+    forecasts, said = follow(log([60 * hour for hour in range(24)]))
+    assert not forecasts
+    assert len(said) < 17
+    assert said[-1] == "readings come every 60 minutes: give some that come every 10, or more often"
+
+
+@pytest.mark.slow
+def test_what_keeps_recurring_is_said_six_times_a_day() -> None:
+    rows = log([17 * 60 + 10 * n for n in range(80)]).splitlines(keepends=True)  # beyond midnight
+    forecasts, said = follow(rows[0] + "".join(row + "broken\n" for row in rows[1:]))
+    assert len(forecasts) == 80 - 5
+    broken = [line for line in said if "waiting: " not in line]
+    assert len(broken) == 2 * (6 + 1)
+    assert "no more of these are shown until there is a forecast of another day" in broken[6]
+
+
+@pytest.mark.slow
+def test_readings_at_another_cadence_are_interpolated_without_many_words() -> None:
+    forecasts, said = follow(log([7 * n for n in range(80)]))
+    assert len(forecasts) > 45 and len(said) < 10
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 import scipy
 from helpers import ROOT
 
+from underbudget.beyond.listening.measure import LISTENING_PROTOCOL
 from underbudget.data.sources import Sources
 from underbudget.device.errors import UserError
 from underbudget.reproduction import host
@@ -49,7 +50,9 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[ResultStore
     local.naive_path.write_text("{}")
     sha256 = read_results(PUBLISHED).cards["report", "kws_a"].sha256
     entry = {"model": "seed-22/kws_a", "thresholds": THRESHOLDS, **SETTINGS, "validation": {}}
-    local.listening_path.write_text(json.dumps({"code": "c", "models": {sha256: entry, "unknown": {}}}))
+    local.listening_path.write_text(
+        json.dumps({"protocol": LISTENING_PROTOCOL, "models": {sha256: entry, "unknown": {}}})
+    )
     monkeypatch.setattr(publish, "LOCAL", local)
     monkeypatch.setattr(publish, "PUBLISHED", published)
     monkeypatch.setattr(host, "HOST_RESULT", local.latency / "host.json")
@@ -131,7 +134,8 @@ def test_a_card_that_names_the_thresholds_stays_as_it_is(stores: tuple[ResultSto
     local, published = stores
     card = local.models / "report" / "kws_a.json"
     content = json.loads(card.read_text())
-    named = {**THRESHOLDS, **SETTINGS, "validation": "those that it was made with"}
+    settings = {**SETTINGS, "protocol": LISTENING_PROTOCOL}
+    named = {**THRESHOLDS, **settings, "validation": "those that it was made with"}
     card.write_text(json.dumps({**content, "listening": named}))
     publish.publish(Sources())
     assert (published.models / "report" / "kws_a.json").read_bytes() == card.read_bytes()

@@ -73,6 +73,25 @@ def test_copies_are_made_once(data_folder: Path) -> None:
     assert len(list(data_folder.rglob("augmented-*.npy"))) == 2
 
 
+def test_copies_do_not_depend_on_the_number_of_threads(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech, few, front_end = synthetic.make_speech(3), Augmentation(copies=4), Mfcc(coefficients=4)
+    first = np.stack(list(augmented_features(speech, front_end, few)))
+    (path,) = data_folder.rglob("augmented-*.npy")
+    path.unlink()
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    np.testing.assert_array_equal(list(augmented_features(speech, front_end, few)), first)
+
+
+def test_an_error_in_one_copy_leaves_no_file(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(augment, "augment_clip", fail)
+    with pytest.raises(MemoryError, match="no more"):
+        augmented_features(synthetic.make_speech(3), Mfcc(coefficients=4), Augmentation(copies=4))
+    assert not list(data_folder.rglob("*.npy"))
+
+
 def test_runs_at_once_share_the_copies_of_one(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

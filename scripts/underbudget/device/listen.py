@@ -28,7 +28,7 @@ class Settings:
 
     Attributes:
         threshold: smallest smoothed probability of a word.
-        smoothing: seconds over which probabilities are averaged.
+        smoothing: seconds over which probabilities are averaged; see Smoother.
         min_gap: seconds after a word in which no other is detected.
         level_ratio: how many times the level (RMS) of the background a word must have.
     """
@@ -78,8 +78,8 @@ class Detection:
 class Smoother:
     """Averages the probabilities of each word over the last seconds, as the square of the mean of their roots.
 
-    So a word that was quite likely all the time goes before one that was certain for a moment. On validation sounds
-    this leaves a third fewer false accepts at the same share of words detected.
+    A word that was quite likely all the time gets a higher value than one that was certain for a moment, as false
+    accepts are.
     """
 
     def __init__(self, words: Sequence[str], seconds: float) -> None:

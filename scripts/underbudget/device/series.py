@@ -1,6 +1,6 @@
 """Make of a log's rows what forecasters learn from and are given: readings ten minutes apart."""
 
-from collections import Counter
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ class Series:
         self._whole = STEPS  # readings since the last one that was lost
         self._spacing, self._bad = CADENCE, 0  # between rows; without a reading since the last
         self._taken, self._astray = 0, 0
-        self._minutes: Counter[int] = Counter()  # between one row and the next
+        self._apart: deque[int] = deque(maxlen=12)  # minutes between one row and the next, of the last ones
         self._since = [datetime.min, datetime.min]  # when temperature and humidity last changed
         self._told = [False, False, False]
 
@@ -95,11 +95,11 @@ class Series:
             )
 
     def too_seldom(self) -> str | None:
-        """Say so if readings come too seldom for any to be used."""
-        usual = median(self._minutes.elements()) if self._minutes else 0
-        if timedelta(minutes=usual) > CADENCE + TOLERANCE:
-            return f"readings come every {usual:g} minutes: give some that come every 10, or more often"
-        return None
+        """Say so if the last readings came too seldom for any to be used."""
+        usual = median(self._apart) if self._apart else 0
+        if timedelta(minutes=usual) <= CADENCE + TOLERANCE:
+            return None
+        return f"readings come every {usual:g} minutes: give some that come every 10, or more often"
 
     def _left_out(self, last: Reading, row: Reading) -> Notice:
         self._aside = None
@@ -117,7 +117,7 @@ class Series:
         """Take in the next reading: yield those that are due until then."""
         before, self._last, self._aside = self._last, row, None
         if before:
-            self._minutes[round((row.utc - before.utc) / timedelta(minutes=1))] += 1
+            self._apart.append(round((row.utc - before.utc) / timedelta(minutes=1)))
         self._taken += 1
         if before is None or self._due is None:
             before = row

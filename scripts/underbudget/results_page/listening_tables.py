@@ -23,7 +23,7 @@ AXIS = 0.5, 6000  # false accepts per hour
 LEAST = 0.6  # at which none at all is drawn
 LIVE = ("live/kws_a", "live/kws_c")
 PARTS = {"others": "clips of other words", "speech": "transcribed speech", "noise": "noise"}
-POINTS = 0.5  # that a listener may lose on words
+POINTS = 0.5  # of accuracy that a listener may lose against a spotter that knows its words alone
 AIMS = {  # of the listeners: figure, unit, and the aims of LIVE
     (CLEAN, "pct"): ("words detected in quiet, %, at least", 93, 95),
     (NOISY, "pct"): ("words detected in noise at 10 dB, %, at least", 82, 87),

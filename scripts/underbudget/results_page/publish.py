@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from underbudget import files
-from underbudget.beyond.listening.measure import name_thresholds
+from underbudget.beyond.listening.measure import LISTENING_PROTOCOL, name_thresholds
 from underbudget.data.sources import Sources
 from underbudget.device import artifact
 from underbudget.device.artifact import SPOTTING
@@ -106,6 +106,9 @@ def publish_searches() -> None:
 def publish_listening() -> None:
     """Publish how well the published spotters listen, and name their thresholds on their cards."""
     measured, models = LOCAL.listening(), {}
+    if measured["protocol"] != LISTENING_PROTOCOL:
+        print("the listeners were measured in an earlier way: run make listening, then this again")
+        return
     for recipe in RECIPES:
         for path in sorted((PUBLISHED.models / recipe).glob("*.tflite.zlib")):
             card, _ = artifact.load_file(path)

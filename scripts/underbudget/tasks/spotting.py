@@ -105,8 +105,8 @@ class Spotting:
 
         The 95 % intervals are Wilson's, for which each clip stands alone, and a bootstrap of speakers.
 
-        The matrix has one row per true label; a word that is taken for none is wrong. For a model with labels that are
-        none of the words there is also its accuracy if it must choose one of these.
+        The matrix has one row per true label; a word that is taken for none is wrong. If a model has labels that are
+        no words, such as `_other_`, there is also its accuracy when it must choose one of its words.
 
         Raises:
             UserError: another number of outputs than of labels.
@@ -124,7 +124,7 @@ class Spotting:
         np.add.at(confusion, (truth, predicted), 1)
         correct = int((truth == predicted).sum())
         of_speakers = cluster_bootstrap(truth == predicted, self.speech.speakers(split))
-        words = np.isin(self.labels, self.speech.words)
+        words = np.array([not label.startswith("_") for label in self.labels])
         chosen = np.where(words, scores, -np.inf).argmax(axis=1)
         among_words = {"among_words_pct": round(100 * float((truth == chosen).mean()), 3)}
         return {

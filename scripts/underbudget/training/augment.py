@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
@@ -111,9 +112,11 @@ def _make_features(
     surroundings: Surroundings,
 ) -> None:
     features = np.empty((augmentation.copies, count, *front_end.shape), np.float16)
-    stopped = Event()  # so that Ctrl-C does not wait for the copies that are begun
+    stopped = Event()  # so that neither Ctrl-C nor an error waits for the other copies
 
     def make(number: int) -> None:
+        if stopped.is_set():
+            return
         extract = extractor(front_end)  # one for each thread: it keeps its arrays
         rng = np.random.default_rng([count, number * count])  # never from the bar, which may be disabled
         noises = np.stack([surroundings.noise(2 * RATE, rng) for _ in range(NOISES)])
@@ -124,11 +127,14 @@ def _make_features(
             progress.update()
 
     bar = progress_bar(None, "augmenting", "clips", augmentation.copies * count)
-    with bar as progress, ThreadPoolExecutor() as pool:  # numpy computes outside of Python's lock
+    with bar as progress, ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy computes outside of Python's lock
+        copies = [pool.submit(make, number) for number in range(augmentation.copies)]
         try:
-            list(pool.map(make, range(augmentation.copies)))
+            wait(copies, return_when=FIRST_EXCEPTION)
         finally:
             stopped.set()
+        for copy in copies:
+            copy.result()
     with files.atomic_write(path) as partial, partial.open("wb") as out:
         np.save(out, features)
 

@@ -9,7 +9,7 @@ from underbudget.data.noise import coloured_noise, knocks, tones
 from underbudget.data.other_sounds import Recording
 from underbudget.device.audio import RATE, Audio, to_float, to_int16
 
-DRAWN = 1  # to be raised when seconds are drawn in another way: features kept from before are then made again
+DRAWN = 1  # raise it when seconds are drawn in another way: kept features are then made again, but no model is
 SHARES = {"speech": 0.5, "words": 0.25, "noise": 0.25}  # of the seconds, where there are all kinds
 LEVEL_BLOCK = RATE // 20  # samples over which loudness is taken
 ALONE = 0.5  # of the seconds of speech: a piece of it in a quiet room, as a word is said alone

@@ -77,13 +77,20 @@ def spotters() -> list[Path]:
 
 def _is_measured(card: Card, models: dict[str, Any]) -> bool:
     """Tell whether a model is measured, with the settings of its card where it names some."""
-    return card.sha256 in models and (not card.thresholds or _names(card, models[card.sha256]))
+    return card.sha256 in models and (not _settings_on(card) or _names(card, models[card.sha256]))
+
+
+def _settings_on(card: Card) -> dict[str, Settings]:
+    """Return the settings that a card names for each sensitivity; none if they were chosen for another detection."""
+    if card.content.get("listening", {}).get("protocol") != LISTENING_PROTOCOL:
+        return {}
+    return {sensitivity: settings_of(card, sensitivity) for sensitivity in SENSITIVITIES}
 
 
 def _names(card: Card, entry: dict[str, Any]) -> bool:
     """Tell whether a card names the settings of a result."""
-    named = {sensitivity: settings_of(card, sensitivity) for sensitivity in SENSITIVITIES}
-    return bool(card.thresholds) and all(
+    named = _settings_on(card)
+    return bool(named) and all(
         (each.threshold, each.smoothing, each.level_ratio)
         == (entry["thresholds"][sensitivity], entry["smoothing"], entry["level_ratio"])
         for sensitivity, each in named.items()
@@ -110,8 +117,7 @@ def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
         UserError: the model does not fit its card, or a split has no clips.
     """
     card, content = artifact.load_file(path)
-    if card.thresholds:
-        settings = {sensitivity: settings_of(card, sensitivity) for sensitivity in SENSITIVITIES}
+    if settings := _settings_on(card):
         validation = card.content["listening"].get("validation", {})
     else:
         tuning = scores.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN, NOISY])
@@ -221,7 +227,8 @@ def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make li
     if _names(card, entry):
         return
     settings = {name: entry[name] for name in ("smoothing", "level_ratio")}
-    named = {**entry["thresholds"], **settings, "validation": entry["validation"], "made_with": made_with}
+    settings |= {"protocol": LISTENING_PROTOCOL, "validation": entry["validation"], "made_with": made_with}
+    named = {**entry["thresholds"], **settings}
     files.write_json(card_path, {**card.content, "listening": named})
 
 
