@@ -71,7 +71,8 @@ def forecast_each(forecaster: Forecaster, log: Log, as_json: bool) -> None:
                 _say(said.text)
             elif told[said.kind] == AT_MOST + 1 and said.kind not in ONCE:
                 _say(f"{said.kind}: no more of these are shown until there is a forecast of another day")
-                if said.kind == GAP and (seldom := forecaster.too_seldom()):
+                seldom = forecaster.too_seldom() if said.kind == GAP else None
+                if seldom:
                     _say(seldom)
     if log.cut:
         _say(log.cut)
