@@ -64,7 +64,7 @@ improved: data ## build all five by our own recipes: smaller and more accurate (
 smallest: setup ## build our most accurate spotter in less than 2,000 bytes (ten minutes)
 	@$(MAKE) --no-print-directory kws_a RECIPE=smallest
 
-live: setup ## build two listeners, with an unknown class that is trained on other sounds (OTHER; 20 minutes)
+live: setup ## build two listeners, with an unknown class that is trained on other sounds (OTHER; 25 minutes)
 	@$(MAKE) --no-print-directory kws_a kws_c RECIPE=live
 
 words: setup ## build a spotter of your own words: make words SPEECH=folder-or-archive NAME=kitchen
