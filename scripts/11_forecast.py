@@ -55,7 +55,10 @@ def main() -> None:
 
 
 def forecast_each(forecaster: Forecaster, log: Log, as_json: bool) -> None:
-    """Show a forecast after each reading, and say what is not used: AT_MOST of a kind in a day of forecasts."""
+    """Show a forecast after each reading, and say what is not used.
+
+    Of each kind of notice AT_MOST are said in a day of forecasts; of those in ONCE, one in all.
+    """
     told: Counter[str] = Counter()
     day: date | None = None
     for row in log:

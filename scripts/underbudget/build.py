@@ -94,8 +94,8 @@ def build(
     """Build `version` by one of its recipes unless it is up to date; return the path of its card.
 
     The model goes to models/local/RECIPE; to models/own/RECIPE if it is made from the user's own data, and to
-    models/synthetic/RECIPE if its data are synthetic. One of other data of the user's own is moved to
-    models/own/RECIPE/DATA before.
+    models/synthetic/RECIPE if its data are synthetic. A model there that was made from
+    another file of the user's own data is first moved to models/own/RECIPE/DATA.
 
     Args:
         made_with: the command that builds it again, for the card.
@@ -208,7 +208,7 @@ def _peak_memory_mib() -> int:
 
 
 def _set_aside(ordered: Plan) -> None:
-    """Move the model that is in the place of another, if it was made from another file of the user's own data."""
+    """Move the model that is where a new one is to go, if it was made from another file of the user's own data."""
     try:
         card, _ = artifact.load(ordered.folder, ordered.version.name)
         before = Identity(**card.content["made_from"]["data"])
@@ -219,7 +219,7 @@ def _set_aside(ordered: Plan) -> None:
         aside.mkdir(exist_ok=True)
         for path in ordered.folder.glob(f"{ordered.version.name}.*"):
             path.replace(aside / path.name)
-        print(f"{ordered.version.name}: that of {before.name} is in {files.shown(aside)} now", flush=True)
+        print(f"{ordered.version.name}: the model of {before.name} was moved to {files.shown(aside)}", flush=True)
 
 
 def write(ordered: Plan, made: Made, card: dict[str, Any]) -> None:

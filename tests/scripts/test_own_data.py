@@ -65,7 +65,7 @@ def test_a_run_on_own_data_leaves_that_on_the_real_ones(root: Path) -> None:
     mine = card(root, "own")
     station(root.parent / "garden.csv", 1000, 3)
     aside = f"models/own/improved/own-{mine['made_from']['data']['digest'][:8]}"
-    assert f"th_b: that of own.csv is in {aside} now" in run(root, *build, "--jena", "garden.csv")
+    assert f"th_b: the model of own.csv was moved to {aside}" in run(root, *build, "--jena", "garden.csv")
     assert json.loads((root / aside / "th_b.json").read_text()) == mine
     assert card(root, "own")["made_with"] == mine["made_with"].replace("own.csv", "garden.csv")
     run(root, *build, "--jena", "own.csv")  # as the tests below have it

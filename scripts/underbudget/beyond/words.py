@@ -43,7 +43,8 @@ def train_words(sources: Sources, seed: int, name: str = MODEL_NAME) -> str:
     _say_what_is_replaced(store, name, speech)
     named = f" NAME={name}" if name != MODEL_NAME else ""
     made_with = f"make words{sources.variables(SPOTTING)}{named} SEED={seed}"
-    card_path = build(version, MODEL_NAME, seed, sources, made_with, store.models / MODEL_NAME)
+    folder = store.models / MODEL_NAME  # named: what was there is not moved, but replaced, as was said
+    card_path = build(version, MODEL_NAME, seed, sources, made_with, folder)
     model = card_path.with_name(f"{name}.tflite.zlib")
     entry = measure(model, speech, load_other_sounds(sources))
     name_thresholds(model, entry, "make words")

@@ -125,12 +125,17 @@ class Card:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return the labels that are words; one that begins with "_" stands for anything else."""
-        return tuple(label for label in self.labels if not label.startswith("_"))
+        """Return the labels that are words."""
+        return tuple(label for label in self.labels if is_word(label))
 
     def standardise(self, readings: ArrayLike) -> NDArray[np.float32]:
         """Return the z-scores of readings [..., 2], which a forecaster takes in."""
         return z_score(readings, self.mean, self.std)
+
+
+def is_word(label: str) -> bool:
+    """Tell whether a label is a word; one that begins with "_" stands for anything else."""
+    return not label.startswith("_")
 
 
 def z_score(readings: ArrayLike, mean: ArrayLike, std: ArrayLike) -> NDArray[np.float32]:
@@ -190,7 +195,7 @@ def _card(content: dict[str, Any]) -> Card:
         row = checks.each(COUNT, len(labels), len(labels))
         matrix = checks.record(confusion=checks.each(row, len(labels), len(labels)))
         checks.record(test=matrix, validation=matrix)(content, "")
-        if all(label.startswith("_") for label in labels):
+        if not any(map(is_word, labels)):
             raise ValueError(f"labels {', '.join(labels)}: none of them is a word")
     return Card(
         name=content["name"],

@@ -110,7 +110,10 @@ def listening_goals(results: Results) -> str:
 
 
 def _among_words(results: Results) -> Iterator[str]:
-    """Yield, of each of LIVE, POINTS below the accuracy of the best spotters on unknown speakers, and its own."""
+    """Yield two cells for each of LIVE: the aim, POINTS below our improved spotter's mean, and its own accuracy.
+
+    Both are of unknown speakers.
+    """
     for model in LIVE:
         recipe, name = model.split("/")
         best = metric_values(runs_of(results.study_runs("improved-by-speaker"), name), "accuracy_pct")

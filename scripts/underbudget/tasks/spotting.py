@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from underbudget.data.identity import Identity
 from underbudget.data.other_sounds import OtherSounds
 from underbudget.data.speech import OTHER, Speech
-from underbudget.device.artifact import SPOTTING
+from underbudget.device.artifact import SPOTTING, is_word
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import FrontEnd, extractor, to_dict
 from underbudget.device.runtime import lay_out
@@ -124,16 +124,16 @@ class Spotting:
         np.add.at(confusion, (truth, predicted), 1)
         correct = int((truth == predicted).sum())
         of_speakers = cluster_bootstrap(truth == predicted, self.speech.speakers(split))
-        words = np.array([not label.startswith("_") for label in self.labels])
+        words = np.array([is_word(label) for label in self.labels])
         chosen = np.where(words, scores, -np.inf).argmax(axis=1)
-        among_words = {"among_words_pct": round(100 * float((truth == chosen).mean()), 3)}
+        among_words = round(100 * float((truth == chosen).mean()), 3)
         return {
             "clips": len(truth),
             "correct": correct,
             "accuracy_pct": round(100 * correct / len(truth), 3),
             "accuracy_pct_95": [round(100 * v, 3) for v in wilson(correct, len(truth))],
             "accuracy_pct_95_speakers": [round(100 * v, 3) for v in of_speakers],
-            **(among_words if 1 < words.sum() < count else {}),
+            **({"among_words_pct": among_words} if 1 < words.sum() < count else {}),
             "confusion": confusion.tolist(),
         }
 

@@ -89,12 +89,9 @@ def _settings_on(card: Card) -> dict[str, Settings]:
 
 def _names(card: Card, entry: dict[str, Any]) -> bool:
     """Tell whether a card names the settings of a result."""
-    named = _settings_on(card)
-    return bool(named) and all(
-        (each.threshold, each.smoothing, each.level_ratio)
-        == (entry["thresholds"][sensitivity], entry["smoothing"], entry["level_ratio"])
-        for sensitivity, each in named.items()
-    )
+    smoothing, ratio = entry["smoothing"], entry["level_ratio"]
+    used = {s: Settings(threshold, smoothing, level_ratio=ratio) for s, threshold in entry["thresholds"].items()}
+    return _settings_on(card) == used
 
 
 def _check_clips(path: Path, card: Card, speech: Speech) -> None:
