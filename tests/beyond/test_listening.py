@@ -251,7 +251,7 @@ def test_what_is_tried_afterwards_is_what_the_listener_hears(smoothing: float) -
     card, content = artifact.load_file(KWS_A)
     items = [Item(sound, "a") for sound in BURSTS * 2]
     recording = lay_out([i.sound for i in items], (0.1, 0.5), seed=1)
-    kept = scores.observe(card, content, recording, items).smoothed(smoothing)
+    kept = scores.observe(scores.detector(card, content), recording, items).smoothed(smoothing)
     numbers = []
     for settings in (Settings(t, smoothing, level_ratio=r) for t in (0.1, 0.4, 0.5, 0.6, 0.99) for r in (1.0, 3.0)):
         listener = KeywordDetector(card, content, settings)
@@ -267,7 +267,8 @@ def test_a_class_for_everything_else_is_never_heard() -> None:
     labels = ("_other_", *card.labels[1:])
     items = [Item(sound, "a") for sound in BURSTS]
     recording = lay_out(BURSTS, (0.1, 0.5), seed=1)
-    plain, other = (scores.observe(c, content, recording, items) for c in (card, replace(card, labels=labels)))
+    cards = card, replace(card, labels=labels)
+    plain, other = (scores.observe(scores.detector(c, content), recording, items) for c in cards)
     by_time = {m.time: m for m in plain.frames}
     for m in other.frames:
         assert m.scores == {word: score for word, score in by_time[m.time].scores.items() if word != "down"}
@@ -276,7 +277,7 @@ def test_a_class_for_everything_else_is_never_heard() -> None:
 def test_every_condition_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "SILENCE", 2)
     card, content = artifact.load_file(KWS_A)
-    session = smoothed(scores.listen(card, content, SOUNDS, list(CONDITIONS)), 0.3)
+    session = smoothed(scores.listen(scores.detector(card, content), SOUNDS, list(CONDITIONS)), 0.3)
     assert set(session) == {*CONDITIONS, "speech", "untranscribed", "others", "noise", "silence"}
     for condition in CONDITIONS:
         assert sorted(i.what for i in session[condition].items) == ["no", "up", "yes"]
@@ -387,7 +388,7 @@ def test_the_live_listener_detects_few_words_twice(sensitivity: str, most: int, 
     clips = zip(speech.words[speech.labels("test")], speech.clips("test"), strict=True)
     items = [Item(clip, "a", str(word)) for word, clip in clips][:100]
     settings = settings_of(card, sensitivity)
-    part = scores.observe(card, content, lay_out([i.sound for i in items], (1.0, 2.0), seed=13), items)
+    part = scores.observe(scores.detector(card, content), lay_out([i.sound for i in items], (1.0, 2.0), seed=13), items)
     found = figures({CLEAN: part.smoothed(settings.smoothing)}, settings)[CLEAN]
     assert found["heard"] >= 70
     assert found["twice"] <= most

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from underbudget.beyond import peers
+from underbudget.beyond.listening import scores
 from underbudget.data import synthetic
 from underbudget.data.sources import Sources
 from underbudget.data.speech import BY_LISTS, LABELS, Speech
+from underbudget.device import artifact
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc, Stft, extractor
+from underbudget.device.listen import HOP
+from underbudget.device.runtime import Model
 from underbudget.reproduction.reference import load_homeworks, load_peers
 from underbudget.reproduction.results import read_results
 from underbudget.results_page import peer_tables
@@ -37,6 +41,38 @@ def test_a_sound_of_half_the_rate_and_a_longer_transform() -> None:
     half = peers.front_end({**card, "rate": 8000})(clip)
     assert half.shape == (79, 10, 1)
     assert peers.front_end({**card, "fft": 1024})(clip).shape == (159, 10, 1)
+
+
+def test_a_clip_is_divided_by_its_highest_sample() -> None:
+    card = {"kind": "stft", "frame": 256, "step": 128}
+    clips = np.random.default_rng(0).uniform(-0.5, 0.25, (2, 16000)).astype(np.float32)
+    scaled = np.stack([clip / clip.max() for clip in clips])
+    np.testing.assert_allclose(
+        peers.front_end({**card, "peak": True})(clips), peers.front_end(card)(scaled), rtol=1e-4, atol=1e-4
+    )
+    assert not peers.front_end({**card, "peak": True})(np.zeros((1, 16000), np.float32)).any()  # silence stays so
+
+
+def test_another_groups_spotter_hears_as_ours_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own file by both ways, over more than one batch of seconds."""
+    monkeypatch.setattr(peers, "AT_ONCE", 7)
+    card, content = artifact.load_file(PUBLISHED.models / "report" / "kws_a.tflite.zlib")
+    described = {"kind": "mfcc", "frame": 640, "step": 320, "mel_bins": 40, "low": 20, "high": 4000, "coefficients": 10}
+    model = Model(content, "theirs")
+
+    def probabilities(features: peers.Array) -> peers.Array:  # theirs have them in the file
+        powers = np.exp(model.predict(features))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    pieces = np.random.default_rng(0).normal(0, 0.1, (30, HOP)).astype(np.float32)
+    pieces[15:20] *= 5
+    theirs = list(peers.hearing(list(card.labels), peers.front_end(described), probabilities)(pieces))
+    ours = list(scores.detector(card, content)(pieces))
+    assert len(theirs) == len(ours) == 30
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (other.time, other.loudness) == (mine.time, mine.loudness)
+        if mine.time >= 1:  # before, the offset that ours leaves out changes from piece to piece
+            assert other.scores == pytest.approx(mine.scores, abs=1e-2)
 
 
 def test_mcnemar_by_hand() -> None:

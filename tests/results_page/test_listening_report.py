@@ -10,7 +10,14 @@ from helpers import ROOT
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY
 from underbudget.device import artifact
 from underbudget.reproduction.results import Results, read_results
-from underbudget.results_page.listening_tables import det_chart, det_charts, listening, listening_goals, listening_kinds
+from underbudget.results_page.listening_tables import (
+    det_chart,
+    det_charts,
+    listeners,
+    listening,
+    listening_goals,
+    listening_kinds,
+)
 from underbudget.store import PUBLISHED
 
 SHA256 = artifact.load_file(ROOT / "models" / "improved" / "kws_a.tflite.zlib")[0].sha256
@@ -59,6 +66,14 @@ def test_what_was_not_measured_is_not_shown() -> None:
     entry["test"]["middle"].update(speech=None, others=None, rooms=None)
     assert "| – | 2.5 | – | – | 0 (< 30) | 0 |" in listening(results(entry))
     assert det_charts(results(entry)) == []
+
+
+def test_another_groups_listener_is_shown_if_it_heard_the_same() -> None:
+    name, published = "mlperf_tiny-kws-float", read_results(PUBLISHED)
+    assert cells(listening(published), f"[{name}](https://")[0].count("kws_ref_model_float32") == 1
+    assert cells(listeners(published), name)[0] == f"{name}, 43,392 B"
+    assert f"{name}: " in det_charts(published)[0].words
+    assert name not in listening(results(ENTRY)) + listeners(results(ENTRY))  # ours heard other sounds there
 
 
 def test_the_published_listener_stands_beside_its_aims_and_by_kinds() -> None:

@@ -4,7 +4,8 @@ Their cards, NAME.json beside the file, say where a file is from, its labels, it
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ import numpy as np
 import scipy  # which imports its parts as they are used
 from numpy.typing import NDArray
 
-from underbudget.data.sources import Sources, load_speech, load_weather
-from underbudget.data.speech import BY_LISTS, LABELS, Speech
+from underbudget.beyond.listening.measure import LISTENING_PROTOCOL, measure_hearing
+from underbudget.beyond.listening.scores import Hear
+from underbudget.data.sources import Sources, load_other_sounds, load_speech, load_weather
+from underbudget.data.speech import BY_LISTS, LABELS, Speech, by_speaker
 from underbudget.data.weather import OUTPUT_STEPS, Weather
 from underbudget.determinism import import_tensorflow
 from underbudget.device import artifact
 from underbudget.device.artifact import FORECASTING, SPOTTING
-from underbudget.device.audio import RATE
+from underbudget.device.audio import RATE, Audio
 from underbudget.device.errors import UserError
+from underbudget.device.listen import HOP, Frame, LastSecond
 from underbudget.device.runtime import Model, lay_out
 from underbudget.export.compress import order_for_compression, zopfli_compress
 from underbudget.export.slim import strip_metadata
@@ -33,6 +37,9 @@ from underbudget.store import PUBLISHED
 from underbudget.tasks.spotting import Spotting
 
 Array = NDArray[np.float32]
+LISTENERS = ("mlperf_tiny-kws-float",)  # knows our eight words, four more, and a class for all others
+SILENT = 1e-6  # no sample is louder: there is nothing to scale
+AT_ONCE = 256  # seconds of sound whose features are computed together
 KNOWN = {"kind", "rate", "frame", "step", "fft", "mel_bins", "low", "high", "coefficients", "resize"}
 OURS = ("report/kws_a", "smallest/kws_a", "improved/kws_a", "improved/kws_b", "improved/kws_c")
 
@@ -60,6 +67,7 @@ def measure(folder: Path, sources: Sources) -> dict[str, Any]:
         "ours": {name: card.sha256 for name, card in _ours().items()},
         SPOTTING: measured,
         FORECASTING: [_forecaster(card, folder, weather) for card in forecasters],
+        "listening": _listeners([card for card in cards if card["name"] in LISTENERS], folder, sources),
     }
 
 
@@ -74,8 +82,8 @@ def _described(card: dict[str, Any], content: bytes) -> dict[str, Any]:
     stripped = zopfli_compress(order_for_compression(strip_metadata(content)))
     return {
         "name": card["name"],
-        "year": card["year"],
-        "group": card["group"],
+        "year": card.get("year"),  # of the course; not all were made for it
+        "group": card.get("group"),
         "bytes": card["bytes"],
         "stripped_bytes": len(stripped),  # by the last two steps of ours, which leave the outputs as they are
         "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{quote(source['path'])}",
@@ -131,7 +139,10 @@ def _mcnemar(theirs: NDArray[np.bool_], ours: NDArray[np.bool_]) -> dict[str, An
 
 
 def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
-    """Return the features [rows, columns, 1] of a clip [16000] that a card describes, by tf.signal."""
+    """Return the features [..., rows, columns, 1] of clips [..., 16000] that a card describes, by tf.signal.
+
+    `peak`: each clip is divided by its highest sample before.
+    """
     import_tensorflow()
     import tensorflow as tf
 
@@ -144,7 +155,9 @@ def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
         )
 
     def features(clip: Array) -> Array:
-        sound = clip if rate == RATE else scipy.signal.resample_poly(clip, rate, RATE).astype(np.float32)
+        sound = clip if rate == RATE else scipy.signal.resample_poly(clip, rate, RATE, axis=-1).astype(np.float32)
+        if card.get("peak"):
+            sound = sound / np.maximum(sound.max(axis=-1, keepdims=True), SILENT)
         found = tf.abs(tf.signal.stft(sound, frame, card["step"], length))
         if mel is not None:
             logs = tf.math.log(tf.tensordot(found, mel, 1) + 1e-6)
@@ -156,6 +169,39 @@ def front_end(card: dict[str, Any]) -> Callable[[Array], Array]:
         return result
 
     return features
+
+
+def _listeners(cards: list[dict[str, Any]], folder: Path, sources: Sources) -> dict[str, Any]:
+    """Measure other groups' spotters as ours are: by our listener, settings chosen on the same validation sounds.
+
+    The clips are split by a hash of the speaker, as Speech Commands is: the test speakers are new to them, too.
+    """
+    speech, others = by_speaker(load_speech(sources)), load_other_sounds(sources)
+    models = []
+    for card in cards:
+        content = _content(card, folder)
+        hear = hearing(card["labels"], front_end(card["front_end"]), Model(content, card["name"]).predict)
+        models.append({**_described(card, content), **measure_hearing(hear, speech, others)})
+    return {"protocol": LISTENING_PROTOCOL, "sounds": asdict(others.identity), "models": models}
+
+
+def hearing(labels: list[str], features: Callable[[Array], Array], predict: Callable[[Array], Array]) -> Hear:
+    """Return how a spotter hears that puts out probabilities: our words among its labels, in each last second."""
+    places = [labels.index(word) for word in LABELS]
+
+    def hear(pieces: Audio) -> Iterator[Frame]:
+        second = LastSecond()
+        for start in range(0, len(pieces), AT_ONCE):
+            seconds, ratios = [], []
+            for piece in pieces[start : start + AT_ONCE]:
+                second.push(piece)
+                seconds.append(second.sound - second.offset())
+                ratios.append(second.level_ratio())
+            scores = predict(features(np.stack(seconds)))[:, places].tolist()
+            for step, (values, ratio) in enumerate(zip(scores, ratios, strict=True), start + 1):
+                yield Frame(step * HOP / RATE, dict(zip(LABELS, values, strict=True)), ratio)
+
+    return hear
 
 
 def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[str, Any]:

@@ -124,9 +124,10 @@ class Decider:
 
 
 class LastSecond:
-    """The last second of a running sound, its offset and its loudness; only the parts that are new are computed."""
+    """The last second of a running sound, its offset and its level; only the parts that are new are computed."""
 
     def __init__(self) -> None:
+        self._background: list[float] = []
         self._padded = np.zeros(BEFORE + RATE + AFTER, np.float32)
         self.sound = self._padded[BEFORE:-AFTER]
         self._parts = np.lib.stride_tricks.sliding_window_view(self._padded, BEFORE + PART + AFTER)[::PART]
@@ -159,6 +160,17 @@ class LastSecond:
         """Return the RMS [blocks] of its blocks of LOUDNESS_BLOCK, without rumble."""
         return np.asarray(np.sqrt(self._powers.reshape(-1, LOUDNESS_BLOCK // PART).mean(axis=1)))
 
+    def level_ratio(self) -> float:
+        """Return how many times the background's level the middle of the second has, where a word should be.
+
+        The first second tells the background, and nothing is detected in it. Call this once for each push.
+        """
+        if self._come < RATE // PART:
+            return 0.0
+        loudness = self.loudness()
+        self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
+        return float(loudness[2:8].max() / max(median(self._background), 1e-4))
+
 
 class KeywordDetector:
     """Detects words in chunks of HOP samples at 16 kHz.
@@ -180,7 +192,6 @@ class KeywordDetector:
             raise UserError(f"{card.name}: it can't listen to a running sound: {error}") from None
         self._smoother = Smoother(card.words, settings.smoothing)
         self._second = LastSecond()
-        self._background: list[float] = []
         self._steps = 0
         self._decider = Decider(settings)
         self.latest = Frame(0.0, dict.fromkeys(card.words, 0.0), 0.0)
@@ -224,23 +235,12 @@ class KeywordDetector:
         logits = self._model.get()
         check_finite(logits, self._model.name)
         scores = dict(zip(self._words, _softmax(logits)[self._places].tolist(), strict=True))
-        return Frame(self._steps * HOP / RATE, scores, self._loudness())
+        return Frame(self._steps * HOP / RATE, scores, self._second.level_ratio())
 
     @property
     def second(self) -> Audio:
         """Return a copy of the last second [16000] of the sound: what the model was given last."""
         return self._second.sound.copy()
-
-    def _loudness(self) -> float:
-        """Return how many times the background's level the middle of the last second has, where a word should be.
-
-        The first second tells the background, and nothing is detected in it.
-        """
-        if self._steps * HOP < RATE:
-            return 0.0
-        loudness = self._second.loudness()
-        self._background = [*self._background[1 - MEMORY :], float(loudness.min())]
-        return float(loudness[2:8].max() / max(median(self._background), 1e-4))
 
 
 class KeywordSpotter:

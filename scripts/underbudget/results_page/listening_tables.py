@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY
+from underbudget.reproduction.reference import PEERS, load_peers
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import metric_values, runs_of
 from underbudget.results_page.markdown import markdown_table
-from underbudget.results_page.style import IMPROVED, RECIPE_STYLE, Chart, chart, join_sentence, legend
+from underbudget.results_page.style import IMPROVED, OTHERS, RECIPE_STYLE, Chart, chart, join_sentence, legend
 from underbudget.versions.catalogue import RECIPES, SPOTTERS
 
 SENSITIVITY = "middle"  # what the tables and the dots show; the listener's default
@@ -48,30 +49,35 @@ def listening(results: Results) -> str:
     if not entries:
         return ""
     lines = []
-    for name, entry in entries.items():
+    shown = {f"`{name}`": entry for name, entry in entries.items()}
+    shown |= {_linked(name, entry): entry for name, entry in _of_others(results).items()}
+    for name, entry in shown.items():
         found = entry["test"][SENSITIVITY]
         cells = [*(_share(found.get(condition)) for condition in CONDITIONS), f"{found[CLEAN]['twice_pct']:.1f}"]
         cells += [_share(found["others"]), *(_rate(found[kind]) for kind in ("speech", "noise"))]
-        lines.append([f"`{name}`", *cells, str(found["silence"]["triggers"])])
+        lines.append([name, *cells, str(found["silence"]["triggers"])])
     header = ["model", *(f"words detected, {condition}, %" for condition in CONDITIONS), "detected twice, %"]
     header += ["other words accepted, %", "false accepts per hour of speech", "triggers per hour of noise"]
     return markdown_table([*header, "in a minute of silence"], lines) + f"\n{_measured_on(results, entries)}\n"
 
 
 def listeners(results: Results) -> str:
-    """Tabulate in short what the two published listeners do."""
-    lines = []
+    """Tabulate in short what the two published listeners do, and those of others."""
+    shown = {}
     for name, entry in _entries(results).items():
         if name in LIVE and (card := results.card(*name.split("/"))):
-            found = entry["test"][SENSITIVITY]
-            shares = [f"{found[part]['pct']:.0f} %" for part in (CLEAN, NOISY, "others")]
-            size = f"{card.content['file']['compressed_bytes']:,} B"
-            lines.append([f"`{name}`, {size}", *shares, *(_rate(found[part]) for part in ("speech", "noise"))])
+            shown[f"`{name}`, {card.content['file']['compressed_bytes']:,} B"] = entry
+    shown |= {f"{name}, {entry['bytes']:,} B": entry for name, entry in _of_others(results).items()}
+    lines = []
+    for name, entry in shown.items():
+        found = entry["test"][SENSITIVITY]
+        shares = [f"{found[part]['pct']:.0f} %" for part in (CLEAN, NOISY, "others")]
+        lines.append([name, *shares, *(_rate(found[part]) for part in ("speech", "noise"))])
     header = [
         "",
         "words detected",
         f"in {NOISY}",
-        "other short words taken for one",
+        "other short words accepted",
         "false accepts per hour of speech",
     ]
     return markdown_table([*header, "per hour of household noise"], lines)
@@ -166,6 +172,17 @@ def _entries(results: Results) -> dict[str, Entry]:
     return found
 
 
+def _of_others(results: Results) -> dict[str, Entry]:
+    """Return the listeners of other groups by name, if they were measured in the same way and with the same sounds."""
+    found = load_peers()["listening"]
+    same = all(results.listening.get(key) == found[key] for key in ("protocol", "sounds"))
+    return {entry["name"]: entry for entry in found["models"]} if same else {}
+
+
+def _linked(name: str, entry: Entry) -> str:
+    return f"[{name}]({entry['source']})"
+
+
 def _share(found: Entry | None) -> str:
     return f"{found['pct']:.1f} ({found['pct_95'][0]:.1f}–{found['pct_95'][1]:.1f})" if found else "–"
 
@@ -202,7 +219,8 @@ def det_charts(results: Results) -> list[Chart]:
     entries = {name: entry for name, entry in _entries(results).items() if has_speech(entry)}
     if not entries:
         return []
-    return [det_chart(entries, condition, [results.store.listening_path]) for condition in (CLEAN, NOISY)]
+    entries |= _of_others(results)
+    return [det_chart(entries, condition, [results.store.listening_path, PEERS]) for condition in (CLEAN, NOISY)]
 
 
 def det_chart(entries: dict[str, Entry], condition: str, data: Sequence[Path]) -> Chart:
@@ -230,7 +248,7 @@ def _at_work(entry: Entry, condition: str) -> tuple[float, float]:
 def _curves(axis: Axes, entries: dict[str, Entry], condition: str) -> None:
     for name, entry in entries.items():
         recipe, _, version = name.rpartition("/")
-        colour = RECIPE_STYLE[recipe][1] if recipe in RECIPE_STYLE else IMPROVED
+        colour = RECIPE_STYLE[recipe][1] if recipe in RECIPE_STYLE else OTHERS if "source" in entry else IMPROVED
         line = LINES[SPOTTERS.index(version) % len(LINES)] if version in SPOTTERS else "-"
         missed = [100 - heard for heard in entry["det"]["heard_pct"][condition]]
         axis.plot(_shown(entry["det"]["speech"]), missed, line, color=colour, linewidth=1.2, label=name)

@@ -8,7 +8,7 @@ from typing import Any
 from underbudget import files
 from underbudget.beyond.listening import scores
 from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figures
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Item, Session, Sounds, smoothed
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Hear, Item, Session, Sounds, smoothed
 from underbudget.beyond.listening.sensitivity import LEVEL_RATIOS, SMOOTHINGS, choose
 from underbudget.data.identity import SPLITS
 from underbudget.data.other_sounds import ROOMS, OtherSounds, Recording
@@ -114,17 +114,31 @@ def measure(path: Path, speech: Speech, others: OtherSounds) -> dict[str, Any]:
         UserError: the model does not fit its card, or a split has no clips.
     """
     card, content = artifact.load_file(path)
-    if settings := _settings_on(card):
-        validation = card.content["listening"].get("validation", {})
-    else:
-        tuning = scores.listen(card, content, sounds_of(speech, others, "validation"), [CLEAN, NOISY])
-        settings = choose_settings(tuning)
-        tuned = smoothed(tuning, settings["middle"].smoothing)
-        validation = {s: _behind(figures(tuned, settings[s])) for s in SENSITIVITIES}
+    hear, settings = scores.detector(card, content), _settings_on(card)
+    if not settings:
+        return measure_hearing(hear, speech, others)
+    validation = card.content["listening"].get("validation", {})
+    return _tested(hear, settings, validation, speech, others)
+
+
+def measure_hearing(hear: Hear, speech: Speech, others: OtherSounds) -> dict[str, Any]:
+    """Choose a listener's settings on validation sounds, and measure it with them on test sounds.
+
+    Raises:
+        UserError: a split has no clips.
+    """
+    tuning = scores.listen(hear, sounds_of(speech, others, "validation"), [CLEAN, NOISY])
+    settings = choose_settings(tuning)
+    tuned = smoothed(tuning, settings["middle"].smoothing)
+    validation = {s: _behind(figures(tuned, settings[s])) for s in SENSITIVITIES}
+    return _tested(hear, settings, validation, speech, others)
+
+
+def _tested(
+    hear: Hear, settings: dict[str, Settings], validation: dict[str, Any], speech: Speech, others: OtherSounds
+) -> dict[str, Any]:
     middle = settings["middle"]
-    found = smoothed(
-        scores.listen(card, content, sounds_of(speech, others, "test"), list(CONDITIONS)), middle.smoothing
-    )
+    found = smoothed(scores.listen(hear, sounds_of(speech, others, "test"), list(CONDITIONS)), middle.smoothing)
     return {
         "speech": asdict(speech.identity),
         "test_words_by_known_speakers": known_speakers(speech),

@@ -3,7 +3,7 @@
 What a model puts out is computed once per recording; settings are then tried on that by the listener's own decision.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -101,6 +101,21 @@ def _matters(confidence: NDArray[np.float64], threshold: float) -> NDArray[np.in
 
 
 Session = dict[str, Part]  # by condition of the words, or by name of other sounds
+Hear = Callable[[Audio], Iterable[Frame]]  # a running sound in pieces [n, HOP], to a frame for each
+
+
+def detector(card: Card, content: bytes) -> Hear:
+    """Return how a spotter of ours hears, before anything is smoothed.
+
+    Raises:
+        UserError: the model does not fit its card.
+    """
+
+    def hear(pieces: Audio) -> Iterable[Frame]:
+        listener = KeywordDetector(card, content, Settings())
+        return (listener.hear(piece) for piece in pieces)
+
+    return hear
 
 
 def smoothed(session: Session, seconds: float) -> Session:
@@ -108,12 +123,8 @@ def smoothed(session: Session, seconds: float) -> Session:
     return {name: part.smoothed(seconds) for name, part in session.items()}
 
 
-def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]) -> Session:
-    """Let a spotter listen to the words once for each condition, and to the other sounds and silence once.
-
-    Raises:
-        UserError: the model does not fit its card.
-    """
+def listen(hear: Hear, sounds: Sounds, conditions: Sequence[str]) -> Session:
+    """Let a spotter listen to the words once for each condition, and to the other sounds and silence once."""
     order = np.random.default_rng(LAYOUT_SEED).permutation(len(sounds.words))
     words = [sounds.words[at] for at in order]
     noises = [item.sound for item in sounds.others.get("noise", ())]
@@ -131,7 +142,7 @@ def listen(card: Card, content: bytes, sounds: Sounds, conditions: Sequence[str]
         laid[name] = sounds.others.get(name, ()), partial(lay_out, gap=gap, seed=LAYOUT_SEED)
     laid["silence"] = [Item(np.zeros(SILENCE * RATE, np.float32), "")], _silence
     return {  # one at a time: an hour takes 230 MB
-        name: observe(card, content, lay([item.sound for item in items]), items) for name, (items, lay) in laid.items()
+        name: observe(hear, lay([item.sound for item in items]), items) for name, (items, lay) in laid.items()
     }
 
 
@@ -139,10 +150,9 @@ def _silence(sounds: Sequence[Audio]) -> LongRecording:
     return LongRecording(sounds[0], ((0.0, len(sounds[0]) / RATE),))
 
 
-def observe(card: Card, content: bytes, recording: LongRecording, items: Sequence[Item]) -> Part:
+def observe(hear: Hear, recording: LongRecording, items: Sequence[Item]) -> Part:
     """Let a spotter's listener run over a recording of items."""
-    listener = KeywordDetector(card, content, Settings())
-    chunks = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
+    pieces = recording.sound[: len(recording.sound) // HOP * HOP].reshape(-1, HOP)
     told = tuple(Item(item.sound[:0], item.speaker, item.what, item.said) for item in items)  # the sound is done with
-    frames = tuple(listener.hear(chunk) for chunk in chunks) if items else ()
+    frames = tuple(hear(pieces)) if items else ()
     return Part(told, recording.intervals, recording.hours, frames)
