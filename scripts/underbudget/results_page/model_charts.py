@@ -149,4 +149,4 @@ def _stacked(axis: Axes, bars: Bars, colours: dict[str, str], unit: str) -> None
     axis.set_yticks(range(len(bars)), list(bars))
     axis.invert_yaxis()
     axis.set_xlabel(unit)
-    axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3, handlelength=1)
