@@ -104,7 +104,8 @@ def test_it_begins_with_what_it_is_and_folds_what_is_for_specialists() -> None:
     for part in ("forecaster", "spotter", "<svg", "not reproduced", "<code>make all</code>"):
         assert part in lead
     open_text = re.sub("<details>.*?</details>", "", rest, flags=re.DOTALL)
-    assert len(re.findall("<table>", open_text)) == 2  # names, and the five models
+    assert len(re.findall("<table>", open_text)) == 3  # names, the five models, the listeners
+    assert "| --- |" not in rest  # a table without a blank line before it
     assert rest.count("<h3") == rest.count("<details>") == rest.count("</details>") > 10
 
 

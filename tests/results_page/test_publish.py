@@ -232,6 +232,10 @@ def test_studies_of_different_code_are_not_subtracted(tmp_path: Path) -> None:
     quantile = scipy.stats.t.ppf(0.975, variance**2 / (2 * (1 / 3) ** 2 / 2))
     half = quantile * np.sqrt(variance)
     assert f" 0.00 ({-half:.2f} to {half:.2f}) " in report
+    # of a mean: over seeds 1 / 3, over its speakers (2 / 1.96)²
+    variance = 1 / 3 + 4 / 1.96**2
+    half = scipy.stats.t.ppf(0.975, variance**2 / ((1 / 3) ** 2 / 2)) * np.sqrt(variance)
+    assert f" 92.00 ({92 - half:.2f}–{92 + half:.2f}) % " in report
     assert " | – | " in improved
     assert note.endswith("are of different code or recipes: `improved/kws_a`.")
     path = store.study_path("report")

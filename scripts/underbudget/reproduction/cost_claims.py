@@ -17,7 +17,11 @@ LATENCIES = {"inference_ms": "for inference", "total_ms": "in total"}
 
 
 def quantisation_latency(results: Results) -> Claim:
-    """Compare the same weights with and without quantisation: instructions on the emulated Cortex-A72, host time."""
+    """Compare the same weights with and without quantisation; judge where a Raspberry Pi was timed.
+
+    What int8 costs hangs on processor and kernels: instructions of today's runtime and times of another machine are
+    told, but decide nothing.
+    """
     text = "Quantising the weights makes inference much slower"
     parts, slower = [], []
     for name, models in INT8_FLOAT_PAIRS.items():
@@ -26,13 +30,16 @@ def quantisation_latency(results: Results) -> Claim:
         times = [found for sha256 in hashes if (found := results.timed(sha256))]
         if len(counts) < 2:
             return Claim(text, "", INCONCLUSIVE)
-        factor = counts[0] / counts[1]
-        slower.append(factor > SLOWDOWN_FACTOR)
-        parts.append(f"{name} {factor:.2f} times the instructions")
+        parts.append(f"{name} {counts[0] / counts[1]:.2f} times the instructions")
         if len(times) == 2:
             int8, in_float = (entry["steady"]["inference_ms"]["median"] for _, entry in times)
-            parts[-1] += f", {int8 / in_float:.2f} times as long ({times[0][0]})"
-    return Claim(text, f"with today's runtime: {'; '.join(parts)}", judged(slower))
+            parts[-1] += f", {int8 / in_float:.2f} times as long ({times[0][0]}, without pauses)"
+            if times[0][0] == host.PI:
+                slower.append(int8 / in_float > SLOWDOWN_FACTOR)
+    evidence = f"with today's runtime: {'; '.join(parts)}"
+    if len(slower) < len(INT8_FLOAT_PAIRS):
+        return Claim(text, f"no Raspberry Pi was measured, nor the kernels of 2020; {evidence}", INCONCLUSIVE)
+    return Claim(text, evidence, judged(slower))
 
 
 def slow_inference(results: Results) -> Claim:
@@ -85,8 +92,7 @@ def mfcc_cost(results: Results) -> Claim:
     text = "MFCC takes more computation than STFT"
     cards = (_card(results, name) for name in ("kws_a", "kws_c"))
     counted = [results.counted(card.sha256) if card else None for card in cards]
-    rows = {row["what"]: row["theirs_ms"] for row in results.bench.get("rows", ())}
-    times = [rows.get(f"{kind} of a clip, beside eager tf.signal") for kind in ("MFCC", "STFT")]
+    times = [_front_end_ms(results, kind) for kind in ("MFCC", "STFT")]
     if not all(counted) or not all(times):
         return Claim(text, "", INCONCLUSIVE)
     mfcc, stft = (each["stages"]["features"] for each in counted if each)
@@ -99,19 +105,32 @@ def mfcc_cost(results: Results) -> Claim:
 
 
 def heaviest_stage(results: Results) -> Claim:
-    """Judge whether resampling and features take most of kws_c's total, by instructions and by time."""
+    """Judge whether resampling and features take most of kws_c's total, by our front end and by TensorFlow's."""
     text = "Of kws_c's total latency, most goes into pre-processing"
     card = _card(results, "kws_c")
     counts = results.counted(card.sha256) if card else None
     timed = results.timed(card.sha256) if card else None
-    if not counts or not timed:
+    theirs = _front_end_ms(results, "STFT")
+    if not counts or not timed or not theirs:
         return Claim(text, "", INCONCLUSIVE)
-    sides = counts["stages"], {stage: found["mean"] for stage, found in timed[1]["stages_ms"].items()}
-    shares = [100 * (stages["resample"] + stages["features"]) / sum(stages.values()) for stages in sides]
+    kind, entry = timed
+    times = {stage: found["mean"] for stage, found in entry["stages_ms"].items()}
+    shares = [
+        100 * (stages["resample"] + stages["features"]) / sum(stages.values()) for stages in (counts["stages"], times)
+    ]
+    shares.append(100 * theirs / (theirs + times["invoke"]))
     evidence = (
-        f"{shares[0]:.0f} % of the instructions on the emulated Cortex-A72, {shares[1]:.0f} % of the time ({timed[0]})"
+        f"{shares[0]:.0f} % of the instructions on the emulated Cortex-A72, {shares[1]:.0f} % of the time ({kind},"
+        f" by the course's protocol); with TensorFlow's STFT, as the report's, {shares[2]:.0f} % of the time of"
+        " features and inference"
     )
     return Claim(text, evidence, judged([share > 50 for share in shares]))
+
+
+def _front_end_ms(results: Results, kind: str) -> float | None:
+    """Return the time that TensorFlow takes for the features of a clip."""
+    rows: dict[str, float | None] = {row["what"]: row["theirs_ms"] for row in results.bench.get("rows", ())}
+    return rows.get(f"{kind} of a clip, beside eager tf.signal")
 
 
 def latency(results: Results) -> Claim:

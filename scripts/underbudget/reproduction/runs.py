@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from underbudget import files
-from underbudget.device.artifact import FORECASTING
+from underbudget.device.artifact import FORECASTING, Card
 from underbudget.intervals import mean_interval, wilson
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
@@ -25,6 +25,11 @@ def runs_of(runs: Sequence[Run], version: str) -> list[Run]:
     return [run for run in runs if run["version"] == version]
 
 
+def as_authors_batch(runs: Sequence[Run], name: str) -> list[Run]:
+    """Return the runs of a version, of the study "batches", whose batches are drawn as the authors' script does."""
+    return [run for how in ("neighbours", "fixed") for run in runs_of(runs, f"{name}_{how}")]
+
+
 def size(run: Run) -> int:
     """Return the bytes of a run's compressed file: as converted, as the report's are, but for those of our own recipes.
 
@@ -32,6 +37,12 @@ def size(run: Run) -> int:
     """
     own = run["recipe"] in RECIPES[1:] or "/" in run["recipe"]
     found: int = run["bytes" if own else "converted_bytes"]
+    return found
+
+
+def card_size(recipe: str, card: Card) -> int:
+    """Return the bytes of a model's compressed file by the same rule."""
+    found: int = card.content["file"]["compressed_bytes" if recipe in RECIPES[1:] else "converted_compressed_bytes"]
     return found
 
 

@@ -1,12 +1,12 @@
 """What the report states of its trainings, what is assumed where it says nothing, and what these choices decide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from underbudget.metrics import TASK_METRICS
 from underbudget.reproduction.reference import load_assumptions
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import format_range, format_share, meets, runs_of
+from underbudget.reproduction.runs import Run, format_range, format_share, meets, runs_of
 from underbudget.reproduction.studies import STUDIES
 from underbudget.results_page.markdown import markdown_table
 from underbudget.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
@@ -28,18 +28,23 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
     """Say how often versions meet their limits, and how well they do, with what is taken and with the other choice."""
     if row["study"] is None:
         return ""
-    parts = []
+    parts: dict[str, list[str]] = {}
     for other in STUDIES[row["study"]][0]:
         name = other.name.rpartition("_")[0]
         if name not in OF[row["of"]]:
             continue
-        sides = [
+        taken, changed = (
             runs_of(results.study_runs(study), run) for study, run in (("report", name), (row["study"], other.name))
-        ]
-        if min(map(len, sides)) < 2:
+        )
+        if min(len(taken), len(changed)) < 2:
             continue
-        limits = VERSIONS[name].offline_limits
-        shares = [format_share(sum(meets(run, limits) for run in side), len(side)) for side in sides]
-        ranges = [", ".join(format_range(side, m) for m in TASK_METRICS[VERSIONS[name].task]) for side in sides]
-        parts.append(f"{other.name}: {ranges[1]}, {shares[1]} meet the limits, in place of {ranges[0]}, {shares[0]}")
-    return "; ".join(parts) or "not measured yet: make baselines"
+        parts.setdefault(name, [f"{name} {_found(name, taken)}"]).append(f"{other.name} {_found(name, changed)}")
+    return "; ".join(part for own in parts.values() for part in own) or "not measured yet: make baselines"
+
+
+def _found(name: str, runs: Sequence[Run]) -> str:
+    """Say how well runs of a version do, and how many meet its limits."""
+    version = VERSIONS[name]
+    ranges = ", ".join(format_range(runs, metric) for metric in TASK_METRICS[version.task])
+    met = sum(meets(run, version.offline_limits) for run in runs)
+    return f"{ranges}: {format_share(met, len(runs))} meet the limits"

@@ -1,6 +1,7 @@
 """Plots of the results: quality against bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -11,9 +12,11 @@ from underbudget.metrics import KB, METRICS
 from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import load_peers, load_reference, reported
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import summary
+from underbudget.reproduction.runs import card_size, summary
 from underbudget.results_page.style import OTHERS, RECIPE_STYLE, REPORT, WIDTH, legend
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SPOTTERS, VERSIONS
+
+Point = tuple[float, float, str]  # bytes, quality, and a label or none
 
 
 def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
@@ -21,7 +24,7 @@ def forecaster_frontier(axis: Axes, metric: str, results: Results) -> None:
     peers = [peer for peer in load_peers()[FORECASTING] if peer["steps"] == OUTPUT_STEPS]
     names = FORECASTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, metric))
-    _scatter(axis, "others", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers])
+    _others(axis, peers, metric)
     _own(axis, names, metric, results)
     if naive := results.naive_forecasts():
         axis.axhline(naive[LAST_READING][metric], color="grey", linestyle=":", label=LAST_READING)
@@ -32,24 +35,29 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
     """Draw accuracy against bytes: the report, others, the literature, ours."""
     names = SPOTTERS
     _scatter(axis, "the report", "s", REPORT, _reported(names, "accuracy_pct"))
-    for title, marker, colour, files in (
-        ("others, same task", "x", OTHERS, load_peers()[SPOTTING]),
-        ("literature, another task: 12 words", "+", "tab:grey", load_reference()["literature"]),
-    ):
-        _scatter(axis, title, marker, colour, [(f["bytes"], f["accuracy_pct"], "") for f in files if f.get("bytes")])
+    _others(axis, load_peers()[SPOTTING], "accuracy_pct")
+    known: list[Point] = [(f["bytes"], f["accuracy_pct"], "") for f in load_reference()["literature"] if f.get("bytes")]
+    _scatter(axis, "literature, another task: 12 words", "+", "tab:grey", known)
     _own(axis, names, "accuracy_pct", results)
     limit = VERSIONS[SPOTTERS[0]].limit("accuracy_pct") or 0
     axis.axhline(limit, color="grey", linewidth=0.8, linestyle=":", label="limit")
     _label(axis, "accuracy on test, %")
 
 
-def _reported(names: Sequence[str], metric: str) -> list[tuple[float, float, str]]:
+def _others(axis: Axes, peers: Sequence[Mapping[str, Any]], metric: str) -> None:
+    """Draw other groups' files as published, and as they would be if they were stripped as ours are."""
+    _scatter(axis, "others, same task", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers])
+    points: list[Point] = [(p["stripped_bytes"], p[metric], "") for p in peers]
+    _scatter(axis, "the same, stripped as ours are", ".", OTHERS, points)
+
+
+def _reported(names: Sequence[str], metric: str) -> list[Point]:
     return [(reported(n)["size_kb"] * KB, reported(n)[metric], "") for n in names if reported(n)]
 
 
 def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> None:
     cards = [card for name in names if (card := results.card("report", name))]
-    points = [(c.content["file"]["compressed_bytes"], c.content["test"][metric], "") for c in cards]
+    points: list[Point] = [(card_size("report", c), c.content["test"][metric], "") for c in cards]
     _scatter(axis, "the report's recipes, here, one seed", *RECIPE_STYLE["report"], points)
     for recipe in COMPARED_RECIPES[1:]:
         runs = results.study_runs(recipe)
@@ -61,7 +69,7 @@ def _own(axis: Axes, names: Sequence[str], metric: str, results: Results) -> Non
             axis.vlines(s.bytes_mean, s.low, s.high, color=RECIPE_STYLE[recipe][1], linewidth=1)
 
 
-def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[tuple[float, float, str]]) -> None:
+def _scatter(axis: Axes, label: str, marker: str, colour: str, points: list[Point]) -> None:
     if not points:
         return
     x, y, names = zip(*points, strict=True)

@@ -25,13 +25,17 @@ def smallest_files(results: Results) -> str:
 
 
 def smallest_bytes(results: Results) -> str:
-    """Tabulate the bytes of these files alone."""
+    """Tabulate the bytes of these files alone; limits of a year that the same files meet share a row."""
+    rows: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for homework, limits, (theirs, ours) in _smallest(results):
+        task, asked = _asked(homework, limits)
+        others = f"{theirs['bytes']:,} ({theirs['stripped_bytes']:,})" if theirs else "none"
+        row = str(homework["year"]), task, others, f"{ours['bytes']:,}" if ours else "none"
+        rows.setdefault(row, []).append((_version(homework), asked))
     lines = []
-    for homework, limits, sides in _smallest(results):
-        theirs, ours = sides
-        sizes = [f"{theirs['bytes']:,} ({theirs['stripped_bytes']:,})" if theirs else "none"]
-        sizes.append(f"{ours['bytes']:,}" if ours else "none")
-        lines.append([_name(homework), *_asked(homework, limits), *sizes])
+    for (year, task, others, own), versions in rows.items():
+        names, limits_of = zip(*versions, strict=True)
+        lines.append([f"{year} {', '.join(names)}", task, "; ".join(limits_of), others, own])
     header = ["homework", "task", "limits", "smallest of others, B (stripped as ours are)", "smallest of ours, B"]
     return markdown_table(header, lines)
 
@@ -47,7 +51,11 @@ def _smallest(results: Results) -> Iterator[tuple[Mapping[str, Any], list[Limit]
 
 
 def _name(homework: Mapping[str, Any]) -> str:
-    return f"{homework['year']} {'th' if homework['steps'] else 'kws'}_{homework['version']}"
+    return f"{homework['year']} {_version(homework)}"
+
+
+def _version(homework: Mapping[str, Any]) -> str:
+    return f"{'th' if homework['steps'] else 'kws'}_{homework['version']}"
 
 
 def _asked(homework: Mapping[str, Any], limits: list[Limit]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from underbudget import metrics
 from underbudget.metrics import METRICS, Limit
 from underbudget.reproduction.reference import PEERS, REFERENCE, reported
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import metric_values, runs_of
+from underbudget.reproduction.runs import card_size, metric_values, runs_of
 from underbudget.results_page import frontiers
 from underbudget.results_page.style import (
     IMPROVED,
@@ -50,7 +50,7 @@ def _frontier_words(names: Sequence[str], metric: str, results: Results) -> str:
             parts.append(f"{name}, report: {theirs[metric]:g} {shown.unit} in {size:,.0f} bytes")
         for recipe in COMPARED_RECIPES:
             if card := results.card(recipe, name):
-                size = card.content["file"]["compressed_bytes"]
+                size = card_size(recipe, card)
                 figure = f"{card.content['test'][metric]:.{shown.digits}f} {shown.unit}"
                 parts.append(f"{name}, {recipe} recipe here: {figure} in {size:,} bytes")
     return join_sentence(parts)
@@ -63,7 +63,8 @@ def limit_charts(results: Results) -> list[Chart]:
         figures = {"the report": reported(name)}
         for recipe in ("report", "improved"):
             if card := results.card(recipe, name):
-                figures[f"{recipe} recipe, here"] = {r["metric"]: r["value"] for r in card.content["results"]}
+                own = {r["metric"]: r["value"] for r in card.content["results"]}
+                figures[f"{recipe} recipe, here"] = own | {"size_kb": card_size(recipe, card) / metrics.KB}
         for limit in VERSIONS[name].limits:
             seen = {who: values.get(limit.metric) for who, values in figures.items()}
             shares = {who: _share(limit, value) for who, value in seen.items() if value is not None}
@@ -128,7 +129,7 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
     theirs = [(place, reported(name)[metric]) for place, name in zip(places, limits, strict=True) if reported(name)]
     for number, (place, value) in enumerate(theirs):
         axis.hlines(value, place - 0.4, place + 0.4, color=REPORT, label="" if number else "the report")
-    # a run that failed altogether is named at the edge: it would flatten all others
+    # runs that failed altogether are counted at the edge: they would flatten all others
     top = np.inf if shown.more_is_better else 1.25 * max(limits.values())
     for offset, side, colour, label in zip((-0.17, 0.17), sides, (OURS, IMPROVED), ("report", "improved"), strict=True):
         points = [p for at, name in zip(places, limits, strict=True) for p in _beside(side[name], at + offset)]
@@ -137,8 +138,8 @@ def _seeds(axis: Axes, metric: str, sides: Sequence[dict[str, list[float]]], lim
             x, y = zip(*inside, strict=True)
             axis.scatter(x, y, color=colour, s=14, label=f"{label} recipe, here", zorder=3)
         for at, name in zip(places, limits, strict=True):
-            if failed := [f"{value:.1f}" for value in side[name] if value > top]:
-                axis.annotate(f"{', '.join(failed)} ↑", (at + offset, top), ha="center", va="top")
+            if above := sum(value > top for value in side[name]):
+                axis.annotate(f"{above} ↑", (at + offset, top), ha="center", va="top")
     axis.set_xticks(places, list(limits))
     axis.set_ylabel(f"{shown.title} on test, {shown.unit}")
     if np.isfinite(top):

@@ -112,14 +112,14 @@ def seeds(results: Results) -> str:
         limits = VERSIONS[name].offline_limits
         for limit in limits:
             metric = limit.metric
-            seen, shown = metric_values(own, metric), METRICS[metric]
+            seen, of_learnt, shown = metric_values(own, metric), metric_values(learnt(own), metric), METRICS[metric]
             theirs = reported(name).get(metric)
             met = sum(meets(run, [limit]) for run in own)
             lines.append(
                 [
                     f"`{name}`",
                     f"{shown.title}, {shown.unit}",
-                    f"{np.mean(seen):.{shown.digits}f} ± {np.std(seen, ddof=1):.{shown.digits}f}",
+                    f"{np.mean(of_learnt):.{shown.digits}f} ± {np.std(of_learnt, ddof=1):.{shown.digits}f}",
                     f"{np.median(seen):.{shown.digits}f} ({min(seen):.{shown.digits}f}–{max(seen):.{shown.digits}f})",
                     *(["–"] * 3 if theirs is None else _beside_report(metric, own, theirs)),
                     f"{shown.limit(limit.limit)}: {format_share(met, len(own))}",
@@ -133,7 +133,14 @@ def seeds(results: Results) -> str:
             lines.append(
                 [f"*{name}*", f"{shown.title}, {shown.unit}", f"{figures[metric]:.{shown.digits}f}", *[""] * 5]
             )
-    header = ["version", "metric", "mean ± deviation", "median (range)", "report", "runs better than the report"]
+    header = [
+        "version",
+        "metric",
+        "mean ± deviation of those that learnt",
+        "median (range) of all",
+        "report",
+        "runs better than the report",
+    ]
     return markdown_table([*header, "p of a run as extreme", "runs that meet the limit (95 %)"], lines)
 
 
@@ -145,7 +152,11 @@ def failed_runs(results: Results) -> str:
             own = runs_of(runs, name)
             if lost := failed(own):
                 parts.append(f"{len(lost)} of {len(own)} of `{name}`")
-    return f"Runs that did not learn one output: {', '.join(parts)}. No p is computed from them.\n" if parts else ""
+    return (
+        f"Runs that did not learn one output: {', '.join(parts)}. No mean and no p of *Seeds* is computed from them.\n"
+        if parts
+        else ""
+    )
 
 
 def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
