@@ -114,7 +114,8 @@ def test_what_is_published_is_of_the_tasks_and_tables_show_it() -> None:
             assert file["accuracy_pct"] == pytest.approx(file["published_pct"], abs=1.5)
     rows = peer_tables.smallest_files(results).splitlines()[2:]
     assert len(rows) == len(load_homeworks())
-    assert peer_tables.peers(results).count("\n") == 2 + len(found[SPOTTING])
+    assert peer_tables.peers(results).count("\n| ") == 1 + len(found[SPOTTING])
+    assert peer_tables.peers(results).endswith(f"\nMeasured on {found['date']}.\n")
     lines = peer_tables.smallest_bytes(results).splitlines()[2:]
     assert sum(line.count("_") for line in lines) == len(load_homeworks())  # in the versions' names
     for line in lines:  # any file of theirs that is smaller misses a limit

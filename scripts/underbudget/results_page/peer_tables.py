@@ -124,7 +124,9 @@ def peers(results: Results) -> str:
             cells.append(f"{beside['only_ours']} : {beside['only_theirs']}" + (" *" if clear else ""))
         lines.append(cells)
     header = ["spotter", "bytes", "accuracy as published", "accuracy, measured (95 %)"]
-    return markdown_table([*header, *(f"`{name}`" for name in names)], lines)
+    return (
+        markdown_table([*header, *(f"`{name}`" for name in names)], lines) + f"\nMeasured on {load_peers()['date']}.\n"
+    )
 
 
 def peer_forecasters(results: Results) -> str:
