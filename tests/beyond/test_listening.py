@@ -209,6 +209,17 @@ def test_of_smoothings_that_which_hears_most_is_taken_if_it_keeps_to_what_is_all
     assert choose({(0.2, 1.0): kept, (0.4, 1.0): unbearable})["middle"].smoothing == 0.2
 
 
+def test_where_no_smoothing_keeps_to_what_is_allowed_the_nearest_is_taken() -> None:
+    nearer, hears_more = (points((0.5, heard, 10, rate), (0.6, 10, 9, rate)) for heard, rate in ((71, 150), (79, 400)))
+    assert choose({(0.2, 1.0): hears_more, (0.3, 1.0): nearer})["middle"].smoothing == 0.3
+
+
+def test_a_detection_after_the_end_of_an_item_never_counts_for_the_next() -> None:
+    for gap in (scores.WORD_GAP, *scores.OTHER_PARTS.values()):
+        first, second = lay_out([BURSTS[0], BURSTS[1]], gap, seed=1).intervals
+        assert second[0] - first[1] >= scores.LATE - 1 / RATE
+
+
 def test_kinds_of_sound_that_there_are_none_of_do_not_count() -> None:
     only_words = [Point(t, {CLEAN: 90.0, NOISY: 80.0}, 0.0, None, None, None) for t in (0.2, 0.4)]
     assert choose({(0.3, 2.0): only_words})["middle"].threshold == 0.2

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, Part, Session
+from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, LATE, Part, Session
 from underbudget.device.listen import Frame, Settings
 from underbudget.intervals import cluster_bootstrap, poisson_rate, wilson
 
 LONG = ("speech", "untranscribed", "noise")  # of whose hours triggers are counted
 LEAST_CLUSTERS = 5  # of fewer, or where all are alike, a bootstrap knows no interval
-LATE = 1.0  # seconds after an item's, or a said word's end in which it may still be detected
 THRESHOLDS = tuple(round(float(t), 3) for t in (*np.arange(0.1, 0.995, 0.01), 0.995, 0.998, 0.999))
 
 
@@ -77,7 +76,7 @@ def _figures(name: str, part: Part, settings: Settings) -> dict[str, Any]:
     events = _events(part, settings)
     taken = Counter(frame.word for found in events for frame in found)
     kinds = np.array([item.what for item in part.items])
-    apart = [kind for kind in sorted(set(kinds.tolist())) if kind]
+    apart = sorted(set(kinds.tolist())) if any(kinds.tolist()) else []
     if name == "others":
         accepted = np.array([bool(found) for found in events])
         result = _accepted(accepted, speakers)

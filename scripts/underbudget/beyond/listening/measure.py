@@ -25,7 +25,7 @@ from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
 WAKE_WORDS = ("alexa", "computer", "jarvis", "smart_mirror", "snowboy", "view_glass")
-LISTENING_PROTOCOL = 4  # raised by a change of what is measured or detected: all is then measured again
+LISTENING_PROTOCOL = 5  # raised by a change of what is measured or detected: all is then measured again
 
 
 def measure_listeners(paths: Sequence[Path], sources: Sources) -> None:
@@ -246,14 +246,23 @@ def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make li
 def summary(entry: dict[str, Any]) -> str:
     """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
     found = entry["test"]["middle"]
-    words, noisy, others, speech, noise = (found.get(kind) for kind in (CLEAN, NOISY, "others", "speech", "noise"))
+    words, noisy, others, *rest = (
+        found.get(kind) for kind in (CLEAN, NOISY, "others", "speech", "untranscribed", "noise")
+    )
+    speech, untranscribed, noise = rest
     parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words detected"]
     parts.append(f"{words['twice']} twice")
     if noisy:
         parts.append(f"{noisy['pct']:.1f} % in noise at 10 dB")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")
-    for each, what in ((speech, "false accepts an hour of speech"), (noise, "triggers an hour of noise")):
+    for each, what in (
+        (speech, "false accepts an hour of transcribed speech"),
+        (untranscribed, "triggers an hour of other speech"),
+        (noise, "triggers an hour of noise"),
+    ):
         if each:
             parts.append(f"{each['per_hour']:.1f} {what} ({60 * each['hours']:.0f} min)")
+    if not (others or speech or untranscribed or noise):
+        parts.append("nothing else was measured: the other sounds have no test part")
     return ", ".join(parts)

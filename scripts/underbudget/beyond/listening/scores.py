@@ -18,7 +18,8 @@ from underbudget.device.listen import HOP, Decider, Frame, KeywordDetector, Sett
 
 CLEAN, NOISY, ROOMS = "quiet", "noise at 10 dB", "rooms"
 CONDITIONS = {CLEAN: None, NOISY: 10.0, "noise at 5 dB": 5.0, ROOMS: None}  # dB of noise below the word
-WORD_GAP, SPEECH_GAP = (1.0, 2.0), (0.3, 0.3)  # seconds; the first is never shorter than figures.LATE
+LATE = 1.0  # seconds after an item's, or a said word's end in which it may still be detected
+WORD_GAP, SOUND_GAP = (LATE, 2.0), (LATE, LATE)  # seconds: or a detection would count for the item that follows
 SILENCE = 60  # seconds of digital silence
 LAYOUT_SEED = 13  # of the order of words and of the gaps
 LEAST = 0.1  # no threshold below it is tried
@@ -50,10 +51,10 @@ class Sounds:
 
 
 OTHER_PARTS = {  # of what holds none of the words, but for what the times of transcribed speech have; with its gaps
-    "speech": SPEECH_GAP,  # transcribed
-    "untranscribed": SPEECH_GAP,
+    "speech": SOUND_GAP,  # transcribed
+    "untranscribed": SOUND_GAP,
     "others": WORD_GAP,  # clips of other words
-    "noise": SPEECH_GAP,
+    "noise": SOUND_GAP,
 }
 
 

@@ -18,10 +18,14 @@ class Unwanted:
     others_pct: float
     per_hour: float
 
-    def allows(self, point: Point) -> bool:
-        """Tell whether a listener keeps to it; kinds of sound that there are none of do not count."""
+    def excess(self, point: Point) -> float:
+        """Return how many times as much of either a listener has; what there are no sounds of does not count."""
         found = (point.others_pct, self.others_pct), (point.per_hour, self.per_hour)
-        return all(value is None or value <= most for value, most in found)
+        return max((value / most for value, most in found if value is not None), default=0.0)
+
+    def allows(self, point: Point) -> bool:
+        """Tell whether a listener keeps to it."""
+        return self.excess(point) <= 1
 
 
 # Four an hour are what people bear all day long, fifteen what they bear while they use the listener, sixty what a
@@ -36,7 +40,8 @@ def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> dict[str, S
     """Choose the settings of each sensitivity from what a listener does on validation sounds.
 
     Of smoothing and gate those are taken with which most words are detected at the middle sensitivity, in quiet and in
-    noise; those that keep to MOST go before all others.
+    noise, of those that keep to MOST. Where none does, those that come nearest to it are taken: all detect about
+    LEAST_DETECTED_PCT of the words then.
 
     Args:
         curves: by smoothing and level ratio, points by rising threshold.
@@ -44,7 +49,8 @@ def choose(curves: Mapping[tuple[float, float], Sequence[Point]]) -> dict[str, S
 
     def worth(pair: tuple[float, float]) -> tuple[bool, float]:
         point = _point(curves[pair], "middle")
-        return MOST["middle"].allows(point), _heard(point)
+        kept = MOST["middle"].allows(point)
+        return kept, _heard(point) if kept else -MOST["middle"].excess(point)
 
     smoothing, ratio = pair = max(curves, key=worth)
     points = {sensitivity: _point(curves[pair], sensitivity) for sensitivity in SENSITIVITIES}
