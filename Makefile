@@ -192,7 +192,7 @@ clean: ## remove what runs on this machine made; own words, searches, downloads,
 	  for model in $(foreach recipe,$(RECIPES),$(VERSIONS:%=$(recipe)/%)); do \
 	    rm -f models/$$store/$$model.json models/$$store/$$model.tflite.zlib; done; \
 	  (cd results/$$store 2> /dev/null && rm -f latency/*.json $(STUDIES:%=runs/%.jsonl) runs/bench.json runs/naive.json \
-	    $(RECIPES:%=runs/%/*=*.jsonl) compare/*.csv compare/*.md runs/listening.json versions.csv page/index.html page/*.svg \
+	    $(RECIPES:%=runs/%/*=*.jsonl) compare/*.csv compare/*.md runs/listening*.json versions.csv page/index.html page/*.svg \
 	    bundles/*.tar.gz published.log*); \
 	done; \
 	rm -f $(foreach folder,data/real data/synthetic data/own,$(addprefix $(folder)/,weather.npz speech.npz other_sounds.npz augmented-*)); \

@@ -30,7 +30,7 @@ from underbudget.device.audio import RATE, Audio, resample_blocks
 from underbudget.device.command_line import add_number, parser, run
 from underbudget.device.commands import Commands
 from underbudget.device.errors import UserError
-from underbudget.device.keep import keep
+from underbudget.device.keep import keep, make_folder
 from underbudget.device.listen import HOP, Detection, Frame, KeywordDetector, in_hops, settings_of
 from underbudget.device.meter import Meter, say
 from underbudget.device.runtime import try_out
@@ -69,7 +69,7 @@ def main() -> None:
     options.add_argument(
         "--sensitivity", choices=artifact.SENSITIVITIES, default="middle", help="how readily a word is detected"
     )
-    add_number(options, "--threshold", "smallest probability of a word", (0.0, 1.0), None, "by --sensitivity")
+    add_number(options, "--threshold", "smallest probability of a word", (0.01, 1.0), None, "by --sensitivity")
     options.add_argument("--json", action="store_true", help="print one JSON object per line")
     options.add_argument("--keep", type=Path, metavar="FOLDER", help="write each word's second of sound to a WAV file")
     options.add_argument(
@@ -85,6 +85,8 @@ def main() -> None:
     if card.front_end is None:
         raise UserError(f"{arguments.model}: not a keyword spotter: give a kws model")
     commands = Commands(arguments.on, card.words)
+    if arguments.keep:
+        make_folder(arguments.keep)
     try_out(content, card.name)
     settings = settings_of(card, arguments.sensitivity)
     if arguments.threshold is not None:
@@ -122,22 +124,26 @@ def main() -> None:
                 show(found, arguments.json)
                 commands.start(found)
                 if arguments.keep:
-                    keep(arguments.keep, found, listener.second)
+                    try:
+                        keep(arguments.keep, found, listener.second)
+                    except UserError as error:  # a full disk is no reason to stop listening
+                        say(str(error))
             commands.reap()
             meter.show(chunk, listener.latest.word, listener.latest.confidence)
     finally:
         meter.pause()
     if not detected:
-        say(f"no word was detected: {why_none(listener.likeliest, settings.threshold)}")
+        say(f"no word was detected: {why_none(listener.likeliest, settings.threshold, arguments.sensitivity)}")
     commands.wait()
 
 
-def why_none(likeliest: Frame | None, threshold: float) -> str:
+def why_none(likeliest: Frame | None, threshold: float, sensitivity: str) -> str:
     """Say what came nearest to a word that was detected."""
     if likeliest is None:
-        return "nothing was louder than its background: is the recording very quiet, or shorter than a second?"
+        return "nothing was louder than its background: is the sound very quiet, steady, or shorter than a second?"
     nearest = f"{likeliest.word}, {likeliest.confidence:.2f} at {likeliest.time:.2f} s"
-    return f"the likeliest was {nearest}, of {threshold:g} that are needed (--threshold, or --sensitivity high)"
+    lower = "--threshold" if sensitivity == "high" else "--threshold, or --sensitivity high"
+    return f"the likeliest was {nearest}, of {threshold:g} that are needed ({lower})"
 
 
 def show(found: Detection, as_json: bool) -> None:

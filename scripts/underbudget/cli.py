@@ -25,6 +25,8 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
 def path(text: str) -> Path:
     """Return a path; `~` is the user's home, which few shells expand in `make words SPEECH=~/my_words`."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path: give one, or leave the option out")
     return Path(os.path.expanduser(text))  # noqa: PTH111 - where there is no such user, Path's raises
 
 

@@ -215,7 +215,7 @@ def test_where_no_smoothing_keeps_to_what_is_allowed_the_nearest_is_taken() -> N
 
 
 def test_a_detection_after_the_end_of_an_item_never_counts_for_the_next() -> None:
-    for gap in (scores.WORD_GAP, *scores.OTHER_PARTS.values()):
+    for gap in (scores.WORD_GAP, *(gap for name, gap in scores.OTHER_PARTS.items() if name != "noise")):
         first, second = lay_out([BURSTS[0], BURSTS[1]], gap, seed=1).intervals
         assert second[0] - first[1] >= scores.LATE - 1 / RATE
 
@@ -344,6 +344,21 @@ def test_a_model_is_measured_once_and_its_card_stays_as_it_is(
     monkeypatch.setattr(measure, "measure", None)  # would fail if it was called again
     listening()
     assert path.with_name("kws_a.json").read_bytes() == before
+
+
+def test_results_of_other_sounds_are_kept(measured: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, result_path = measured
+    measure.measure_listeners([path], Sources())
+    first = result_path.read_bytes()
+    with monkeypatch.context() as of_others:
+        recordings = [Recording(np.ones(RATE, np.int16), "noise", "noise/1.wav", s) for s in ("validation", "test")]
+        others = collect(recordings, "local", "other", "as given")
+        of_others.setattr(measure, "load_other_sounds", lambda _: others)
+        measure.measure_listeners([path], Sources())
+    assert json.loads(result_path.read_text())["sounds"]["digest"] == others.identity.digest
+    monkeypatch.setattr(measure, "measure", None)  # would fail if it was called again
+    measure.measure_listeners([path], Sources())
+    assert result_path.read_bytes() == first
 
 
 def test_a_model_is_measured_at_the_thresholds_of_its_card(

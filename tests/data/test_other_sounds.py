@@ -142,6 +142,18 @@ def test_manifests_tell_who_speaks_what_and_when(tmp_path: Path) -> None:
     assert by_name["test/noise/kitchen/go/1.wav"].source == "kitchens"
 
 
+def test_a_manifest_of_a_spreadsheet_is_read_and_rows_of_no_recording_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = "\ufefffile,speaker\r\ntest/speech/a.wav,anna\r\nspeech/b.wav,bob\r\n".encode()
+    members = {"test/speech/a.wav": sound(), "test/speech/b.wav": sound(), "test/manifest.csv": manifest}
+    read = read_other_sounds(archive(tmp_path / "my.zip", members), "local")
+    assert [r.speaker for r in read.recordings("test")] == ["anna", "test/speech/b.wav"]
+    assert (
+        "not there: 1 recordings of manifest.csv and word_times.csv, such as 'speech/b.wav'" in capsys.readouterr().out
+    )
+
+
 def test_what_says_a_word_is_not_trained_on_and_stays_in_a_test(tmp_path: Path) -> None:
     read = read_other_sounds(archive(tmp_path / "my.zip", COLLECTION), "local")
     kept = {r.name: r for split in SPLITS for r in join([read], LABELS).recordings(split, (*KINDS, ROOMS))}
@@ -199,6 +211,13 @@ def test_a_word_with_many_clips_is_sampled(tmp_path: Path) -> None:
         ({"noise/1.wav": sound(), "x/manifest.csv": b"file,transcript\n" + b"x" * 200_000}, "local", "not such a CSV"),
         ({"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start,end\na,b,1,x\n"}, "local", "not such a CSV"),
         ({"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start\na,b,1\n"}, "local", "not such a CSV"),
+        (
+            {"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start,end\na,b,2,1\n"},
+            "local",
+            "a: b from 2 to 1 s",
+        ),
+        ({"noise/1.wav": sound(), "x/word_times.csv": b"file,word,start,end\na,b,nan,1\n"}, "local", "b from nan to 1"),
+        ({"noise/1.wav": sound(), "x/manifest.csv": b"file;speaker\na;b\n"}, "local", "no column 'file'"),
         ({"rooms/1.wav": sound()}, "local", "no other sounds"),
         ({"noise/1.wav": sound()}, "mirror", "checksum differs"),
     ],

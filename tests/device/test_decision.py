@@ -228,6 +228,16 @@ def test_the_listener_takes_the_cards_threshold_and_keeps_what_it_hears(
 
 
 @pytest.mark.slow
+def test_a_folder_that_can_not_be_written_is_said_before_anything_is_heard(
+    spoken: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = run("10_listen.py", "--model", str(spoken[0]), "--wav", str(spoken[1]), "--keep", str(tmp_path / "file"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {tmp_path / 'file'}: can't be made (File exists): name another folder\n"
+
+
+@pytest.mark.slow
 def test_a_card_without_thresholds_is_said(spoken: tuple[Path, Path]) -> None:
     card = spoken[0].with_name("kws_a.json")
     content = json.loads(card.read_text())

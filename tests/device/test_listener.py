@@ -199,7 +199,7 @@ def test_why_nothing_was_heard_is_said(spoken: tuple[NDArray[np.float64], list[s
     assert not words(done)
     assert re.search(rb"no word was detected: the likeliest was \w+, [01]\.\d\d at [\d.]+ s, of 1 that", done.stderr)
     soundfile.write(path, 1e-4 * spoken[0], RATE)
-    assert b"nothing was louder than its background: is the recording very quiet" in listen("--wav", path).stderr
+    assert b"nothing was louder than its background: is the sound very quiet" in listen("--wav", path).stderr
     soundfile.write(path, np.clip(100 * spoken[0], -1, 1), 8000)
     said = listen("--wav", path).stderr
     assert b"recorded at 8 kHz, not 16: fewer words" in said and said.count(b"the sound is clipped") == 1

@@ -278,6 +278,8 @@ def _choose(path: Path, words: Collection[str]) -> tuple[set[str], "Notes"]:
             notes.read(content, f"{path}: {name}")
         else:
             names.append(name)
+    if stray := sorted(notes.files() - set(names)):
+        print(f"{path}: not there: {len(stray):,} recordings of {MANIFEST} and {WORD_TIMES}, such as {stray[0]!r}")
     by_word: dict[str, list[str]] = {}
     for name in names:
         word = PurePosixPath(name).parent.name
@@ -301,19 +303,28 @@ class Notes:
         """Take in the rows of a file.
 
         Raises:
-            UserError: it is no CSV file, or a time is no number.
+            UserError: it is no CSV file with a column `file`, or times are not 0 <= start <= end.
         """
         try:
             columns = ((self.speaker, "speaker"), (self.source, "source"), (self.transcript, "transcript"))
-            for row in csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline="")):
-                file = row.get("file") or ""
+            rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
+            if "file" not in (rows.fieldnames or ()):
+                raise ValueError("no column 'file', or no commas between columns")
+            for row in rows:
+                file = row["file"] or ""
                 if "start" in row:
                     said = Said(row["word"].lower(), float(row["start"]), float(row["end"]))
+                    if not 0 <= said.start <= said.end < float("inf"):
+                        raise ValueError(f"{file}: {said.word} from {said.start:g} to {said.end:g} s")
                     self.times.setdefault(file, []).append(said)
                 for told, column in columns:
                     told[file] = row.get(column) or told.get(file, "")
         except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{name}: not such a CSV file ({error}): correct or rename it") from None
+
+    def files(self) -> set[str]:
+        """Return the names of the recordings that it says something of."""
+        return {*self.speaker, *self.times} - {""}
 
     def said(self, name: str, seconds: float) -> tuple[Said, ...] | None:
         """Return the words of a recording; one that has no times may be said at any time of it."""

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,11 +29,13 @@ class Commands:
             if word not in words:
                 raise UserError(f"{name}: the model has no such word: take one of {', '.join(words)}")
             try:
-                empty = not shlex.split(text)
+                parts = shlex.split(text)
             except ValueError as error:
                 raise UserError(f"{name}: {error}: correct its quotes") from None
-            if empty:
+            if not parts:
                 raise UserError(f"{name}: no command: give one, such as 'aplay yes.wav'")
+            if shutil.which(parts[0]) is None:
+                raise UserError(f"{name}: no program {parts[0]!r} that can be run: correct its name, or install it")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, found: Detection) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import re
 import wave
 from itertools import count
@@ -10,6 +11,20 @@ from pathlib import Path
 from underbudget.device.audio import RATE, Audio, to_int16
 from underbudget.device.errors import UserError
 from underbudget.device.listen import Detection
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder before anything is detected, which may be hours later.
+
+    Raises:
+        UserError: it can't be made, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: can't be made ({error.strerror}): name another folder") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{folder}: can't be written to: name another folder")
 
 
 def keep(folder: Path, found: Detection, second: Audio) -> Path:

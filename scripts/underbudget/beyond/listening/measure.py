@@ -10,7 +10,7 @@ from underbudget.beyond.listening import scores
 from underbudget.beyond.listening.figures import THRESHOLDS, Point, curve, figures
 from underbudget.beyond.listening.scores import CLEAN, CONDITIONS, NOISY, Hear, Item, Session, Sounds, smoothed
 from underbudget.beyond.listening.sensitivity import LEVEL_RATIOS, SMOOTHINGS, choose
-from underbudget.data.identity import SPLITS
+from underbudget.data.identity import SPLITS, Identity
 from underbudget.data.other_sounds import ROOMS, OtherSounds, Recording
 from underbudget.data.sources import Sources, load_other_sounds, load_speech
 from underbudget.data.speech import Speech
@@ -20,7 +20,7 @@ from underbudget.device.audio import to_float
 from underbudget.device.errors import UserError
 from underbudget.device.listen import Settings, settings_of
 from underbudget.evaluation import sources_for
-from underbudget.reproduction.measured_models import MeasuredModels
+from underbudget.reproduction.measured_models import MeasuredModels, read_result
 from underbudget.store import store_of
 from underbudget.versions.catalogue import RECIPES
 
@@ -54,8 +54,10 @@ def _measure_same(cards: Mapping[Path, Card], sources: Sources) -> None:
         trained_with = card.content["made_from"].get("other_sounds", {"digest": others.identity.digest})
         if trained_with["digest"] != others.identity.digest:
             print(f"{path}: was trained with other sounds than these; whether they share recordings can't be known")
+    result_path = store_of(given.identity).listening_path
+    _keep_by_sounds(result_path, others.identity)
     result = MeasuredModels(
-        store_of(given.identity).listening_path,
+        result_path,
         made_with="make listening",
         protocol=LISTENING_PROTOCOL,
         sounds=asdict(others.identity),
@@ -68,6 +70,19 @@ def _measure_same(cards: Mapping[Path, Card], sources: Sources) -> None:
             result.keep(card.sha256, {"model": name, **measure(path, given, others)})
         print(f"{name}: {summary(result.models[card.sha256])}", flush=True)
     print(f"written: {result.path.relative_to(files.ROOT)}")
+
+
+def _keep_by_sounds(path: Path, sounds: Identity) -> None:
+    """Put a result of other sounds aside, and take out again that of these, if there is one."""
+    before = read_result(path)
+    earlier = before.get("sounds", asdict(sounds))
+    if not before["models"] or earlier == asdict(sounds):
+        return
+    aside, again = (path.with_name(f"{path.stem}-{digest[:8]}.json") for digest in (earlier["digest"], sounds.digest))
+    path.replace(aside)
+    print(f"{files.shown(aside)}: what was measured with other sounds is kept here")
+    if again.exists():
+        again.replace(path)
 
 
 def spotters() -> list[Path]:

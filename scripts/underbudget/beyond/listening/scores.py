@@ -19,7 +19,9 @@ from underbudget.device.listen import HOP, Decider, Frame, KeywordDetector, Sett
 CLEAN, NOISY, ROOMS = "quiet", "noise at 10 dB", "rooms"
 CONDITIONS = {CLEAN: None, NOISY: 10.0, "noise at 5 dB": 5.0, ROOMS: None}  # dB of noise below the word
 LATE = 1.0  # seconds after an item's, or a said word's end in which it may still be detected
-WORD_GAP, SOUND_GAP = (LATE, 2.0), (LATE, LATE)  # seconds: or a detection would count for the item that follows
+# seconds between items: if words are said in them, LATE at least, or a detection would count for the next item; noise
+# goes on as in life, for a pause before each recording would make all of them stand out
+WORD_GAP, SPEECH_GAP, NOISE_GAP = (LATE, 2.0), (LATE, LATE), (0.3, 0.3)
 SILENCE = 60  # seconds of digital silence
 LAYOUT_SEED = 13  # of the order of words and of the gaps
 LEAST = 0.1  # no threshold below it is tried
@@ -51,10 +53,10 @@ class Sounds:
 
 
 OTHER_PARTS = {  # of what holds none of the words, but for what the times of transcribed speech have; with its gaps
-    "speech": SOUND_GAP,  # transcribed
-    "untranscribed": SOUND_GAP,
+    "speech": SPEECH_GAP,  # transcribed
+    "untranscribed": SPEECH_GAP,
     "others": WORD_GAP,  # clips of other words
-    "noise": SOUND_GAP,
+    "noise": NOISE_GAP,
 }
 
 
