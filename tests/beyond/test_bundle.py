@@ -89,7 +89,7 @@ def test_unpack_install_run_with_packages_of_its_own(name: str, packed: Path, ho
     assert has.stdout == f"{folder / '.venv'}\n"
     if name == "live/kws_a":
         heard = there(home, str(folder / "run"), "--wav", str(ROOT / "examples" / "yes.wav"))
-        assert (words(heard), heard.stdout.split()[0]) == (["yes"], "1.52")
+        assert words(heard) == ["yes"]
     else:
         done = there(home, str(folder / "run"), str(ROOT / "examples" / "sensor.csv"), "--json")
         command = [sys.executable, "scripts/11_forecast.py", "examples/sensor.csv", "--json"]
