@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tf_keras as keras
 from numpy.typing import NDArray
 
 from underbudget.data import synthetic
@@ -13,7 +12,6 @@ from underbudget.data.identity import Identity
 from underbudget.data.speech import LABELS, Speech
 from underbudget.device.errors import UserError
 from underbudget.device.frontend import Mfcc, extractor
-from underbudget.reproduction.studies import by_keras
 from underbudget.tasks.spotting import Spotting
 from underbudget.training import loop
 from underbudget.training.spotting import train
@@ -123,30 +121,3 @@ def test_another_number_of_outputs_than_of_labels() -> None:
     with pytest.raises(UserError, match=r"puts out \(12,\), the labels are 8 \(down,go,"):
         spotting(None).metrics(np.zeros((8 * EACH, 12), np.float32), "test")
     assert spotting(None).metrics(answers(LABELS, SAID)[:, None, :], "test")["accuracy_pct"] == 100
-
-
-def test_keras_own_fit_keeps_the_epoch_that_validation_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And learns: tones of eight pitches can be told apart after some epochs."""
-    seen = []
-    label = np.tile(np.arange(8, dtype=np.int32), 9)
-    pitch = 300.0 * (1 + label[:, None]) * np.arange(16000) / 16000
-    audio = (8000 * np.sin(2 * np.pi * pitch)).astype(np.int16)
-    split = np.repeat(np.array([0, 1, 2], np.int8), 24)
-    names = np.array([f"{LABELS[i]}/{n}.wav" for n, i in enumerate(label)])
-    task = Spotting(Speech(audio, label, split, names, Identity("local", "tones", "", "")), Mfcc())
-    fit = keras.Model.fit
-
-    def watched(model: keras.Model, *arguments: Any, **options: Any) -> Any:
-        history = fit(model, *arguments, **options)
-        seen.append((history.history["val_accuracy"][0], model.get_weights()))
-        return history
-
-    monkeypatch.setattr(keras.Model, "fit", watched)
-    loop.seed_everything(1)
-    recipe = by_keras(VERSIONS["kws_a"].recipes["report"].refitted(epochs=12, batch_size=8))
-    model = train(task, recipe, 1)
-    best = max(score for score, _ in seen)
-    assert best > 0.5
-    kept = next(weights for score, weights in seen if score == best)
-    for mine, theirs in zip(model.get_weights(), kept, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
