@@ -37,7 +37,7 @@ from underbudget.store import PUBLISHED
 from underbudget.tasks.spotting import Spotting
 
 Array = NDArray[np.float32]
-LISTENERS = ("mlperf_tiny-kws-float",)  # knows our eight words, four more, and a class for all others
+LISTENERS = ("mlperf_tiny-kws-float",)  # knows our eight words, two more, silence, and a class for other words
 SILENT = 1e-6  # no sample is louder: there is nothing to scale
 AT_ONCE = 256  # seconds of sound whose features are computed together
 KNOWN = {"kind", "rate", "frame", "step", "fft", "mel_bins", "low", "high", "coefficients", "resize"}

@@ -19,7 +19,7 @@ LATENCIES = {"inference_ms": "for inference", "total_ms": "in total"}
 def quantisation_latency(results: Results) -> Claim:
     """Compare the same weights with and without quantisation; judge where a Raspberry Pi was timed.
 
-    What int8 costs hangs on processor and kernels: instructions of today's runtime and times of another machine are
+    What int8 costs depends on processor and kernels: instructions of today's runtime and times of another machine are
     told, but decide nothing.
     """
     text = "Quantising the weights makes inference much slower"

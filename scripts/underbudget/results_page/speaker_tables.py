@@ -92,11 +92,13 @@ def _interval(value: float, *sides: Sequence[Run]) -> tuple[float, float, float]
 
 
 def format_over_speakers(runs: Sequence[Run]) -> str:
-    """Format the mean accuracy over seeds with its 95 % interval, over seeds and speakers."""
-    return METRICS["accuracy_pct"].interval(*_mean(runs))
+    """Format the mean accuracy with its 95 % interval, over seeds and speakers, or say that it is over seeds alone."""
+    text = METRICS["accuracy_pct"].interval(*_mean(runs))
+    return text if all(run.get("speakers_95") for run in runs) else f"{text}, over seeds alone"
 
 
 def _mean(runs: Sequence[Run]) -> tuple[float, float, float]:
+    """Return the mean accuracy with its 95 % interval, which ends at 100 %."""
     mean, low, high = _interval(float(np.mean(metric_values(runs, "accuracy_pct"))), runs)
     return mean, low, min(high, 100.0)
 

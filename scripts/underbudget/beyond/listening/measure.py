@@ -73,7 +73,7 @@ def _measure_same(cards: Mapping[Path, Card], sources: Sources) -> None:
 
 
 def _keep_by_sounds(path: Path, sounds: Identity) -> None:
-    """Put a result of other sounds aside, and take out again that of these, if there is one."""
+    """Move a result that was measured with other sounds aside, and move the earlier one of these sounds back."""
     before = read_result(path)
     earlier = before.get("sounds", asdict(sounds))
     if not before["models"] or earlier == asdict(sounds):
@@ -261,23 +261,20 @@ def name_thresholds(path: Path, entry: dict[str, Any], made_with: str = "make li
 def summary(entry: dict[str, Any]) -> str:
     """Say in a line what a listener does on clean test sounds at the middle sensitivity."""
     found = entry["test"]["middle"]
-    words, noisy, others, *rest = (
-        found.get(kind) for kind in (CLEAN, NOISY, "others", "speech", "untranscribed", "noise")
-    )
-    speech, untranscribed, noise = rest
+    words, noisy, others = (found.get(kind) for kind in (CLEAN, NOISY, "others"))
     parts = [f"threshold {entry['thresholds']['middle']:g}", f"{words['pct']:.1f} % of {words['said']} words detected"]
     parts.append(f"{words['twice']} twice")
     if noisy:
         parts.append(f"{noisy['pct']:.1f} % in noise at 10 dB")
     if others:
         parts.append(f"{others['pct']:.1f} % of {others['clips']} clips of other words accepted")
-    for each, what in (
-        (speech, "false accepts an hour of transcribed speech"),
-        (untranscribed, "triggers an hour of other speech"),
-        (noise, "triggers an hour of noise"),
+    for kind, what in (
+        ("speech", "false accepts an hour of transcribed speech"),
+        ("untranscribed", "triggers an hour of other speech"),
+        ("noise", "triggers an hour of noise"),
     ):
-        if each:
+        if each := found.get(kind):
             parts.append(f"{each['per_hour']:.1f} {what} ({60 * each['hours']:.0f} min)")
-    if not (others or speech or untranscribed or noise):
+    if not any(found.get(kind) for kind in scores.OTHER_PARTS):
         parts.append("nothing else was measured: the other sounds have no test part")
     return ", ".join(parts)
