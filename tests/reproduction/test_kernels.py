@@ -43,5 +43,24 @@ def test_each_run_is_tested_once_with_each_kind(tmp_path: Path, monkeypatch: pyt
     built_in = Model(quantise_weights(decode_model(CONTENT, "it")), "it", built_in=True)
     right = built_in.predict(task.inputs("test")).argmax(1) == task.truth("test")
     assert lines[2]["test"]["accuracy_pct"] == pytest.approx(100 * np.mean(right), abs=1e-3)
+    zeros = [line.get("inputs_rounded_to_zero_pct") for line in lines]
+    assert zeros[0] is zeros[3] is zeros[4] is None and 0 < zeros[1] < zeros[2] < 100  # type: ignore[operator]
     sizes = [line["converted_bytes"] for line in lines]
     assert sizes[1] == sizes[2] < sizes[4] < sizes[3] < sizes[0]
+
+
+@pytest.mark.parametrize("built_in", [False, True])
+def test_what_int8_costs_is_the_rounding_of_the_first_layers_inputs(built_in: bool) -> None:
+    """Fed with rounded inputs, a network whose first layer computes in float answers as one that computes in int8."""
+    content = decode_model(CONTENT, "it")
+    clips = Spotting(synthetic.make_speech(24), VERSIONS["kws_c"].recipes["report"].inputs).inputs("test")  # type: ignore[arg-type]
+    int8 = Model(quantise_weights(content), "it", built_in=built_in).predict(clips)
+    in_float = Model(quantise_weights(content, first_layer="dequantised"), "it", built_in=built_in)
+    rounded = in_float.predict(kernels.round_inputs(clips, built_in))
+    assert np.abs(rounded - int8).max() < 0.02 < np.abs(in_float.predict(clips) - int8).max()
+
+
+def test_rounds_by_hand() -> None:
+    inputs = np.array([[0.4, 0.6, 127, -1], [0, 0, 0, 0]], np.float32)
+    assert kernels.round_inputs(inputs, built_in=True).tolist() == [[0, 1, 127, -1], [0, 0, 0, 0]]
+    np.testing.assert_allclose(kernels.round_inputs(inputs[:, :3], False)[0], np.array([1, 1, 255]) * 127 / 255)

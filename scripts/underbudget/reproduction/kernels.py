@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from underbudget import files
 from underbudget.data.sources import Sources, load_speech
 from underbudget.device import artifact
@@ -79,6 +82,7 @@ def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
         FIRST_IN_FLOAT: quantise_weights(in_float, first_layer="float"),
         FIRST_DEQUANTISED: quantise_weights(in_float, first_layer="dequantised"),
     }
+    rounds_inputs = [INT8, BUILT_IN] if int8 != contents[FIRST_IN_FLOAT] else []  # a small first layer stays in float
     found = []
     for kind, content in contents.items():
         model = Model(content, name, built_in=kind == BUILT_IN)
@@ -94,4 +98,26 @@ def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
                 **{split: {"accuracy_pct": score} for split, score in scores.items()},
             }
         )
+        if kind in rounds_inputs:
+            inputs = task.inputs("test")
+            lost = (inputs != 0) & (round_inputs(inputs, built_in=kind == BUILT_IN) == 0)
+            found[-1]["inputs_rounded_to_zero_pct"] = round(100 * float(lost.mean()), 2)
     return found
+
+
+def round_inputs(inputs: NDArray[np.float32], built_in: bool) -> NDArray[np.float32]:
+    """Round a layer's inputs as kernels do that multiply them in int8: with one scale per clip.
+
+    The scale of the built-in kernels is max |x| / 127. XNNPACK's takes 255 steps from the smallest to the largest x,
+    zero included, so inputs that are never negative, as magnitudes are, get twice as many steps.
+
+    Args:
+        inputs: (clips, ...).
+    """
+    axes = tuple(range(1, inputs.ndim))
+    if built_in:
+        scale = np.abs(inputs).max(axes, keepdims=True) / 127
+    else:
+        scale = (inputs.max(axes, keepdims=True, initial=0) - inputs.min(axes, keepdims=True, initial=0)) / 255
+    scale = np.maximum(scale, np.finfo(np.float32).tiny)  # of a silent clip
+    return (np.round(inputs / scale) * scale).astype(np.float32)

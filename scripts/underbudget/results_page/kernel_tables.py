@@ -63,13 +63,18 @@ def kernel_loss(results: Results) -> str:
         lost = np.array(sides[FLOAT]) - np.array(sides[kind])
         return "{:.2f} points ({:.2f} to {:.2f})".format(*mean_interval(list(lost)))
 
+    def zeros(kind: str) -> str:
+        seen = [run["inputs_rounded_to_zero_pct"] for run in runs_of(results.study_runs(STUDY), f"{EXPLAINED}, {kind}")]
+        return f"{np.mean(seen):.0f} %"
+
     in_float, int8, built_in = (_passed(EXPLAINED, sides[kind]) for kind in (FLOAT, INT8, BUILT_IN))
     return (
         f"Over {seeds} runs of `{EXPLAINED}`, the network itself has {np.mean(sides[FLOAT]):.2f} % in float, and"
         f" {in_float} pass; the report has {reported(EXPLAINED)['accuracy_pct']} %. The int8 file loses"
         f" {points(INT8)} by XNNPACK's kernels and {points(BUILT_IN)} by the built-in ones, of the same weights;"
         f" {int8} and {built_in} pass. With its first layer alone in float it loses {points(FIRST_IN_FLOAT)}, and with"
-        f" that layer's int8 weights dequantised before it computes {points(FIRST_DEQUANTISED)}.\n"
+        f" that layer's int8 weights dequantised before it computes {points(FIRST_DEQUANTISED)}. XNNPACK's kernels"
+        f" round {zeros(INT8)} of that layer's inputs to zero, the built-in ones {zeros(BUILT_IN)}.\n"
     )
 
 
