@@ -174,6 +174,10 @@ def test_intervals_are_of_speakers_not_of_clips() -> None:
     assert low <= 17 and high >= 83  # by Wilson's interval of sixty clips: 38 to 62
     noisy = figures({"noise": replace(heard, items=tuple(items[:1] * 60))}, Settings(0.8))["noise"]
     assert noisy["per_hour_95"] == [round(v, 2) for v in poisson_rate(30, 1 / 60)]  # of one recorder nobody knows more
+    few = [item("go", speaker) for speaker in "abcdef" for _ in range(10)]
+    by_six = observed([(10.5, "go")], intervals, few)
+    rate = figures({"noise": by_six}, Settings(0.8))["noise"]["per_hour_95"]
+    assert rate == [0, round(poisson_rate(1, 1 / 60)[1], 2)]  # of one event, a bootstrap's upper end is lower
 
 
 def points(*rows: tuple[float, float, float, float]) -> list[Point]:

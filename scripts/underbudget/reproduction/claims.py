@@ -21,7 +21,7 @@ from underbudget.reproduction.runs import (
     ERRORS,
     Run,
     as_authors_batch,
-    failed,
+    beside,
     format_mean,
     format_range,
     format_share,
@@ -112,14 +112,15 @@ def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
         parts, fit = [], []
         for network, own in side.items():
             for metric in ("t_mae_c", "rh_mae_pct"):
-                seen, shown = metric_values(learnt(own), metric), METRICS[metric]
+                compared = beside(own, metric, baselines[network][metric])
+                seen, shown = metric_values(compared, metric), METRICS[metric]
                 chance = prediction_p_value(seen, baselines[network][metric])
                 fit.append(chance > ALPHA)
-                parts.append(f"{network.upper()} {min(seen):.2f}–{max(seen):.2f} {shown.unit} ({p_text(chance)})")
+                without = f", without {lost} that did not learn" if (lost := len(own) - len(compared)) else ""
+                of = f"{min(seen):.2f}–{max(seen):.2f} {shown.unit} ({p_text(chance)}{without})"
+                parts.append(f"{network.upper()} {of}")
         verdicts.append(judged(fit))
-        lost = sum(len(failed(own)) for own in side.values())
-        without = f", without {lost} that did not learn one output" if lost else ""
-        found.append(f"with batches {how}: {', '.join(parts)} over {min(map(len, side.values()))} seeds{without}")
+        found.append(f"with batches {how}: {', '.join(parts)} over {min(map(len, side.values()))} seeds")
     return Claim(text, "; ".join(found), agreed(verdicts) if verdicts else INCONCLUSIVE)
 
 
@@ -148,13 +149,16 @@ def size_against_error(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> C
 
 
 def hardest_error(runs: Sequence[Run]) -> Claim:
-    """Judge by the recipes whose mean errors miss just one of the two limits of the version their network makes."""
+    """Judge by the recipes whose mean errors miss just one of the two limits of the version their network makes.
+
+    The means are of the runs that learnt.
+    """
     text = "The error of humidity is the hardest to reduce"
     only: dict[str, set[tuple[float, ...]]] = {metric: set() for metric in ERRORS}
     for network, version in NETWORKS.items():
         limits = {limit.metric: limit for limit in VERSIONS[version].limits}
         for technique in techniques(network):
-            own = runs_of(runs, row_name(network, technique))
+            own = learnt(runs_of(runs, row_name(network, technique)))
             means = {metric: float(np.mean(metric_values(own, metric))) for metric in only if own}
             missed = [metric for metric in means if not limits[metric].met_by(means[metric])]
             if len(missed) == 1:
@@ -226,10 +230,14 @@ def version_claim(
     own = runs_of(runs, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    chances = [prediction_p_value(metric_values(learnt(own), c.metric), theirs[c.metric]) for c in limits]
+    compared = [beside(own, c.metric, theirs[c.metric]) for c in limits]
+    chances = [
+        prediction_p_value(metric_values(side, c.metric), theirs[c.metric])
+        for side, c in zip(compared, limits, strict=True)
+    ]
     parts = [f"{format_range(own, c.metric)}, {p_text(p)}" for c, p in zip(limits, chances, strict=True)]
-    if lost := failed(own):
-        parts.append(f"p without {len(lost)} runs that did not learn one output")
+    if lost := len(own) - min(map(len, compared)):
+        parts.append(f"p without {lost} runs that did not learn one output")
     met = sum(meets(run, limits) for run in own)
     evidence = f"{format_share(met, len(own))} meet them: {'; '.join(parts)}"
     verdicts = [often(met, len(own))]

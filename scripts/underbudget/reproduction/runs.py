@@ -12,7 +12,7 @@ from underbudget.device.artifact import FORECASTING, Card
 from underbudget.intervals import mean_interval, wilson
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
-from underbudget.versions.catalogue import RECIPES, VERSIONS
+from underbudget.versions.catalogue import RECIPES, REGULARISATION_STUDY, VERSIONS
 
 Run = dict[str, Any]
 ERRORS = TASK_METRICS[FORECASTING]
@@ -35,7 +35,7 @@ def size(run: Run) -> int:
 
     Slimming files is ours. A changed recipe is the user's own.
     """
-    own = run["recipe"] in RECIPES[1:] or "/" in run["recipe"]
+    own = run["recipe"] in (*RECIPES[1:], REGULARISATION_STUDY) or "/" in run["recipe"]
     found: int = run["bytes" if own else "converted_bytes"]
     return found
 
@@ -59,9 +59,15 @@ def failed(runs: Sequence[Run]) -> list[Run]:
 
 
 def learnt(runs: Sequence[Run]) -> list[Run]:
-    """Return the other runs: those that p is computed from."""
+    """Return the other runs: those that means are computed from."""
     lost = failed(runs)
     return [run for run in runs if run not in lost]
+
+
+def beside(runs: Sequence[Run], metric: str, figure: float) -> list[Run]:
+    """Return the runs that p of a figure is computed from: those that learnt; all, if it is as far off itself."""
+    far = metric in ERRORS and figure >= FAR * np.median(metric_values(runs, metric))
+    return list(runs) if far else learnt(runs)
 
 
 def format_range(runs: Sequence[Run], metric: str) -> str:

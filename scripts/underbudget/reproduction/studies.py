@@ -10,7 +10,7 @@ from underbudget.networks.dense import Mlp
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Export, Fit, KerasFit, Pruning, Readings, Recipe, Version
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, row_name
-from underbudget.versions.catalogue import QUANTISATION_STUDY, VERSIONS
+from underbudget.versions.catalogue import QUANTISATION_STUDY, REGULARISATION_STUDY, VERSIONS
 
 NARROW = "width 0.05"  # the strength at which another group published width alone
 KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
@@ -131,7 +131,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         _study("keras_fit", SPOTTING, {"kws_a_keras": by_keras(KWS_A), "kws_c_keras": by_keras(KWS_C)}),
         range(1, 11),
     ),
-    "regularisation": (_study("regularisation", SPOTTING, PLAIN), range(1, 11)),
+    REGULARISATION_STUDY: (_study(REGULARISATION_STUDY, SPOTTING, PLAIN), range(1, 11)),
     QUANTISATION_STUDY: (
         _study(
             QUANTISATION_STUDY,

@@ -26,7 +26,11 @@ def judged(parts: Sequence[bool]) -> str:
 
 
 def agreed(verdicts: Sequence[str]) -> str:
-    """Judge a claim tried in several ways: it is "partly" if it, or a part of it, holds in one of them only."""
+    """Judge a claim tried in several ways, by the one verdict that they agree on.
+
+    Otherwise it is "partly" if it, or a part of it, holds in one of them; if it fails in one and is not clear in
+    another, it is inconclusive.
+    """
     if len(set(verdicts)) == 1:
         return verdicts[0]
     return PARTLY if {REPRODUCED, PARTLY} & set(verdicts) else INCONCLUSIVE

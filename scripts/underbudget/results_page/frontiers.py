@@ -45,10 +45,10 @@ def spotter_frontier(axis: Axes, results: Results) -> None:
 
 
 def _others(axis: Axes, peers: Sequence[Mapping[str, Any]], metric: str) -> None:
-    """Draw other groups' files as published, and as they would be if they were stripped as ours are."""
+    """Draw other groups' files as published, and as they would be if they were stripped like ours."""
     _scatter(axis, "others, same task", "x", OTHERS, [(p["bytes"], p[metric], "") for p in peers])
     points: list[Point] = [(p["stripped_bytes"], p[metric], "") for p in peers]
-    _scatter(axis, "the same, stripped as ours are", ".", OTHERS, points)
+    _scatter(axis, "the same, stripped like ours", ".", OTHERS, points)
 
 
 def _reported(names: Sequence[str], metric: str) -> list[Point]:

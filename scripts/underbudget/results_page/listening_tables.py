@@ -68,7 +68,7 @@ def listeners(results: Results) -> str:
         if name in LIVE and (card := results.card(*name.split("/"))):
             shown[f"`{name}`, {card.content['file']['compressed_bytes']:,} B"] = entry
     for name, entry in _of_others(results).items():
-        shown[f"{name}, {entry['bytes']:,} B (stripped as ours are {entry['stripped_bytes']:,})"] = entry
+        shown[f"{name}, {entry['bytes']:,} B (stripped like ours {entry['stripped_bytes']:,})"] = entry
     lines = []
     for name, entry in shown.items():
         found = entry["test"][SENSITIVITY]
@@ -210,8 +210,9 @@ def _measured_on(results: Results, entries: dict[str, Entry]) -> str:
     note = ", synthetic since there were no real ones" if sounds["source"] == "made" else ""
     return (
         f"Measured with {'; '.join(parts)}. Other sounds: {sounds['description']}{note}."
-        " Detected twice: more than one detection, as any word, until a second after the word's end. Brackets: 95 %,"
-        " by a bootstrap of speakers, or of recordings of noise."
+        " Detected twice (in quiet): more than one detection, as any word, until a second after the word's end."
+        " Brackets: 95 %, by a bootstrap of speakers, or of recordings of noise; of rates, the wider of this and"
+        " Poisson's."
     )
 
 

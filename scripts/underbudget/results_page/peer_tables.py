@@ -29,14 +29,19 @@ def smallest_bytes(results: Results) -> str:
     rows: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for homework, limits, (theirs, ours) in _smallest(results):
         task, asked = _asked(homework, limits)
-        others = f"{theirs['bytes']:,} ({theirs['stripped_bytes']:,})" if theirs else "none"
+        stripped = [
+            f["stripped_bytes"]
+            for f in _theirs(homework)
+            if all_met(limits, {**f, "size_kb": f["stripped_bytes"] / KB})
+        ]
+        others = f"{theirs['bytes']:,} ({min(stripped):,})" if theirs else "none"
         row = str(homework["year"]), task, others, f"{ours['bytes']:,}" if ours else "none"
         rows.setdefault(row, []).append((_version(homework), asked))
     lines = []
     for (year, task, others, own), versions in rows.items():
         names, limits_of = zip(*versions, strict=True)
         lines.append([f"{year} {', '.join(names)}", task, "; ".join(limits_of), others, own])
-    header = ["homework", "task", "limits", "smallest of others, B (stripped as ours are)", "smallest of ours, B"]
+    header = ["homework", "task", "limits", "smallest of others, B (all stripped like ours)", "smallest of ours, B"]
     return markdown_table(header, lines)
 
 

@@ -26,12 +26,16 @@ def headline(results: Results) -> str:
             if card.task == task
         }
         others = {file["name"]: file for file in load_peers()[task] if file.get("steps") in (None, OUTPUT_STEPS)}
-        place, other = (_smallest(files, limits) for files in (ours, others))
-        if place is None or other is None:
+        place, other, stripped = (
+            _smallest(files, limits, key)
+            for files, key in ((ours, "bytes"), (others, "bytes"), (others, "stripped_bytes"))
+        )
+        if place is None or other is None or stripped is None:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
         told.append(
             f"[{ours[place]['bytes']:,} bytes](models/{place}.json) meets all limits of {what} (the smallest of another"
-            f" group: {others[other]['bytes']:,}; stripped as ours are: {others[other]['stripped_bytes']:,})"
+            f" group: {others[other]['bytes']:,}; all stripped like ours:"
+            f" {others[stripped]['stripped_bytes']:,})"
         )
     return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
@@ -49,9 +53,9 @@ def comparable_cards(results: Results) -> dict[str, Card]:
     return cards
 
 
-def _smallest(files: Mapping[str, Mapping[str, Any]], limits: Sequence[Limit]) -> str | None:
-    meet = [name for name, file in files.items() if all_met(limits, {**file, "size_kb": file["bytes"] / KB})]
-    return min(meet, key=lambda name: int(files[name]["bytes"]), default=None)
+def _smallest(files: Mapping[str, Mapping[str, Any]], limits: Sequence[Limit], key: str) -> str | None:
+    meet = [name for name, file in files.items() if all_met(limits, {**file, "size_kb": file[key] / KB})]
+    return min(meet, key=lambda name: int(files[name][key]), default=None)
 
 
 def naive(results: Results) -> str:
@@ -82,7 +86,7 @@ def naive(results: Results) -> str:
 def _worse_runs(results: Results, name: str, metric: str) -> str:
     runs = runs_of(results.study_runs("report"), name)
     last = results.naive_forecasts()[LAST_READING][metric]
-    return f"{sum(run['test'][metric] > last for run in runs)} of its {len(runs)} other seeds"
+    return f"{sum(run['test'][metric] > last for run in runs)} of its {len(runs)} trainings"
 
 
 def _limits_met(figures: dict[str, float]) -> int:

@@ -22,7 +22,7 @@ from underbudget.reproduction.runs import (
     size,
 )
 from underbudget.results_page.markdown import markdown_table
-from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, SPOTTERS, VERSIONS
+from underbudget.versions.catalogue import COMPARED_RECIPES, RECIPES, REGULARISATION_STUDY, SPOTTERS, VERSIONS
 
 REGULARISED = {  # the study and the version that each of the plain ones is beside
     "kws_a_plain": ("improved", "kws_a"),
@@ -166,7 +166,7 @@ def regularisation(results: Results) -> str:
     """Tabulate what weight decay and masks of bands add for unknown speakers, seed by seed."""
     lines = []
     for plain, (recipe, name) in REGULARISED.items():
-        without = {run["seed"]: run for run in runs_of(results.study_runs("regularisation"), plain)}
+        without = {run["seed"]: run for run in runs_of(results.study_runs(REGULARISATION_STUDY), plain)}
         added = {run["seed"]: run for run in runs_of(results.study_runs(recipe + SPEAKER_SUFFIX), name)}
         seeds = sorted(without.keys() & added.keys())
         if len(seeds) < 2 or len(arithmetics([*without.values(), *added.values()])) > 1:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from underbudget import files
-from underbudget.device.artifact import FORECASTING
+from underbudget.data.speech import BY_SPEAKER
+from underbudget.device.artifact import FORECASTING, Card
 from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
 from underbudget.reproduction.claims import judge_claims
@@ -14,6 +15,7 @@ from underbudget.reproduction.reference import load_reference, reported, row_nam
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
     Run,
+    beside,
     failed,
     format_mean,
     format_p,
@@ -78,22 +80,28 @@ def models(results: Results) -> str:
     for (recipe, name), card in named.items():
         if card:
             content, costs = card.content, card.content["costs"]
-            score = [
-                METRICS[m].interval(content["test"][m], *(content["test"][m + "_95"] or ()))
-                for m in TASK_METRICS[card.task]
-            ]
             numbers = [content["file"]["compressed_bytes"], *(costs[k] for k in ("parameters", "macs"))]
             lines.append(
                 [
                     f"[{recipe}/{name}]({recipe}/{name}.json)",
                     content["made_from"]["recipe"]["network"]["kind"],
                     unknown_speakers(results, recipe, name),
-                    ", ".join(score),
+                    _score(card),
                     *(f"{number:,}" for number in (*numbers, costs["peak_tensor_bytes"])),
                 ]
             )
     header = ["model", "network", "its recipe on unknown speakers (95 %)", "test score (95 %)", "bytes", "parameters"]
     return markdown_table([*header, "MACs", "tensor bytes"], lines)
+
+
+def _score(card: Card) -> str:
+    """Format a model's test score; on unknown speakers with the interval over speakers, where the card has it."""
+    test = card.content["test"]
+    if card.content["made_from"]["data"]["split"] == BY_SPEAKER:
+        drawn = test.get("accuracy_pct_95_speakers")
+        text = METRICS["accuracy_pct"].interval(test["accuracy_pct"], *(drawn or test["accuracy_pct_95"]))
+        return text if drawn else f"{text}, over clips alone"
+    return ", ".join(METRICS[m].interval(test[m], *(test[m + "_95"] or ())) for m in TASK_METRICS[card.task])
 
 
 def _naive_figures(figures: dict[str, Any]) -> list[str]:
@@ -153,7 +161,8 @@ def failed_runs(results: Results) -> str:
             if lost := failed(own):
                 parts.append(f"{len(lost)} of {len(own)} of `{name}`")
     return (
-        f"Runs that did not learn one output: {', '.join(parts)}. No mean and no p of *Seeds* is computed from them.\n"
+        f"Runs that did not learn one output: {', '.join(parts)}. No mean is computed from them, and no p but that of a"
+        " figure that is as far off.\n"
         if parts
         else ""
     )
@@ -163,7 +172,7 @@ def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
     seen = metric_values(runs, metric)
     better = sum(Limit(metric, theirs).met_by(value) for value in seen)
-    chance = prediction_p_value(metric_values(learnt(runs), metric), theirs)
+    chance = prediction_p_value(metric_values(beside(runs, metric, theirs), metric), theirs)
     return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(chance)]
 
 
@@ -191,7 +200,7 @@ def _techniques(results: Results, network: str) -> str:
         for metric, figure in zip(("t_mae_c", "rh_mae_pct"), theirs, strict=False):
             seen = metric_values(own, metric)
             cells += [figure, f"{np.median(seen):.2f} ({min(seen):.2f}–{max(seen):.2f})"]
-        cells += [theirs[-1], f"{np.mean(metric_values(own, 'size_kb')):.2f}"]
+        cells += [theirs[-1], f"{np.median(metric_values(own, 'size_kb')):.2f}"]
         lines.append(cells)
     for name, figures in results.naive_forecasts().items() if lines else ():
         t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
@@ -201,18 +210,19 @@ def _techniques(results: Results, network: str) -> str:
 
 
 def studies(results: Results) -> str:
-    """Tabulate all other studies: the mean scores of each version over seeds."""
+    """Tabulate all other studies: the mean scores of each version over the seeds that learnt."""
     lines = []
     for study, (members, _) in STUDIES.items():
         for version in members if study != "forecasters" else ():
-            if len(own := runs_of(results.study_runs(study), version.name)) > 1:
+            every = runs_of(results.study_runs(study), version.name)
+            if len(own := learnt(every)) > 1:
                 score = ", ".join(format_mean(own, metric) for metric in TASK_METRICS[version.task])
                 size = f"{np.mean(metric_values(own, 'size_kb')):,.1f}"
                 seconds = f"{np.mean([run['seconds'] for run in own]):.0f}"
-                lines.append([study, f"`{version.name}`", score, size, str(len(own)), seconds])
-    return markdown_table(
-        ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds", "seconds per run"], lines
-    )
+                seeds = f"{len(own)} of {len(every)}" if len(own) < len(every) else str(len(own))
+                lines.append([study, f"`{version.name}`", score, size, seeds, seconds])
+    header = ["study", "version", "mean test score over seeds (95 %)", "kB", "seeds that learnt", "seconds per run"]
+    return markdown_table(header, lines)
 
 
 def improved(results: Results) -> str:

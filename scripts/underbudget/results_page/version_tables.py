@@ -121,7 +121,7 @@ def _figure(results: Results, name: str, limit: Limit) -> Figure | None:
 
 def versions(results: Results) -> str:
     """Tabulate the five versions: the limits, the report, no network, the published run, this machine's run."""
-    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run", "other seeds"]
+    header = ["version", "metric", "limit", "report", "authors' file", "last reading", "published run", "all seeds"]
     header += ["this machine's run"] if results.beside else []
     lines = []
     for row in rows(results):

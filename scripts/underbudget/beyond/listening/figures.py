@@ -140,8 +140,14 @@ def _share(chosen: NDArray[np.bool_], speakers: NDArray[np.str_]) -> dict[str, A
 
 
 def _rate(events: NDArray[np.int_], hours: NDArray[np.float64], clusters: NDArray[np.str_]) -> dict[str, Any]:
+    """Return a rate with its interval: the wider, at each end, of the exact one and of a bootstrap of clusters.
+
+    The exact one takes events as independent; a bootstrap of few events is too narrow.
+    """
     count, total = int(events.sum()), float(hours.sum())
-    known = count > 0 and len(set(clusters.tolist())) >= LEAST_CLUSTERS
-    low, high = cluster_bootstrap(events, clusters, weights=hours) if known else poisson_rate(count, total)
+    low, high = poisson_rate(count, total)
+    if count > 0 and len(set(clusters.tolist())) >= LEAST_CLUSTERS:
+        drawn = cluster_bootstrap(events, clusters, weights=hours)
+        low, high = min(low, drawn[0]), max(high, drawn[1])
     per_hour = {"per_hour": round(count / total, 2), "per_hour_95": [round(low, 2), round(high, 2)]}
     return {"hours": round(total, 4), "triggers": count, **per_hour}
