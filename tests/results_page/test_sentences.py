@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from helpers import ROOT, study_run
 
+from underbudget.recipes import ARITHMETIC
 from underbudget.reproduction.results import read_results
 from underbudget.results_page import listening_tables, sentences, speaker_tables, tables, version_tables
 from underbudget.store import PUBLISHED
@@ -95,6 +96,24 @@ def test_forecasters_that_learnt_one_output_only_are_counted() -> None:
     text = tables.failed_runs(replace(results, runs={"report": runs}))
     assert text.startswith("Runs that did not learn one output: 2 of 5 of `th_b`. ")
     assert tables.failed_runs(replace(results, runs={"report": runs[5:]})) == ""
+
+
+def test_studies_of_earlier_code_are_named() -> None:
+    now = {**study_run("kws_a", accuracy_pct=90.0), "seconds": 1, "arithmetic": ARITHMETIC["keyword_spotting"]}
+    of_kernels = study_run("kws_a, float", accuracy_pct=90.0)  # is no training: it has no arithmetic
+    made = {"report": [now], "rates": [now, {**now, "arithmetic": 1}], "kernels": [of_kernels]}
+    text = tables.provenance(replace(read_results(PUBLISHED), runs=made))
+    assert text.endswith("\nSome runs of these studies are of earlier code: rates.\n")
+    assert "earlier code" not in tables.provenance(replace(read_results(PUBLISHED), runs={"report": [now]}))
+
+
+def test_means_leave_out_runs_that_did_not_learn() -> None:
+    runs = [
+        {**study_run("th_a_2009", seed, t_mae_c=t, rh_mae_pct=1.8), "seconds": 1}
+        for seed, t in enumerate((0.4, 0.5, 2.5))
+    ]
+    text = tables.studies(replace(read_results(PUBLISHED), runs={"years": runs}))
+    assert "| years | `th_a_2009` | 0.450 (" in text and "| 2 of 3 |" in text
 
 
 def test_the_naive_forecasts_are_judged_as_the_models_are() -> None:

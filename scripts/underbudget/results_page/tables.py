@@ -7,9 +7,10 @@ import numpy as np
 
 from underbudget import files
 from underbudget.data.speech import BY_SPEAKER
-from underbudget.device.artifact import FORECASTING, Card
+from underbudget.device.artifact import FORECASTING, SPOTTING, Card
 from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
+from underbudget.recipes import ARITHMETIC
 from underbudget.reproduction.claims import judge_claims
 from underbudget.reproduction.reference import load_reference, reported, row_name
 from underbudget.reproduction.results import Results
@@ -305,7 +306,7 @@ def file_sizes(results: Results) -> str:
 
 
 def provenance(results: Results) -> str:
-    """Tabulate what the models were made from; say how long all trainings behind the tables took."""
+    """Tabulate what the models were made from; say how long all trainings took, and which are of earlier code."""
     lines = []
     for name in VERSIONS:
         card = results.card("report", name)
@@ -317,4 +318,11 @@ def provenance(results: Results) -> str:
             lines.append([f"`{name}`", data, how, cost])
     seconds = [run["seconds"] for study in results.runs.values() for run in study if "seconds" in run]
     total = f"\nThe {len(seconds):,} trainings of all studies took {sum(seconds) / 3600:.0f} hours together.\n"
+    old = [study for study, runs in results.runs.items() if any(map(_of_earlier_code, runs))]
+    total += f"Some runs of these studies are of earlier code: {', '.join(old)}.\n" if old else ""
     return markdown_table(["version", "data", "command", "time, memory"], lines) + (total if seconds else "")
+
+
+def _of_earlier_code(run: Run) -> bool:
+    now = ARITHMETIC[SPOTTING if "accuracy_pct" in run["test"] else FORECASTING]
+    return bool(run.get("arithmetic", now) != now)  # what is no training has none
