@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 from underbudget.device.artifact import Card
 from underbudget.reproduction.results import Results
@@ -13,6 +13,7 @@ from underbudget.results_page.style import Chart, chart, join_sentence
 from underbudget.versions.catalogue import RECIPES, VERSIONS
 
 Curves = dict[str, list[float]]
+WIDE = 10  # times the least loss: a chart of more is logarithmic
 
 
 def curve_charts(results: Results) -> list[Chart]:
@@ -41,10 +42,11 @@ def curve_chart(title: str, cards: Mapping[str, Card], *data: Path) -> list[Char
 def _losses(axis: Axes, curves: Curves) -> None:
     for name, losses in curves.items():
         axis.plot(range(1, len(losses) + 1), losses, label=name)
-    axis.set_yscale("log")
-    ticks = np.geomspace(min(map(min, curves.values())), max(map(max, curves.values())), 5)
-    axis.set_yticks(ticks, [f"{float(f'{tick:.2g}'):g}" for tick in ticks])
-    axis.set_yticks([], minor=True)
+    if max(map(max, curves.values())) > WIDE * min(map(min, curves.values())):
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.yaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("epoch")
     axis.set_ylabel("training loss")
     axis.legend()
