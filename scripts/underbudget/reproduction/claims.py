@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy  # which imports its parts as they are used
 
-from underbudget.intervals import difference, holm, prediction_p_value
+from underbudget.intervals import difference, holm
 from underbudget.metrics import METRICS
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Fit
@@ -21,13 +21,14 @@ from underbudget.reproduction.runs import (
     ERRORS,
     Run,
     as_authors_batch,
-    beside,
+    comparable,
     format_mean,
     format_range,
     format_share,
     learnt,
     meets,
     metric_values,
+    p_of,
     runs_of,
 )
 from underbudget.reproduction.studies import NARROW, techniques
@@ -112,9 +113,9 @@ def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
         parts, fit = [], []
         for network, own in side.items():
             for metric in ("t_mae_c", "rh_mae_pct"):
-                compared = beside(own, metric, baselines[network][metric])
-                seen, shown = metric_values(compared, metric), METRICS[metric]
-                chance = prediction_p_value(seen, baselines[network][metric])
+                theirs, shown = baselines[network][metric], METRICS[metric]
+                compared, chance = comparable(own, metric, theirs), p_of(own, metric, theirs)
+                seen = metric_values(compared, metric)
                 fit.append(chance > ALPHA)
                 without = f", without {lost} that did not learn" if (lost := len(own) - len(compared)) else ""
                 of = f"{min(seen):.2f}–{max(seen):.2f} {shown.unit} ({p_text(chance)}{without})"
@@ -135,7 +136,7 @@ def size_against_error(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> C
     if min(len(mlp), len(cnn)) < 2:
         return Claim(text, "", INCONCLUSIVE)
     size = difference(metric_values(cnn, "size_kb"), metric_values(mlp, "size_kb"))
-    error = difference(metric_values(mlp, "rh_mae_pct"), metric_values(cnn, "rh_mae_pct"))
+    error = difference(*(metric_values(learnt(side), "rh_mae_pct") for side in (mlp, cnn)))
     theirs = [load_reference()["report"]["baselines"][f"th_{network}"]["rh_mae_pct"] for network in NETWORKS]
     evidence = f"CNN less MLP {signed(size, 'kB', 1)}; MLP less CNN {signed(error, '%', 2)}, {p_text(error.p)}"
     batched = [learnt(as_authors_batch(as_batched, network)) for network in NETWORKS]
@@ -230,13 +231,8 @@ def version_claim(
     own = runs_of(runs, name)
     if len(own) < 2:
         return Claim(text, "", INCONCLUSIVE)
-    compared = [beside(own, c.metric, theirs[c.metric]) for c in limits]
-    chances = [
-        prediction_p_value(metric_values(side, c.metric), theirs[c.metric])
-        for side, c in zip(compared, limits, strict=True)
-    ]
-    parts = [f"{format_range(own, c.metric)}, {p_text(p)}" for c, p in zip(limits, chances, strict=True)]
-    if lost := len(own) - min(map(len, compared)):
+    parts = [f"{format_range(own, c.metric)}, {p_text(p_of(own, c.metric, theirs[c.metric]))}" for c in limits]
+    if lost := len(own) - min(len(comparable(own, c.metric, theirs[c.metric])) for c in limits):
         parts.append(f"p without {lost} runs that did not learn one output")
     met = sum(meets(run, limits) for run in own)
     evidence = f"{format_share(met, len(own))} meet them: {'; '.join(parts)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from underbudget import files
 from underbudget.device.artifact import FORECASTING, Card
-from underbudget.intervals import mean_interval, wilson
+from underbudget.intervals import mean_interval, prediction_p_value, wilson
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met, score
 from underbudget.store import NO_VERDICT, SYNTHETIC
 from underbudget.versions.catalogue import RECIPES, REGULARISATION_STUDY, VERSIONS
@@ -64,10 +64,15 @@ def learnt(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run not in lost]
 
 
-def beside(runs: Sequence[Run], metric: str, figure: float) -> list[Run]:
-    """Return the runs that p of a figure is computed from: those that learnt; all, if it is as far off itself."""
+def comparable(runs: Sequence[Run], metric: str, figure: float) -> list[Run]:
+    """Return the runs that a figure is compared with: those that learnt; all, if it is as far off itself."""
     far = metric in ERRORS and figure >= FAR * np.median(metric_values(runs, metric))
     return list(runs) if far else learnt(runs)
+
+
+def p_of(runs: Sequence[Run], metric: str, figure: float) -> float:
+    """Return how likely a further run lies as far from the mean of the comparable ones as a figure, or farther."""
+    return prediction_p_value(metric_values(comparable(runs, metric, figure), metric), figure)
 
 
 def format_range(runs: Sequence[Run], metric: str) -> str:

@@ -7,12 +7,12 @@ import numpy as np
 
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.intervals import holm
-from underbudget.metrics import KB, METRICS, Limit, all_met
+from underbudget.metrics import METRICS, Limit
 from underbudget.reproduction.reference import load_homeworks, load_peers
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.verdicts import ALPHA
 from underbudget.results_page.markdown import markdown_table
-from underbudget.results_page.sentences import comparable_cards
+from underbudget.results_page.sentences import comparable_cards, smallest
 
 
 def smallest_files(results: Results) -> str:
@@ -29,12 +29,8 @@ def smallest_bytes(results: Results) -> str:
     rows: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for homework, limits, (theirs, ours) in _smallest(results):
         task, asked = _asked(homework, limits)
-        stripped = [
-            f["stripped_bytes"]
-            for f in _theirs(homework)
-            if all_met(limits, {**f, "size_kb": f["stripped_bytes"] / KB})
-        ]
-        others = f"{theirs['bytes']:,} ({min(stripped):,})" if theirs else "none"
+        stripped = smallest(_theirs(homework), limits, "stripped_bytes")
+        others = f"{theirs['bytes']:,} ({stripped['stripped_bytes']:,})" if theirs and stripped else "none"
         row = str(homework["year"]), task, others, f"{ours['bytes']:,}" if ours else "none"
         rows.setdefault(row, []).append((_version(homework), asked))
     lines = []
@@ -48,10 +44,7 @@ def smallest_bytes(results: Results) -> str:
 def _smallest(results: Results) -> Iterator[tuple[Mapping[str, Any], list[Limit], list[dict[str, Any] | None]]]:
     for homework in load_homeworks():
         limits = [Limit(metric, limit) for metric, limit in homework["limits"].items()]
-        sides = [
-            min((file for file in files if all_met(limits, file)), key=lambda file: int(file["bytes"]), default=None)
-            for files in (_theirs(homework), _ours(results, homework))
-        ]
+        sides = [smallest(files, limits) for files in (_theirs(homework), _ours(results, homework))]
         yield homework, limits, sides
 
 
@@ -71,7 +64,7 @@ def _asked(homework: Mapping[str, Any], limits: list[Limit]) -> tuple[str, str]:
 def _theirs(homework: Mapping[str, Any]) -> list[dict[str, Any]]:
     files = load_peers()[homework["task"]]
     return [
-        {**file, "size_kb": file["bytes"] / KB, "shown": f"[{file['name']}]({file['source']})"}
+        {**file, "shown": f"[{file['name']}]({file['source']})"}
         for file in files
         if file.get("steps") == homework["steps"]
     ]
@@ -93,7 +86,7 @@ def _ours(results: Results, homework: Mapping[str, Any]) -> list[dict[str, Any]]
         }
         if not homework["steps"]:
             figures["accuracy_pct_95"] = test["accuracy_pct_95"]
-        found.append({**figures, "shown": f"`{place}`", "bytes": size, "size_kb": size / KB})
+        found.append({**figures, "shown": f"`{place}`", "bytes": size})
     return found
 
 

@@ -1,6 +1,6 @@
 """Sentences of the README whose figures come from results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from underbudget.data.speech import BY_SPEAKER
@@ -20,22 +20,19 @@ def headline(results: Results) -> str:
     cards, told = comparable_cards(results), []
     for task, what in ((FORECASTING, "both forecasters"), (SPOTTING, "all three spotters")):
         limits = [limit for v in VERSIONS.values() if v.task == task for limit in v.offline_limits]
-        ours = {
-            place: {**card.content["test"], "bytes": card.content["file"]["compressed_bytes"]}
+        ours = [
+            {**card.content["test"], "place": place, "bytes": card.content["file"]["compressed_bytes"]}
             for place, card in cards.items()
             if card.task == task
-        }
-        others = {file["name"]: file for file in load_peers()[task] if file.get("steps") in (None, OUTPUT_STEPS)}
-        place, other, stripped = (
-            _smallest(files, limits, key)
-            for files, key in ((ours, "bytes"), (others, "bytes"), (others, "stripped_bytes"))
-        )
-        if place is None or other is None or stripped is None:
+        ]
+        others = [file for file in load_peers()[task] if file.get("steps") in (None, OUTPUT_STEPS)]
+        own, other = smallest(ours, limits), smallest(others, limits)
+        stripped = smallest(others, limits, "stripped_bytes")
+        if own is None or other is None or stripped is None:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
         told.append(
-            f"[{ours[place]['bytes']:,} bytes](models/{place}.json) meets all limits of {what} (the smallest of another"
-            f" group: {others[other]['bytes']:,}; all stripped like ours:"
-            f" {others[stripped]['stripped_bytes']:,})"
+            f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} (the smallest of another"
+            f" group: {other['bytes']:,}; all stripped like ours: {stripped['stripped_bytes']:,})"
         )
     return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
@@ -53,9 +50,10 @@ def comparable_cards(results: Results) -> dict[str, Card]:
     return cards
 
 
-def _smallest(files: Mapping[str, Mapping[str, Any]], limits: Sequence[Limit], key: str) -> str | None:
-    meet = [name for name, file in files.items() if all_met(limits, {**file, "size_kb": file[key] / KB})]
-    return min(meet, key=lambda name: int(files[name][key]), default=None)
+def smallest(files: Iterable[dict[str, Any]], limits: Sequence[Limit], key: str = "bytes") -> dict[str, Any] | None:
+    """Return the smallest file that meets all limits, its size being what it has under a key."""
+    meet = (file for file in files if all_met(limits, {**file, "size_kb": file[key] / KB}))
+    return min(meet, key=lambda file: int(file[key]), default=None)
 
 
 def naive(results: Results) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 from underbudget import files
 from underbudget.data.speech import BY_SPEAKER
 from underbudget.device.artifact import FORECASTING, SPOTTING, Card
-from underbudget.intervals import prediction_p_value
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit
 from underbudget.recipes import ARITHMETIC
 from underbudget.reproduction.claims import judge_claims
@@ -16,7 +15,6 @@ from underbudget.reproduction.reference import load_reference, reported, row_nam
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import (
     Run,
-    beside,
     failed,
     format_mean,
     format_p,
@@ -24,6 +22,7 @@ from underbudget.reproduction.runs import (
     learnt,
     meets,
     metric_values,
+    p_of,
     runs_of,
     summary,
 )
@@ -173,8 +172,7 @@ def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
     """Return the report's figure, how many of our runs are better, and how likely a run of ours is as far off."""
     seen = metric_values(runs, metric)
     better = sum(Limit(metric, theirs).met_by(value) for value in seen)
-    chance = prediction_p_value(metric_values(beside(runs, metric, theirs), metric), theirs)
-    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(chance)]
+    return [f"{theirs:g}", f"{better} of {len(seen)}", format_p(p_of(runs, metric, theirs))]
 
 
 def mlp(results: Results) -> str:

@@ -18,7 +18,7 @@ VERSION = Version(
             Export(int8_weights=True),  # changes nothing: every tensor is below the converter's 1024 elements
         ),
         "improved": Recipe(
-            Linear(),  # one matrix: the smallest file that was found to meet both versions' limits, on test
+            Linear(),  # one matrix: the smallest file that was found to meet both versions' limits, on test data
             Readings(standardised=False),  # a coefficient of 1 then repeats a reading
             # a finer step or a lower price of bytes costs bytes for little accuracy
             RateDistortion(step=1 / 4, error_per_byte=7e-5),
