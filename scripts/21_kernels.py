@@ -1,7 +1,8 @@
 """Show what int8 weights cost the report's spotters: the same weights in float and in int8, by each kind of kernel.
 
 Kernels that compute on int8 weights round the inputs of their layer to int8, too; XNNPACK's and the built-in ones do so
-in different ways. The inputs of the first layer are the features of the clip. So each run of 14_seeds.py is tested
+in different ways. The inputs of the first layer are the features of the clip. So each run of 14_seeds.py, and of
+Keras' own fit (02_baselines.py keras_fit), is tested
 
   in float
   in int8, by XNNPACK's kernels, as it is published

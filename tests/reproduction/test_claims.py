@@ -135,7 +135,7 @@ def test_mfcc_cost(tmp_path: Path, mfcc: int, theirs: float | None, verdict: str
 
 
 @pytest.mark.parametrize(
-    ("mfcc", "stft", "verdict"), [(100, 200, REPRODUCED), (200, 100, NOT_REPRODUCED), (0, 100, INCONCLUSIVE)]
+    ("mfcc", "stft", "verdict"), [(100, 200, PARTLY), (200, 100, NOT_REPRODUCED), (0, 100, INCONCLUSIVE)]
 )
 def test_faster_network(mfcc: int, stft: int, verdict: str) -> None:
     made = {"report": [{"version": "kws_a", "macs": mfcc}], "features": [{"version": "kws_a_stft", "macs": stft}]}

@@ -71,7 +71,7 @@ def test_what_was_not_measured_is_not_shown() -> None:
 def test_another_groups_listener_is_shown_if_it_heard_the_same() -> None:
     name, published = "mlperf_tiny-kws-float", read_results(PUBLISHED)
     assert cells(listening(published), f"[{name}](https://")[0].count("kws_ref_model_float32") == 1
-    assert cells(listeners(published), name)[0] == f"{name}, 43,392 B (stripped like ours 31,062)"
+    assert cells(listeners(published), name)[0] == f"{name}, 33,074 B (stripped like ours 31,062)"
     assert f"{name}: " in det_charts(published)[0].words
     assert name not in listening(results(ENTRY)) + listeners(results(ENTRY))  # ours heard other sounds there
 

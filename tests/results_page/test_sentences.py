@@ -38,16 +38,16 @@ def test_two_files_meet_every_limit_of_all_five() -> None:
         "forecaster": {"t_mae_c": 0.5, "rh_mae_pct": 1.8, "bytes": 1.7 * 1024},
         "spotter": {"accuracy_pct": 90, "bytes": 25 * 1024},
     }
-    others = r"\(the .*?: ([\d,]+); all stripped like ours: ([\d,]+)\)"
+    others = r"\(.*?stripped like ours: ([\d,]+) or more\)"
     found = re.findall(rf"\[([\d,]+) bytes\]\(models/(\S+)\.json\) meets .*?(\w+)s {others}", text)
-    for size, name, what, other, stripped in found:
+    for size, name, what, other in found:
         file = (ROOT / "models" / f"{name}.tflite.zlib").read_bytes()
         test = json.loads((ROOT / "models" / f"{name}.json").read_text())["test"]
         assert size == f"{len(file):,}"
         assert len(zlib.decompress(file)) > len(file)
         asked = limits.pop(what)
         # read by eye from the files of others
-        assert (other, stripped) == {"forecaster": ("1,498", "781"), "spotter": ("16,595", "14,263")}[what]
+        assert other == {"forecaster": "781", "spotter": "14,263"}[what]
         assert len(file) < asked.pop("bytes")
         for metric, limit in asked.items():
             assert test[metric] > limit if metric == "accuracy_pct" else test[metric] < limit
@@ -121,7 +121,8 @@ def test_the_naive_forecasts_are_judged_as_the_models_are() -> None:
     text = sentences.naive(results)
     assert text in README
     assert "0.466 °C and 2.088 % and meets 2 of the 4 limits on error" in text
-    assert "0.359 °C and 1.735 % and meets 4." in text
+    assert "4 are met by *last reading and the usual change at this month and time* (0.356 °C and 1.767 %) and" in text
+    assert "by *least squares, 12 inputs and a constant* (0.359 °C and 1.735 %)." in text
     error = json.loads((PUBLISHED.models / "report" / "th_b.json").read_text())["test"]["t_mae_c"]
     runs = [run["test"]["t_mae_c"] for run in PUBLISHED.study_runs("report") if run["version"] == "th_b"]
     others = f"so are {sum(each > 0.466 for each in runs)} of its {len(runs)} trainings.\n"

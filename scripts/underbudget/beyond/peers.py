@@ -27,7 +27,7 @@ from underbudget.device.audio import RATE, Audio
 from underbudget.device.errors import UserError
 from underbudget.device.listen import HOP, Frame, LastSecond
 from underbudget.device.runtime import Model, lay_out
-from underbudget.export.compress import order_for_compression, zopfli_compress
+from underbudget.export.compress import order_for_compression, zlib_compress, zopfli_compress
 from underbudget.export.slim import strip_metadata
 from underbudget.intervals import wilson
 from underbudget.metrics import TASK_METRICS
@@ -41,6 +41,7 @@ LISTENERS = ("mlperf_tiny-kws-float",)  # knows our eight words, two more, silen
 SILENT = 1e-6  # no sample is louder: there is nothing to scale
 AT_ONCE = 256  # seconds of sound whose features are computed together
 KNOWN = {"kind", "rate", "frame", "step", "fft", "mel_bins", "low", "high", "coefficients", "resize"}
+USED = ("labels", "front_end", "normalisation", "output")  # of a card, to feed a file and read what it puts out
 OURS = ("report/kws_a", "smallest/kws_a", "improved/kws_a", "improved/kws_b", "improved/kws_c")
 
 
@@ -77,17 +78,18 @@ def _is_ours(card: dict[str, Any]) -> bool:
     return course and sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
 
 
-def _described(card: dict[str, Any], content: bytes) -> dict[str, Any]:
-    source = card["source"]
+def _described(card: dict[str, Any], folder: Path, content: bytes) -> dict[str, Any]:
+    source, published = card["source"], (folder / card["file"]).read_bytes()
     stripped = zopfli_compress(order_for_compression(strip_metadata(content)))
     return {
         "name": card["name"],
         "year": card.get("year"),  # of the course; not all were made for it
         "group": card.get("group"),
-        "bytes": card["bytes"],
+        "bytes": len(zlib_compress(content) if published == content else published),  # all as zlib packs them
         "stripped_bytes": len(stripped),  # by the last two steps of ours, which leave the outputs as they are
         "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{quote(source['path'])}",
         "licence": card["licence"],
+        "card": {key: card[key] for key in USED if key in card},
     }
 
 
@@ -121,7 +123,7 @@ def _spotter(card: dict[str, Any], folder: Path, speech: Speech, ours: dict[str,
     answers = np.array(card["labels"])[model.predict(inputs).argmax(axis=1)]
     right = answers == np.array(LABELS)[speech.labels("test")]
     return {
-        **_described(card, content),
+        **_described(card, folder, content),
         "published_pct": card["published"].get("accuracy_pct"),
         "clips": len(right),
         "accuracy_pct": round(100 * float(right.mean()), 3),
@@ -181,7 +183,7 @@ def _listeners(cards: list[dict[str, Any]], folder: Path, sources: Sources) -> d
     for card in cards:
         content = _content(card, folder)
         hear = hearing(card["labels"], front_end(card["front_end"]), Model(content, card["name"]).predict)
-        models.append({**_described(card, content), **measure_hearing(hear, speech, others)})
+        models.append({**_described(card, folder, content), **measure_hearing(hear, speech, others)})
     return {"protocol": LISTENING_PROTOCOL, "sounds": asdict(others.identity), "models": models}
 
 
@@ -218,4 +220,4 @@ def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[st
         outputs = outputs * std + mean
     errors = np.abs(outputs - truth).mean(axis=(0, 1))
     figures = {metric: round(float(error), 5) for metric, error in zip(TASK_METRICS[FORECASTING], errors, strict=True)}
-    return {**_described(card, content), "steps": card["steps"], "windows": len(truth), **figures}
+    return {**_described(card, folder, content), "steps": card["steps"], "windows": len(truth), **figures}

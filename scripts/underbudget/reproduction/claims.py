@@ -171,7 +171,7 @@ def hardest_error(runs: Sequence[Run]) -> Claim:
     evidence = f"of the recipes that miss one limit on error, {rh} miss that of humidity, {t} that of temperature"
     evidence += f", {p_text(p)}"
     if (least := 0.5 ** (t + rh - 1)) > ALPHA:
-        evidence += f"; so few can decide nothing: all of one kind have {p_text(least)}"
+        evidence += f"; that is too few: even all of one kind have {p_text(least)}"
     verdict = INCONCLUSIVE if p > ALPHA else REPRODUCED if rh > t else NOT_REPRODUCED
     return Claim(text, evidence, verdict)
 
@@ -246,6 +246,8 @@ def version_claim(
     if in_float:
         passed = sum(meets(run, [c for c in limits if c.metric != "size_kb"]) for run in in_float)
         evidence += f"; the same weights in float: {format_share(passed, len(in_float))} meet that on accuracy"
+        if (so := often(passed, len(in_float))) != verdicts[0]:
+            evidence += f", by which it would be {so}"
     return Claim(text, evidence, agreed(verdicts))
 
 

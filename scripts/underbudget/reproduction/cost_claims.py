@@ -8,7 +8,7 @@ from underbudget.reproduction import host
 from underbudget.reproduction.reference import PUBLISHED_SEED, reported
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import runs_of
-from underbudget.reproduction.verdicts import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Claim, judged
+from underbudget.reproduction.verdicts import INCONCLUSIVE, NOT_REPRODUCED, PARTLY, REPRODUCED, Claim, judged
 from underbudget.versions.catalogue import INT8_FLOAT_PAIRS, QUANTISATION_STUDY, VERSIONS
 
 SLOWDOWN_FACTOR = 1.5  # times as many instructions
@@ -81,14 +81,14 @@ def pi_estimate_ms(results: Results, card: Card, part: str) -> float | None:
 
 
 def faster_network(results: Results) -> Claim:
-    """Compare the multiply-accumulate operations of kws_a's network on both front ends."""
+    """Compare the multiply-accumulate operations of kws_a's network on both front ends; the times are not known."""
     text = "With MFCC, inference is faster than with STFT"
     sides = runs_of(results.study_runs("report"), "kws_a"), runs_of(results.study_runs("features"), "kws_a_stft")
     macs = [max((run.get("macs", 0) for run in side), default=0) for side in sides]
     if not all(macs):
         return Claim(text, "", INCONCLUSIVE)
-    evidence = f"kws_a's network takes {macs[0]:,} multiply-accumulates on MFCC, {macs[1]:,} on STFT"
-    return Claim(text, evidence, REPRODUCED if macs[1] > MARGIN * macs[0] else NOT_REPRODUCED)
+    evidence = f"kws_a's network takes {macs[0]:,} multiply-accumulates on MFCC, {macs[1]:,} on STFT; it was not timed"
+    return Claim(text, evidence, PARTLY if macs[1] > MARGIN * macs[0] else NOT_REPRODUCED)
 
 
 def mfcc_cost(results: Results) -> Claim:

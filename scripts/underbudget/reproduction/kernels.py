@@ -23,6 +23,8 @@ from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 FLOAT, INT8, BUILT_IN = "float", "int8", "int8, built-in kernels"
 FIRST_IN_FLOAT, FIRST_DEQUANTISED = "int8, first layer in float", "int8, first layer dequantised"
 STUDY, OF = "kernels", "report"  # its own results, and the study whose runs it tests
+BY_KERAS = "keras_fit"  # the study whose runs it tests, too: those of Keras' own fit
+KERAS_SUFFIX = "_keras"  # of their versions
 
 
 def path_in_float(folder: Path, name: str) -> Path:
@@ -31,7 +33,7 @@ def path_in_float(folder: Path, name: str) -> Path:
 
 
 def measure_all(sources: Sources) -> Path:
-    """Test each run of the report's spotters with each kind of kernel, but those that were tested before.
+    """Test each run of the report's spotters, ours and Keras', by each kind of kernel, but those tested before.
 
     Returns:
         The path of the results: a line per run and kind, as studies have them; the kind is part of the version's name.
@@ -44,14 +46,16 @@ def measure_all(sources: Sources) -> Path:
     path = store.study_path(STUDY)
     runs = [
         (name, int(folder.name.removeprefix("seed-")), kept)
-        for name in SPOTTERS
-        for folder in (store.models / OF).glob("seed-*")
+        for study, suffix in ((OF, ""), (BY_KERAS, KERAS_SUFFIX))
+        for name in (spotter + suffix for spotter in SPOTTERS)
+        for folder in (store.models / study).glob("seed-*")
         if (kept := path_in_float(folder, name)).exists()
     ]
     if not runs:
         raise UserError(f"{store.models / OF}: no runs: run scripts/14_seeds.py {OF} first")
     names = {name for name, *_ in runs}
-    tasks = {name: Spotting(speech, VERSIONS[name].recipes[OF].inputs) for name in names}  # type: ignore[arg-type]
+    recipes = {name: VERSIONS[name.removesuffix(KERAS_SUFFIX)].recipes[OF] for name in names}
+    tasks = {name: Spotting(speech, recipe.inputs) for name, recipe in recipes.items()}  # type: ignore[arg-type]
     sums = {run: hashlib.sha256(run[2].read_bytes()).hexdigest() for run in runs}
     lines = [line for line in files.read_json_lines(path) if line["sha256"] in sums.values()]
     tested = {line["sha256"] for line in lines}
@@ -59,7 +63,7 @@ def measure_all(sources: Sources) -> Path:
         for run in bar:
             name, seed, kept = run
             lines += [{**line, "seed": seed, "sha256": sums[run]} for line in measure(kept, name, tasks[name])]
-            lines.sort(key=lambda line: (SPOTTERS.index(line["version"].split(",")[0]), line["seed"]))
+            lines.sort(key=lambda line: (line["version"].split(",")[0], line["seed"]))
             files.write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
     return path
 

@@ -61,5 +61,5 @@ def authors_file(name: str) -> dict[str, Any]:
 
 
 def row_name(network: str, technique: str) -> str:
-    """Return our name for a row of the report's study, such as "mlp-width-0.5-sparsity-0.8"."""
+    """Return our name for a row of the authors' study, such as "mlp-width-0.5-sparsity-0.8"."""
     return "-".join([network, *technique.replace(" + ", " ").split(" ")])

@@ -9,6 +9,7 @@ from underbudget.networks.cnn import Cnn1d, Cnn2d
 from underbudget.networks.dense import Mlp
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Export, Fit, KerasFit, Pruning, Readings, Recipe, Version
+from underbudget.reproduction.kernels import BY_KERAS, KERAS_SUFFIX
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, row_name
 from underbudget.versions.catalogue import QUANTISATION_STUDY, REGULARISATION_STUDY, VERSIONS
 
@@ -17,7 +18,7 @@ KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "k
 
 
 def forecaster(network: type[Mlp | Cnn1d], technique: str) -> Recipe:
-    """Return a row of the report's study; techniques are written "width 0.3 + sparsity 0.8 + weight PTQ" or "none"."""
+    """Return a row of the authors' study; techniques are written "width 0.3 + sparsity 0.8 + weight PTQ" or "none"."""
     parts = dict(part.rsplit(" ", 1) for part in technique.split(" + ") if part != "none")
     pruning = Pruning(float(parts["sparsity"])) if "sparsity" in parts else None
     return Recipe(
@@ -29,7 +30,7 @@ def forecaster(network: type[Mlp | Cnn1d], technique: str) -> Recipe:
 
 
 def techniques(network: str) -> list[str]:
-    """Return the rows of the report's study of a network, and width alone at the strength that others published."""
+    """Return the rows of the authors' study of a network, and width alone at the strength that others published."""
     return [*(row[0] for row in load_reference()["ablation"][network]), NARROW]
 
 
@@ -47,21 +48,38 @@ SPOTTERS = {
 }
 
 
-# With the batches of the authors' script: of windows that follow one another; of clips, drawn once.
+def stretched(recipe: Recipe, times: float) -> Recipe:
+    """Return a forecaster's recipe with as many times the epochs; pruning begins and ends that much later."""
+    fit = recipe.fit
+    assert isinstance(fit, Fit)  # as those of the report are
+    pruning = fit.pruning
+    if pruning:
+        begin, end = (round(times * epoch) for epoch in (pruning.begin_epoch, pruning.end_epoch))
+        pruning = replace(pruning, begin_epoch=begin, end_epoch=end)
+    return recipe.refitted(epochs=round(times * fit.epochs), pruning=pruning)
+
+
+# As the authors' script trains. Its batches are of windows that follow one another, and as many are taken: it had
+# 294,385 readings, and fewer are here, so that an epoch has fewer batches. Of clips, batches are drawn once.
+FEWER_READINGS = 294_385 / 139_995
 AS_BATCHED = {
-    "mlp_neighbours": forecaster(Mlp, "none").refitted(batches="neighbours"),
-    "cnn_neighbours": forecaster(Cnn1d, "none").refitted(batches="neighbours"),
-    "th_a_neighbours": VERSIONS["th_a"].recipes["report"].refitted(batches="neighbours"),
-    "th_b_neighbours": VERSIONS["th_b"].recipes["report"].refitted(batches="neighbours"),
-    "mlp_narrow_neighbours": forecaster(Mlp, NARROW).refitted(batches="neighbours"),
-    "cnn_narrow_neighbours": forecaster(Cnn1d, NARROW).refitted(batches="neighbours"),
+    f"{name}_neighbours": stretched(recipe.refitted(batches="neighbours"), FEWER_READINGS)
+    for name, recipe in {
+        "mlp": forecaster(Mlp, "none"),
+        "cnn": forecaster(Cnn1d, "none"),
+        "th_a": VERSIONS["th_a"].recipes["report"],
+        "th_b": VERSIONS["th_b"].recipes["report"],
+        "mlp_narrow": forecaster(Mlp, NARROW),
+        "cnn_narrow": forecaster(Cnn1d, NARROW),
+    }.items()
 }
 FIXED = {
     f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
 }
-# Of the years of the training data, 2009 alone precedes the test period. 2024 is there for the same months.
+# Of the years of the training data, 2009 alone precedes the test period. 2024 is there for the same months. Each has a
+# seventh of the readings, and seven times the epochs, so that as many steps are taken.
 YEARS = {
-    f"{name}_{year}": replace(VERSIONS[name].recipes["report"], inputs=Readings(year=year))
+    f"{name}_{year}": stretched(replace(VERSIONS[name].recipes["report"], inputs=Readings(year=year)), 7)
     for name in ("th_a", "th_b")
     for year in (2009, 2024)
 }
@@ -127,8 +145,8 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         range(1, 11),
     ),
     "years": (_study("years", FORECASTING, YEARS), range(1, 11)),
-    "keras_fit": (
-        _study("keras_fit", SPOTTING, {"kws_a_keras": by_keras(KWS_A), "kws_c_keras": by_keras(KWS_C)}),
+    BY_KERAS: (
+        _study(BY_KERAS, SPOTTING, {f"kws_a{KERAS_SUFFIX}": by_keras(KWS_A), f"kws_c{KERAS_SUFFIX}": by_keras(KWS_C)}),
         range(1, 11),
     ),
     REGULARISATION_STUDY: (_study(REGULARISATION_STUDY, SPOTTING, PLAIN), range(1, 11)),

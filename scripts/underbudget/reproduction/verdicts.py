@@ -50,7 +50,8 @@ def p_text(probability: float) -> str:
 
 def signed(d: Difference, unit: str, digits: int) -> str:
     """Format a difference with its 95 % interval."""
-    return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f}) {unit}"
+    value, low, high = (round(part, digits) + 0 for part in (d.value, d.low, d.high))  # no -0.00
+    return f"{value:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}) {unit}"
 
 
 def figure(limit: Limit, value: float) -> str:

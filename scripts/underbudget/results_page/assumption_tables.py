@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from underbudget.metrics import TASK_METRICS
+from underbudget.reproduction import kernels
 from underbudget.reproduction.reference import load_assumptions
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import Run, format_range, format_share, meets, runs_of
@@ -17,17 +18,23 @@ OF = {"forecasters": FORECASTERS, "spotters": SPOTTERS, "all": tuple(VERSIONS)}
 def assumptions(results: Results) -> str:
     """Tabulate what the report says, what is taken here, where that is from, and what another choice would change."""
     lines = [
-        [row["of"], row["what"], row["report"], row["taken"], f"[theirs]({row['source']})", _effect(results, row)]
+        [row["of"], row["what"], row["report"], row["taken"], _source(row), _effect(results, row)]
         for row in load_assumptions()["assumptions"]
     ]
     header = ["of", "what", "the report says", "taken here", "the authors' files", "what the other choice changes"]
     return markdown_table(header, lines)
 
 
+def _source(row: Mapping[str, Any]) -> str:
+    return f"[theirs]({row['source']})" if row["source"] else "–"
+
+
 def _effect(results: Results, row: Mapping[str, Any]) -> str:
     """Say how often versions meet their limits, and how well they do, with what is taken and with the other choice."""
     if row["study"] is None:
         return ""
+    if row["study"] == kernels.STUDY:
+        return _by_kernels(results)
     parts: dict[str, list[str]] = {}
     for other in STUDIES[row["study"]][0]:
         name = other.name.rpartition("_")[0]
@@ -40,6 +47,18 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
             continue
         parts.setdefault(name, [f"{name} {_found(name, taken)}"]).append(f"{other.name} {_found(name, changed)}")
     return "; ".join(part for own in parts.values() for part in own) or "not measured yet: make baselines"
+
+
+def _by_kernels(results: Results) -> str:
+    """Say how many runs of the quantised spotters pass by each kind of arithmetic."""
+    parts = []
+    for name in SPOTTERS:
+        limits = [limit for limit in VERSIONS[name].limits if limit.metric == "accuracy_pct"]
+        for kind in (kernels.FLOAT, kernels.INT8, kernels.BUILT_IN):
+            if runs := runs_of(results.study_runs(kernels.STUDY), f"{name}, {kind}"):
+                met = sum(meets(run, limits) for run in runs)
+                parts.append(f"{name}, {kind}: {format_share(met, len(runs))} pass")
+    return "; ".join(parts)
 
 
 def _found(name: str, runs: Sequence[Run]) -> str:

@@ -1,13 +1,15 @@
 """Other groups' files beside ours: the smallest for each limit, and all spotters on the same clips."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from underbudget.device.artifact import FORECASTING, SPOTTING
 from underbudget.intervals import holm
-from underbudget.metrics import METRICS, Limit
+from underbudget.metrics import METRICS, TASK_METRICS, Limit
+from underbudget.reproduction.naive import LEAST_SQUARES
 from underbudget.reproduction.reference import load_homeworks, load_peers
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.verdicts import ALPHA
@@ -20,8 +22,17 @@ def smallest_files(results: Results) -> str:
     lines = []
     for homework, limits, sides in _smallest(results):
         name = f"[{_name(homework)}]({homework['source']})"
-        lines.append([name, *_asked(homework, limits), *(_shown(side, limits) for side in sides)])
-    return markdown_table(["homework", "task", "limits", "smallest of others", "smallest of ours"], lines)
+        without = _naive(results, LEAST_SQUARES, homework["steps"]) if homework["steps"] else {}
+        figures = ", ".join(f"{value:.{METRICS[m].digits}f} {METRICS[m].unit}" for m, value in without.items())
+        lines.append([name, *_asked(homework, limits), *(_shown(side, limits) for side in sides), figures])
+    header = ["homework", "task", "limits", "smallest of others", "smallest of ours", "least squares, no network"]
+    return markdown_table(header, lines)
+
+
+def _naive(results: Results, name: str, steps: int) -> dict[str, float]:
+    """Return the errors over the first steps of a forecast that needs no network."""
+    found = results.naive_forecasts().get(name, {})
+    return {m: float(np.mean(found[f"{m}_by_step"][:steps])) for m in TASK_METRICS[FORECASTING] if found}
 
 
 def smallest_bytes(results: Results) -> str:
@@ -128,17 +139,12 @@ def peers(results: Results) -> str:
 
 
 def peer_forecasters(results: Results) -> str:
-    """Tabulate other groups' forecasters by steps and bytes."""
-    del results
+    """Tabulate other groups' forecasters by steps and bytes, below them those that need no network."""
     files = sorted(load_peers()[FORECASTING], key=lambda file: (file["steps"], file["bytes"]))
-    lines = [
-        [
-            f"[{f['name']}]({f['source']})",
-            str(f["steps"]),
-            f"{f['bytes']:,}",
-            f"{f['t_mae_c']:.3f}",
-            f"{f['rh_mae_pct']:.3f}",
-        ]
-        for f in files
-    ]
+    lines = []
+    for steps, own in groupby(files, key=lambda file: int(file["steps"])):
+        rows = [(f"[{f['name']}]({f['source']})", f"{f['bytes']:,}", f) for f in own]
+        rows += [(f"*{name}*", "–", _naive(results, name, steps)) for name in results.naive_forecasts()]
+        for name, size, figures in rows:
+            lines.append([name, str(steps), size, *(f"{figures[m]:.3f}" for m in TASK_METRICS[FORECASTING])])
     return markdown_table(["forecaster", "steps", "bytes", "T MAE, °C", "Rh MAE, %"], lines)

@@ -7,11 +7,13 @@ from underbudget.data.speech import BY_SPEAKER
 from underbudget.data.weather import OUTPUT_STEPS
 from underbudget.device.artifact import FORECASTING, SPOTTING, Card
 from underbudget.metrics import KB, METRICS, TASK_METRICS, Limit, all_met
-from underbudget.reproduction.naive import LAST_READING, LEAST_SQUARES
+from underbudget.networks.dense import Linear
+from underbudget.reproduction.naive import LAST_READING
 from underbudget.reproduction.reference import load_peers
 from underbudget.reproduction.results import Results
 from underbudget.reproduction.runs import runs_of
 from underbudget.results_page.search_tables import chosen
+from underbudget.results_page.speaker_tables import unknown_speakers
 from underbudget.versions.catalogue import COMPARED_RECIPES, FORECASTERS, SEARCHED, VERSIONS
 
 
@@ -26,13 +28,17 @@ def headline(results: Results) -> str:
             if card.task == task
         ]
         others = [file for file in load_peers()[task] if file.get("steps") in (None, OUTPUT_STEPS)]
-        own, other = smallest(ours, limits), smallest(others, limits)
-        stripped = smallest(others, limits, "stripped_bytes")
-        if own is None or other is None or stripped is None:
+        own, other = smallest(ours, limits), smallest(others, limits, "stripped_bytes")
+        if own is None or other is None:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
+        recipe, name = own["place"].split("/")
+        if cards[own["place"]].content["made_from"]["recipe"]["network"]["kind"] == Linear.__name__:
+            told_of = "a single matrix, no network"
+        else:
+            told_of = f"on unknown speakers its recipe has {unknown_speakers(results, recipe, name, True)} %"
         told.append(
-            f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} (the smallest of another"
-            f" group: {other['bytes']:,}; all stripped like ours: {stripped['stripped_bytes']:,})"
+            f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} ({told_of}; other groups'"
+            f" files, stripped like ours: {other['stripped_bytes']:,} or more)"
         )
     return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
@@ -62,10 +68,12 @@ def naive(results: Results) -> str:
     if not forecasts:
         return "Forecasts that need no network are not measured yet: make baselines.\n"
     met = {name: _limits_met(figures) for name, figures in forecasts.items()}
-    last, line = (
-        " and ".join(f"{figures[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in TASK_METRICS[FORECASTING])
-        for figures in (forecasts[LAST_READING], forecasts[LEAST_SQUARES])
-    )
+    said = {
+        name: " and ".join(f"{figures[m]:.{METRICS[m].digits}f} {METRICS[m].unit}" for m in TASK_METRICS[FORECASTING])
+        for name, figures in forecasts.items()
+    }
+    best = max(met.values())
+    enough = [f"*{name}* ({said[name]})" for name in forecasts if met[name] == best]
     every = sum(VERSIONS[name].limit(m) is not None for name in FORECASTERS for m in TASK_METRICS[FORECASTING])
     worse = [
         f" `report/{name}` ({card.content['test'][m]:.{METRICS[m].digits}f} {METRICS[m].unit}) is worse than repeating"
@@ -75,8 +83,8 @@ def naive(results: Results) -> str:
         if (card := results.card("report", name)) and card.content["test"][m] > forecasts[LAST_READING][m]
     ]
     text = (
-        f"Without any network, repeating the last reading has errors of {last} and meets {met[LAST_READING]} of the"
-        f" {every} limits on error; least squares on the same six readings has {line} and meets {met[LEAST_SQUARES]}."
+        f"Without any network, repeating the last reading has errors of {said[LAST_READING]} and meets"
+        f" {met[LAST_READING]} of the {every} limits on error. {best} are met by {' and by '.join(enough)}."
     )
     return "".join([text, *worse]) + "\n"
 

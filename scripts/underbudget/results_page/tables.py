@@ -176,17 +176,17 @@ def _beside_report(metric: str, runs: list[Run], theirs: float) -> list[str]:
 
 
 def mlp(results: Results) -> str:
-    """Tabulate the report's study of the MLP beside ours; see _techniques."""
+    """Tabulate the authors' study of the MLP beside ours; see _techniques."""
     return _techniques(results, "mlp")
 
 
 def cnn(results: Results) -> str:
-    """Tabulate the report's study of the CNN beside ours; see _techniques."""
+    """Tabulate the authors' study of the CNN beside ours; see _techniques."""
     return _techniques(results, "cnn")
 
 
 def _techniques(results: Results, network: str) -> str:
-    """Tabulate a network with each technique, the report's figures beside medians and ranges over seeds of ours."""
+    """Tabulate a network with each technique, the authors' figures beside medians and ranges over seeds of ours."""
     runs = results.study_runs("forecasters")
     lines = []
     reported_rows = {technique: theirs for technique, *theirs in load_reference()["ablation"][network]}
@@ -204,7 +204,10 @@ def _techniques(results: Results, network: str) -> str:
     for name, figures in results.naive_forecasts().items() if lines else ():
         t, rh = (f"{figures[metric]:.2f}" for metric in TASK_METRICS[FORECASTING])
         lines.append([f"*{name}*", "", t, "", rh, "", ""])
-    header = [network.upper(), "T MAE, °C: report", "ours", "Rh MAE, %: report", "ours", "kB: report", "ours"]
+    header = [
+        network.upper(),
+        *(f"{what}: {whose}" for what in ("T MAE, °C", "Rh MAE, %", "kB") for whose in ("authors", "ours")),
+    ]
     return markdown_table(header, lines)
 
 
@@ -315,7 +318,10 @@ def provenance(results: Results) -> str:
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     seconds = [run["seconds"] for study in results.runs.values() for run in study if "seconds" in run]
-    total = f"\nThe {len(seconds):,} trainings of all studies took {sum(seconds) / 3600:.0f} hours together.\n"
+    total = (
+        f"\nThe {len(seconds):,} trainings of all studies took {sum(seconds) / 3600:.0f} hours together; searches and"
+    )
+    total += " prototypes are not counted.\n"
     old = [study for study, runs in results.runs.items() if any(map(_of_earlier_code, runs))]
     total += f"Some runs of these studies are of earlier code: {', '.join(old)}.\n" if old else ""
     return markdown_table(["version", "data", "command", "time, memory"], lines) + (total if seconds else "")
