@@ -184,7 +184,7 @@ fuzz-readers: ## try each reader on damaged bytes, steered by coverage: make fuz
 
 RECIPES := report improved smallest live
 STUDIES := $(RECIPES) report-by-speaker improved-by-speaker smallest-by-speaker \
-  forecasters spotters rates features batches years last_epoch keras_fit regularisation quantisation kernels
+  forecasters spotters rates features batches steps years last_epoch keras_fit regularisation quantisation kernels
 ##@ Other
 clean: ## remove what runs on this machine made; own words, searches, downloads, .venv and published files stay
 	@for store in local synthetic; do \

@@ -215,7 +215,7 @@ def test_the_errors_of_the_networks_are_told_for_both_ways_of_drawing_batches() 
     theirs = load_reference()["report"]["baselines"]
     report = theirs["th_mlp"]["rh_mae_pct"] - theirs["th_cnn"]["rh_mae_pct"]
     found = claims.size_against_error(made, so)
-    assert "as in the authors' script -0.10 (" in found.evidence and f"the report's {report:+.2f} %" in found.evidence
+    assert "with the authors' batches -0.10 (" in found.evidence and f"the report's {report:+.2f} %" in found.evidence
 
 
 def of_th_a(met: int, runs: int, version: str = "th_a") -> list[dict[str, Any]]:
@@ -239,7 +239,7 @@ def test_a_verdict_that_other_batches_turn_is_partly() -> None:
     for met, verdict in ((10, REPRODUCED), (0, PARTLY)):
         found = claims.version_claim("th_a", of_th_a(10, 10), of_th_a(met, 10, "th_a_neighbours"))
         assert found.verdict == verdict
-        assert f"with batches as in the authors' script: {met} of 10 runs" in found.evidence
+        assert f"with the authors' batches: {met} of 10 runs" in found.evidence
 
 
 def test_one_run_within_all_limits_is_told_of_the_single_techniques() -> None:

@@ -62,6 +62,18 @@ def test_the_last_row_of_each_network_is_the_reports_version(network: str, versi
     assert recipe("forecasters", last) == VERSIONS[version].recipes["report"]
 
 
+def test_fewer_readings_are_trained_for_as_many_steps() -> None:
+    """The authors' 20 epochs of 70 % of 420,551 readings; there are 139,995 here, of each of two years a seventh."""
+    steps = 20 * int(0.7 * 420_551) / 32
+    for study, name in (("batches", "th_a_neighbours"), ("steps", "th_b_longer")):
+        fit = recipe(study, name).fit
+        assert isinstance(fit, Fit) and fit.pruning
+        assert fit.epochs * 139_995 / 32 == pytest.approx(steps, rel=0.01)
+        assert fit.pruning.begin_epoch / fit.epochs == pytest.approx(5 / 20, abs=1 / fit.epochs)
+        assert fit.pruning.end_epoch / fit.epochs == pytest.approx(15 / 20, abs=1 / fit.epochs)
+    assert recipe("years", "th_a_2009").fit.epochs == 7 * 20  # type: ignore[union-attr]
+
+
 def count(of: Recipe, shape: tuple[int, ...], out: tuple[int, ...]) -> int:
     parameters: int = of.network.create(shape, out).count_params()
     keras.backend.clear_session()

@@ -105,8 +105,8 @@ def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
     text = f"Without optimisation, the errors are {', '.join(said)}"
     found, verdicts = [], []
     for how, side in (
-        ("of windows drawn at random", {n: runs_of(runs, row_name(n, "none")) for n in NETWORKS}),
-        ("as in the authors' script", {n: as_authors_batch(as_batched, n) for n in NETWORKS}),
+        ("batches of windows drawn at random", {n: runs_of(runs, row_name(n, "none")) for n in NETWORKS}),
+        ("the authors' batches", {n: as_authors_batch(as_batched, n) for n in NETWORKS}),
     ):
         if min(map(len, side.values())) < 2:
             continue
@@ -121,7 +121,7 @@ def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
                 of = f"{min(seen):.2f}–{max(seen):.2f} {shown.unit} ({p_text(chance)}{without})"
                 parts.append(f"{network.upper()} {of}")
         verdicts.append(judged(fit))
-        found.append(f"with batches {how}: {', '.join(parts)} over {min(map(len, side.values()))} seeds")
+        found.append(f"with {how}: {', '.join(parts)} over {min(map(len, side.values()))} seeds")
     return Claim(text, "; ".join(found), agreed(verdicts) if verdicts else INCONCLUSIVE)
 
 
@@ -142,7 +142,7 @@ def size_against_error(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> C
     batched = [learnt(as_authors_batch(as_batched, network)) for network in NETWORKS]
     if min(map(len, batched)) > 1:
         so = difference(*(metric_values(side, "rh_mae_pct") for side in batched))
-        evidence += f"; with batches as in the authors' script {signed(so, '%', 2)}, {p_text(so.p)}"
+        evidence += f"; with the authors' batches {signed(so, '%', 2)}, {p_text(so.p)}"
     evidence += f"; the report's {theirs[0] - theirs[1]:+.2f} %"
     if size.value < 0 and error.p > ALPHA:
         return Claim(text, f"{evidence}: which error is smaller is inconclusive", PARTLY)
@@ -204,7 +204,7 @@ def single_techniques(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> Cl
         if own := as_authors_batch(as_batched, f"{network}_narrow"):
             met = sum(any(meets(run, limits) for limits in sides) for run in own)
             so_batched.append(often(met, len(own)))
-            how = f"{network.upper()}, {NARROW}, with batches as in the authors' script"
+            how = f"{network.upper()}, {NARROW}, with the authors' batches"
             parts.append(f"{how}: {format_share(met, len(own))}")
     if so_batched:  # whether one is enough: the claim says that none is
         enough, undecided = REPRODUCED in so_batched, INCONCLUSIVE in so_batched
@@ -240,7 +240,7 @@ def version_claim(
     other = as_authors_batch(as_batched, name)
     if len(other) > 1:
         met = sum(meets(run, limits) for run in other)
-        evidence += f"; with batches as in the authors' script: {format_share(met, len(other))}"
+        evidence += f"; with the authors' batches: {format_share(met, len(other))}"
         verdicts.append(often(met, len(other)))
     in_float = runs_of(by_kernels, f"{name}, {FLOAT}")
     if in_float:

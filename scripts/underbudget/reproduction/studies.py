@@ -73,6 +73,7 @@ AS_BATCHED = {
         "cnn_narrow": forecaster(Cnn1d, NARROW),
     }.items()
 }
+LONGER = {f"{name}_longer": stretched(VERSIONS[name].recipes["report"], FEWER_READINGS) for name in ("th_a", "th_b")}
 FIXED = {
     f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
 }
@@ -144,6 +145,7 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
         ),
         range(1, 11),
     ),
+    "steps": (_study("steps", FORECASTING, LONGER), range(1, 21)),
     "years": (_study("years", FORECASTING, YEARS), range(1, 11)),
     BY_KERAS: (
         _study(BY_KERAS, SPOTTING, {f"kws_a{KERAS_SUFFIX}": by_keras(KWS_A), f"kws_c{KERAS_SUFFIX}": by_keras(KWS_C)}),
