@@ -89,8 +89,8 @@ baselines: setup ## train the report's baselines: networks without optimisation,
 study: ## run all experiments behind the claims (takes hours; can be stopped and resumed)
 	@$(MAKE) --no-print-directory $(VERSIONS) RECIPE=report
 	@$(RUN) scripts/14_seeds.py report --seeds 50 $(STUDY)
-	@$(RUN) scripts/21_kernels.py $(SOURCES)
 	@$(RUN) scripts/02_baselines.py $(STUDY)
+	@$(RUN) scripts/21_kernels.py $(SOURCES)
 	@for study in improved smallest live report-by-speaker improved-by-speaker smallest-by-speaker; do \
 	  $(RUN) scripts/14_seeds.py $$study $(STUDY) || exit 1; done
 	@$(MAKE) --no-print-directory measure emulated bench results

@@ -6,9 +6,9 @@
   rates           kws_b with other learning rates
   features        kws_a on STFT
   last_epoch      kws_a with the weights of the last epoch, not of the best by validation
-  batches         forecasters and spotters with the batches of the authors' script, and as many
-  steps           the report's forecasters, trained for as many steps as the authors took, with batches drawn at random
-  years           the same, trained on one year alone
+  batches         forecasters and spotters with the batches of the authors' script; forecasters take as many steps, too
+  steps           the report's forecasters with our batches, for as many steps as the authors' script takes
+  years           the report's forecasters, trained on five months of one year, for as many steps as on all our readings
   keras_fit       kws_a and kws_c by Keras' own fit, to check our training by
   regularisation  our own spotters without weight decay and masks of bands, judged on unknown speakers
   quantisation    kws_a and kws_c without the quantisation of weights, kws_b with it

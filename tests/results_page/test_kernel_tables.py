@@ -51,8 +51,8 @@ def test_three_sources_beside_each_other(results: Results) -> None:
     assert [line[0] for line in lines] == [f"| `kws_c`, {kind}" for kind in kinds]
     assert lines[0][1:3] == ["36,000", "90.50 ± 0.50 %; 2 of 3 runs (21–94 %) pass"]  # 90 itself is no pass
     assert lines[1][3].startswith("89.56 ± 0.80 %; 1 of 2 runs (9–91 %) pass; p = ")
-    assert lines[1][3].endswith(" beside ours") and lines[0][4].count("; p = ") == 2
-    assert " beside ours; p = " in lines[0][4] and lines[0][4].endswith(" beside Keras' |")
+    assert lines[1][3].endswith(" against ours") and lines[0][4].count("; p = ") == 2
+    assert " against ours; p = " in lines[0][4] and lines[0][4].endswith(" against Keras' |")
     # of the 128 runs of the second implementation, as its authors count them
     assert lines[0][4].startswith("90.01 ± 0.74 %; 64 of 128 runs (41–59 %) pass; p = ")
     assert lines[2][4].startswith("88.94 ± 0.88 %; 11 of 128 runs (5–15 %) pass; p = ")

@@ -43,6 +43,7 @@ from underbudget.reproduction.verdicts import (
     figure,
     judged,
     often,
+    one_run_decides,
     p_text,
     signed,
 )
@@ -98,7 +99,7 @@ def unoptimised_errors(runs: Sequence[Run], as_batched: Sequence[Run]) -> Claim:
     """Judge four figures: each fits if a further run of ours would lie as far off with probability above ALPHA.
 
     Args:
-        as_batched: those of the study "batches"; where they lead to another verdict, it is "partly".
+        as_batched: those of the study "batches"; see `agreed` where they lead to another verdict.
     """
     baselines = {network: load_reference()["report"]["baselines"][f"th_{network}"] for network in NETWORKS}
     said = [f"{b['t_mae_c']:.2f} °C and {b['rh_mae_pct']:.2f} % ({n.upper()})" for n, b in baselines.items()]
@@ -180,7 +181,7 @@ def single_techniques(runs: Sequence[Run], as_batched: Sequence[Run] = ()) -> Cl
     """Judge whether any recipe with a single technique meets all limits of either version.
 
     Args:
-        as_batched: those of the study "batches"; where they lead to another verdict, it is "partly".
+        as_batched: those of the study "batches"; see `agreed` where they lead to another verdict.
     """
     text = "No single technique is enough to meet the limits of a forecaster"
     sides = [VERSIONS[version].limits for version in NETWORKS.values()]
@@ -221,7 +222,7 @@ def version_claim(
     """Judge whether runs meet the limits without latency, and how likely the report's figures are among them.
 
     Args:
-        as_batched: those of the study "batches"; where they lead to another verdict, it is "partly".
+        as_batched: those of the study "batches"; see `agreed` where they lead to another verdict.
         by_kernels: the runs of a quantised spotter in float, for the evidence; see underbudget.reproduction.kernels.
     """
     limits = VERSIONS[name].offline_limits
@@ -235,19 +236,19 @@ def version_claim(
     if lost := len(own) - min(len(comparable(own, c.metric, theirs[c.metric])) for c in limits):
         parts.append(f"p without {lost} runs that did not learn one output")
     met = sum(meets(run, limits) for run in own)
-    evidence = f"{format_share(met, len(own))} meet them: {'; '.join(parts)}"
+    evidence = f"{format_share(met, len(own))} meet them{one_run_decides(met, len(own))}: {'; '.join(parts)}"
     verdicts = [often(met, len(own))]
     other = as_authors_batch(as_batched, name)
     if len(other) > 1:
         met = sum(meets(run, limits) for run in other)
-        evidence += f"; with the authors' batches: {format_share(met, len(other))}"
+        evidence += f"; with the authors' batches: {format_share(met, len(other))}{one_run_decides(met, len(other))}"
         verdicts.append(often(met, len(other)))
     in_float = runs_of(by_kernels, f"{name}, {FLOAT}")
     if in_float:
         passed = sum(meets(run, [c for c in limits if c.metric != "size_kb"]) for run in in_float)
         evidence += f"; the same weights in float: {format_share(passed, len(in_float))} meet that on accuracy"
         if (so := often(passed, len(in_float))) != verdicts[0]:
-            evidence += f", by which it would be {so}"
+            evidence += f", which alone would be {so}"
     return Claim(text, evidence, agreed(verdicts))
 
 

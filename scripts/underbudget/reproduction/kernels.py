@@ -97,7 +97,7 @@ def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
         found.append(
             {
                 "version": f"{name}, {kind}",
-                "recipe": OF,
+                "recipe": BY_KERAS if name.endswith(KERAS_SUFFIX) else OF,
                 "converted_bytes": len(zlib_compress(content)),
                 **{split: {"accuracy_pct": score} for split, score in scores.items()},
             }

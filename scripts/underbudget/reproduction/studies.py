@@ -49,7 +49,7 @@ SPOTTERS = {
 
 
 def stretched(recipe: Recipe, times: float) -> Recipe:
-    """Return a forecaster's recipe with as many times the epochs; pruning begins and ends that much later."""
+    """Return a forecaster's recipe with `times` its epochs, and the epochs of pruning moved in proportion."""
     fit = recipe.fit
     assert isinstance(fit, Fit)  # as those of the report are
     pruning = fit.pruning
@@ -59,11 +59,12 @@ def stretched(recipe: Recipe, times: float) -> Recipe:
     return recipe.refitted(epochs=round(times * fit.epochs), pruning=pruning)
 
 
-# As the authors' script trains. Its batches are of windows that follow one another, and as many are taken: it had
-# 294,385 readings, and fewer are here, so that an epoch has fewer batches. Of clips, batches are drawn once.
-FEWER_READINGS = 294_385 / 139_995
+# The authors' script trained on 294,385 readings. The training data of our published forecasters has fewer, so that an
+# epoch has fewer batches: these recipes take as many as theirs, of those data alone.
+TIMES_OUR_READINGS = 294_385 / 139_995
+# Their batches are of windows that follow one another; of clips, they are composed once.
 AS_BATCHED = {
-    f"{name}_neighbours": stretched(recipe.refitted(batches="neighbours"), FEWER_READINGS)
+    f"{name}_neighbours": stretched(recipe.refitted(batches="neighbours"), TIMES_OUR_READINGS)
     for name, recipe in {
         "mlp": forecaster(Mlp, "none"),
         "cnn": forecaster(Cnn1d, "none"),
@@ -73,12 +74,14 @@ AS_BATCHED = {
         "cnn_narrow": forecaster(Cnn1d, NARROW),
     }.items()
 }
-LONGER = {f"{name}_longer": stretched(VERSIONS[name].recipes["report"], FEWER_READINGS) for name in ("th_a", "th_b")}
+LONGER = {
+    f"{name}_longer": stretched(VERSIONS[name].recipes["report"], TIMES_OUR_READINGS) for name in ("th_a", "th_b")
+}
 FIXED = {
     f"{name}_fixed": VERSIONS[name].recipes["report"].refitted(batches="fixed") for name in ("kws_a", "kws_b", "kws_c")
 }
 # Of the years of the training data, 2009 alone precedes the test period. 2024 is there for the same months. Each has a
-# seventh of the readings, and seven times the epochs, so that as many steps are taken.
+# seventh of our readings, and seven times the epochs, so that as many steps are taken as on all years.
 YEARS = {
     f"{name}_{year}": stretched(replace(VERSIONS[name].recipes["report"], inputs=Readings(year=year)), 7)
     for name in ("th_a", "th_b")
@@ -111,7 +114,7 @@ def _study(name: str, task: str, recipes: Mapping[str, Recipe]) -> tuple[Version
     return tuple(Version(key, task, (), {name: recipe}) for key, recipe in recipes.items())
 
 
-STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds: as many as its claim needs
+STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds; some are published with more
     "forecasters": (
         _study(
             "forecasters",

@@ -42,6 +42,12 @@ def often(count: int, runs: int) -> str:
     return REPRODUCED if low > 0.5 else NOT_REPRODUCED if high < 0.5 else INCONCLUSIVE
 
 
+def one_run_decides(count: int, runs: int) -> str:
+    """Say what a success rate would be judged if one run had ended otherwise, where that is another verdict."""
+    others = {often(c, runs) for c in (count - 1, count + 1) if 0 <= c <= runs} - {often(count, runs)}
+    return f" (with one run more or fewer, {' or '.join(sorted(others))})" if others else ""
+
+
 def p_text(probability: float) -> str:
     """Format a probability with its name."""
     text = format_p(probability)

@@ -3,15 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from underbudget.metrics import TASK_METRICS
+from underbudget.intervals import difference
+from underbudget.metrics import METRICS, TASK_METRICS
 from underbudget.reproduction import kernels
 from underbudget.reproduction.reference import load_assumptions
 from underbudget.reproduction.results import Results
-from underbudget.reproduction.runs import Run, format_range, format_share, meets, runs_of
+from underbudget.reproduction.runs import Run, format_range, format_share, learnt, meets, metric_values, runs_of
 from underbudget.reproduction.studies import STUDIES
+from underbudget.reproduction.verdicts import p_text, signed
 from underbudget.results_page.markdown import markdown_table
 from underbudget.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
 
+COMPARED = {  # what changes, from which runs (study, ending of their name) to which
+    "Twice the steps, batches drawn at random": (("report", ""), ("steps", "_longer")),
+    "As many steps, the authors' batches in place of random ones": (("steps", "_longer"), ("batches", "_neighbours")),
+    "January to May of 2009 alone, in as many steps": (("report", ""), ("years", "_2009")),
+    "2009 in place of 2024": (("years", "_2024"), ("years", "_2009")),
+}
 OF = {"forecasters": FORECASTERS, "spotters": SPOTTERS, "all": tuple(VERSIONS)}
 
 
@@ -30,7 +38,10 @@ def _source(row: Mapping[str, Any]) -> str:
 
 
 def _effect(results: Results, row: Mapping[str, Any]) -> str:
-    """Say how often versions meet their limits, and how well they do, with what is taken and with the other choice."""
+    """Say how well versions do, and how often they meet their limits, with what is taken and with the other choice.
+
+    Of kernels: how often quantised spotters pass by each.
+    """
     if row["study"] is None:
         return ""
     if row["study"] == kernels.STUDY:
@@ -40,13 +51,28 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
         name = other.name.rpartition("_")[0]
         if name not in OF[row["of"]]:
             continue
-        taken, changed = (
-            runs_of(results.study_runs(study), run) for study, run in (("report", name), (row["study"], other.name))
-        )
+        here = ("steps", f"{name}_longer") if other.name.endswith("_neighbours") else ("report", name)  # as many steps
+        taken, changed = (runs_of(results.study_runs(study), run) for study, run in (here, (row["study"], other.name)))
         if min(len(taken), len(changed)) < 2:
             continue
-        parts.setdefault(name, [f"{name} {_found(name, taken)}"]).append(f"{other.name} {_found(name, changed)}")
+        parts.setdefault(name, [f"{here[1]} {_found(name, taken)}"]).append(f"{other.name} {_found(name, changed)}")
     return "; ".join(part for own in parts.values() for part in own) or "not measured yet: make baselines"
+
+
+def forecaster_training(results: Results) -> str:
+    """Say what the number of steps, the way to draw batches, and the year change of the forecasters' errors."""
+    parts = []
+    for what, sides in COMPARED.items():
+        told = []
+        for name in FORECASTERS:
+            left, right = (learnt(runs_of(results.study_runs(study), f"{name}{end}")) for study, end in sides)
+            if min(len(left), len(right)) < 2:
+                return ""
+            for metric in TASK_METRICS[VERSIONS[name].task]:
+                found = difference(metric_values(right, metric), metric_values(left, metric))
+                told.append(f"{name} {signed(found, METRICS[metric].unit, METRICS[metric].digits)}, {p_text(found.p)}")
+        parts.append(f"- {what}: {'; '.join(told)}.\n")
+    return "".join(parts)
 
 
 def _by_kernels(results: Results) -> str:
@@ -58,7 +84,7 @@ def _by_kernels(results: Results) -> str:
             if runs := runs_of(results.study_runs(kernels.STUDY), f"{name}, {kind}"):
                 met = sum(meets(run, limits) for run in runs)
                 parts.append(f"{name}, {kind}: {format_share(met, len(runs))} pass")
-    return "; ".join(parts)
+    return "; ".join(parts) or "not measured yet: make study"
 
 
 def _found(name: str, runs: Sequence[Run]) -> str:

@@ -27,7 +27,7 @@ from underbudget.results_page.style import OURS, REPORT, Chart, chart, join_sent
 from underbudget.versions.catalogue import SPOTTERS, VERSIONS
 
 ACCURACY = METRICS["accuracy_pct"]
-KINDS = {  # as the chart names them
+KINDS = {  # as chart and table name them
     FLOAT: "float",
     INT8: "int8\n(XNNPACK)",
     BUILT_IN: "int8\n(built-in)",
@@ -79,7 +79,7 @@ def kernel_loss(results: Results) -> str:
     in_float, int8, built_in = (_passed(EXPLAINED, sides[kind]) for kind in (FLOAT, INT8, BUILT_IN))
     return (
         f"Over {seeds} runs of `{EXPLAINED}`, the network itself has {np.mean(sides[FLOAT]):.2f} % in float, and"
-        f" {in_float} pass, by which the claim would be {_verdict(sides[FLOAT])}; the report has"
+        f" {in_float} pass, by which the claim would be {often(*_counts(EXPLAINED, sides[FLOAT]))}; the report has"
         f" {reported(EXPLAINED)['accuracy_pct']} %. The int8 file of the same weights loses {points(INT8)} by"
         f" XNNPACK's kernels and {points(BUILT_IN)} by the built-in ones: {int8} and {built_in} pass. With its first"
         f" layer alone in float it loses {points(FIRST_IN_FLOAT)}, and with"
@@ -122,13 +122,14 @@ def _ours(results: Results, name: str, kind: str) -> tuple[list[float], list[int
 
 
 def _passed(name: str, seen: Sequence[float]) -> str:
-    limit = VERSIONS[name].limit("accuracy_pct") or 0
-    return format_share(sum(value > limit for value in seen), len(seen))
+    return format_share(*_counts(name, seen))
 
 
-def _verdict(seen: Sequence[float]) -> str:
-    limit = VERSIONS[EXPLAINED].limit("accuracy_pct") or 0
-    return often(sum(value > limit for value in seen), len(seen))
+def _counts(name: str, seen: Sequence[float]) -> tuple[int, int]:
+    """Return how many runs pass, and how many there are."""
+    limit = VERSIONS[name].limit("accuracy_pct")
+    assert limit is not None  # every spotter has one
+    return sum(value > limit for value in seen), len(seen)
 
 
 def _beside(name: str, seen: Sequence[float], others: Mapping[str, Sequence[float]]) -> str:
@@ -137,4 +138,4 @@ def _beside(name: str, seen: Sequence[float], others: Mapping[str, Sequence[floa
         return "–"
     text = f"{np.mean(seen):.2f} ± {np.std(seen, ddof=1):.2f} %; {_passed(name, seen)} pass"
     differences = {whose: difference(other, seen) for whose, other in others.items() if len(other) > 1}
-    return "; ".join([text, *(f"{p_text(found.p)} beside {whose}" for whose, found in differences.items())])
+    return "; ".join([text, *(f"{p_text(found.p)} against {whose}" for whose, found in differences.items())])

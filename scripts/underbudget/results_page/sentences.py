@@ -31,14 +31,14 @@ def headline(results: Results) -> str:
         own, other = smallest(ours, limits), smallest(others, limits, "stripped_bytes")
         if own is None or other is None:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
-        recipe, name = own["place"].split("/")
+        remarks = [f"other groups' files, stripped like ours: {other['stripped_bytes']:,} or more"]
         if cards[own["place"]].content["made_from"]["recipe"]["network"]["kind"] == Linear.__name__:
-            told_of = "a single matrix, no network"
-        else:
-            told_of = f"on unknown speakers its recipe has {unknown_speakers(results, recipe, name, True)} %"
+            remarks.insert(0, "a single matrix, no network")
+        recipe, name = own["place"].split("/")
+        if accuracy := unknown_speakers(results, recipe, name, mean_alone=True):
+            remarks.insert(0, f"on unknown speakers its recipe has {accuracy} %")
         told.append(
-            f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} ({told_of}; other groups'"
-            f" files, stripped like ours: {other['stripped_bytes']:,} or more)"
+            f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} ({'; '.join(remarks)})"
         )
     return f"Latency left out, one file of {', one of '.join(told)}.\n"
 
@@ -75,6 +75,7 @@ def naive(results: Results) -> str:
     best = max(met.values())
     enough = [f"*{name}* ({said[name]})" for name in forecasts if met[name] == best]
     every = sum(VERSIONS[name].limit(m) is not None for name in FORECASTERS for m in TASK_METRICS[FORECASTING])
+    most = f"All {every}" if best == every else str(best)
     worse = [
         f" `report/{name}` ({card.content['test'][m]:.{METRICS[m].digits}f} {METRICS[m].unit}) is worse than repeating"
         f" the last reading; so are {_worse_runs(results, name, m)}."
@@ -84,7 +85,7 @@ def naive(results: Results) -> str:
     ]
     text = (
         f"Without any network, repeating the last reading has errors of {said[LAST_READING]} and meets"
-        f" {met[LAST_READING]} of the {every} limits on error. {best} are met by {' and by '.join(enough)}."
+        f" {met[LAST_READING]} of the {every} limits on error. {most} are met by {' and by '.join(enough)}."
     )
     return "".join([text, *worse]) + "\n"
 

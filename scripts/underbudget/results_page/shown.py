@@ -6,7 +6,7 @@ A function returns Markdown (a table, or sentences), or charts, which only the p
 from collections.abc import Callable
 
 from underbudget.reproduction.results import Results
-from underbudget.results_page.assumption_tables import assumptions
+from underbudget.results_page.assumption_tables import assumptions, forecaster_training
 from underbudget.results_page.at_work import at_work
 from underbudget.results_page.curve_charts import curve_charts
 from underbudget.results_page.forecast_tables import forecasts
@@ -56,7 +56,7 @@ FUNCTIONS: tuple[Callable[[Results], str | list[Chart]], ...] = (
     ),
     *(smallest_bytes, smallest_files, peers, peer_forecasters),
     *(kernels, kernel_loss, kernel_charts),
-    *(assumptions, forecasts, strangers, splits, speaker_aims, regularisation),
+    *(assumptions, forecaster_training, forecasts, strangers, splits, speaker_aims, regularisation),
     *(latency, pi, bench, listening, listening_goals, listening_kinds, search_results),
     *(limit_charts, seed_charts, frontier_charts, step_charts, confusion_charts, latency_charts),
     *(bytes_charts, curve_charts, det_charts, at_work),

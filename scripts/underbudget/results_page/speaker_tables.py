@@ -141,9 +141,10 @@ def strangers(results: Results) -> str:
         return ""
     lower, clear = sum(value > 0 for value, *_ in lost), sum(low > 0 for _, low, _ in lost)
     return (
-        f"Trained without the people of the test, spotters have {', '.join(parts)}. {lower} of {len(lost)} recipes are"
-        f" less accurate so, by up to {max(value for value, *_ in lost):.1f} points, but on other test clips:"
-        f" {clear or 'none'} of these differences {'are' if clear > 1 else 'is'} clear by itself.\n"
+        f"Trained without the people of the test, spotters have an accuracy of {', '.join(parts)}. {lower} of"
+        f" {len(lost)} recipes are less accurate so, by up to {max(value for value, *_ in lost):.1f} points, but on"
+        f" other test clips: taken alone, {clear or 'none'} of these differences {'are' if clear > 1 else 'is'}"
+        " clear.\n"
     )
 
 
