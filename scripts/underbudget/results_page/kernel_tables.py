@@ -79,7 +79,7 @@ def kernel_loss(results: Results) -> str:
     in_float, int8, built_in = (_passed(EXPLAINED, sides[kind]) for kind in (FLOAT, INT8, BUILT_IN))
     return (
         f"Over {seeds} runs of `{EXPLAINED}`, the network itself has {np.mean(sides[FLOAT]):.2f} % in float, and"
-        f" {in_float} pass, by which the claim would be {often(*_counts(EXPLAINED, sides[FLOAT]))}; the report has"
+        f" {in_float} pass (by these alone: {often(*_counts(EXPLAINED, sides[FLOAT]))}); the report has"
         f" {reported(EXPLAINED)['accuracy_pct']} %. The int8 file of the same weights loses {points(INT8)} by"
         f" XNNPACK's kernels and {points(BUILT_IN)} by the built-in ones: {int8} and {built_in} pass. With its first"
         f" layer alone in float it loses {points(FIRST_IN_FLOAT)}, and with"
