@@ -60,19 +60,19 @@ def _effect(results: Results, row: Mapping[str, Any]) -> str:
 
 
 def forecaster_training(results: Results) -> str:
-    """Say what the number of steps, the way to draw batches, and the year change of the forecasters' errors."""
-    parts = []
+    """Tabulate what the number of steps, the way to draw batches, and the year change of the mean errors."""
+    measured = [(name, metric) for name in FORECASTERS for metric in TASK_METRICS[VERSIONS[name].task]]
+    lines = []
     for what, sides in COMPARED.items():
-        told = []
-        for name in FORECASTERS:
+        cells = []
+        for name, metric in measured:
             left, right = (learnt(runs_of(results.study_runs(study), f"{name}{end}")) for study, end in sides)
             if min(len(left), len(right)) < 2:
                 return ""
-            for metric in TASK_METRICS[VERSIONS[name].task]:
-                found = difference(metric_values(right, metric), metric_values(left, metric))
-                told.append(f"{name} {signed(found, METRICS[metric].unit, METRICS[metric].digits)}, {p_text(found.p)}")
-        parts.append(f"- {what}: {'; '.join(told)}.\n")
-    return "".join(parts)
+            found = difference(metric_values(right, metric), metric_values(left, metric))
+            cells.append(f"{signed(found, METRICS[metric].unit, METRICS[metric].digits)}, {p_text(found.p)}")
+        lines.append([what, *cells])
+    return markdown_table(["change", *(f"`{name}`, {METRICS[metric].title}" for name, metric in measured)], lines)
 
 
 def _by_kernels(results: Results) -> str:
