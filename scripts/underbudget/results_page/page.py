@@ -135,13 +135,15 @@ def _origin(data: Sequence[Path], folder: Path, code: Path) -> str:
 
 
 def _made_with(path: Path) -> str:
-    """Return the command that a file of results names, without its options; of a folder of cards, one for all."""
+    """Return the command that a file of results names, without its options; of a folder of cards, one for all seeds."""
     file = min(path.glob("*.json")) if path.is_dir() else path
     found = re.search(r'"made_with": *("(?:[^"\\]|\\.)*")', file.read_text(encoding="utf-8"))
     if found is None:
         return ""
     command = str(json.loads(found[1])).split(" --")[0]
-    return f", made by <code>{html.escape(command.replace(file.stem, '…') if path.is_dir() else command)}</code>"
+    if path.is_dir():
+        command = re.sub(r"SEED=\d+", "SEED=…", command.replace(file.stem, "…"))
+    return f", made by <code>{html.escape(command)}</code>"
 
 
 def _short(drawn: str, name: str) -> str:
