@@ -35,10 +35,8 @@ RUNS = {
 def test_each_choice_is_told_by_the_difference_of_its_means() -> None:
     rows = [line.split(" | ") for line in forecaster_training(made(**RUNS)).splitlines()[2:]]
     steps, batches, year, years = (row[1].split(" ")[0] for row in rows)
-    assert (steps, batches) == (
-        "-0.100",
-        "+0.150",
-    )  # with the authors' batches: beside the longer ones, in as many steps
+    # the authors' batches stand beside the longer runs, which take as many steps
+    assert (steps, batches) == ("-0.100", "+0.150")
     assert (year, years) == ("+0.200", "+0.100")
     assert rows[0][4].startswith("-0.100 (") and rows[0][4].endswith(" |")
     assert forecaster_training(made(**{**RUNS, "years": []})) == ""

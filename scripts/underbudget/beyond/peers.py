@@ -78,14 +78,14 @@ def _is_ours(card: dict[str, Any]) -> bool:
     return course and sorted(card["labels"]) == sorted(LABELS) and card["front_end"].keys() <= KNOWN
 
 
-def _described(card: dict[str, Any], folder: Path, content: bytes) -> dict[str, Any]:
-    source, published = card["source"], (folder / card["file"]).read_bytes()
+def _described(card: dict[str, Any], content: bytes) -> dict[str, Any]:
+    source, size = card["source"], card["bytes"]
     stripped = zopfli_compress(order_for_compression(strip_metadata(content)))
     return {
         "name": card["name"],
         "year": card.get("year"),  # of the course; not all were made for it
         "group": card.get("group"),
-        "bytes": len(zlib_compress(content) if published == content else published),  # all as zlib packs them
+        "bytes": len(zlib_compress(content)) if size == len(content) else size,  # some were published uncompressed
         "stripped_bytes": len(stripped),  # by the last two steps of ours, which leave the outputs as they are
         "source": f"https://github.com/{source['repository']}/blob/{source['commit']}/{quote(source['path'])}",
         "licence": card["licence"],
@@ -123,7 +123,7 @@ def _spotter(card: dict[str, Any], folder: Path, speech: Speech, ours: dict[str,
     answers = np.array(card["labels"])[model.predict(inputs).argmax(axis=1)]
     right = answers == np.array(LABELS)[speech.labels("test")]
     return {
-        **_described(card, folder, content),
+        **_described(card, content),
         "published_pct": card["published"].get("accuracy_pct"),
         "clips": len(right),
         "accuracy_pct": round(100 * float(right.mean()), 3),
@@ -183,7 +183,7 @@ def _listeners(cards: list[dict[str, Any]], folder: Path, sources: Sources) -> d
     for card in cards:
         content = _content(card, folder)
         hear = hearing(card["labels"], front_end(card["front_end"]), Model(content, card["name"]).predict)
-        models.append({**_described(card, folder, content), **measure_hearing(hear, speech, others)})
+        models.append({**_described(card, content), **measure_hearing(hear, speech, others)})
     return {"protocol": LISTENING_PROTOCOL, "sounds": asdict(others.identity), "models": models}
 
 
@@ -220,4 +220,4 @@ def _forecaster(card: dict[str, Any], folder: Path, weather: Weather) -> dict[st
         outputs = outputs * std + mean
     errors = np.abs(outputs - truth).mean(axis=(0, 1))
     figures = {metric: round(float(error), 5) for metric, error in zip(TASK_METRICS[FORECASTING], errors, strict=True)}
-    return {**_described(card, folder, content), "steps": card["steps"], "windows": len(truth), **figures}
+    return {**_described(card, content), "steps": card["steps"], "windows": len(truth), **figures}

@@ -60,7 +60,7 @@ def stretched(recipe: Recipe, times: float) -> Recipe:
 
 
 # The authors' script trained on 294,385 readings. The training data of our published forecasters has fewer, so that an
-# epoch has fewer batches: these recipes take as many as theirs, of those data alone.
+# epoch has fewer batches: with these data, and no others, stretched recipes take as many steps as the script.
 TIMES_OUR_READINGS = 294_385 / 139_995
 # Their batches are of windows that follow one another; of clips, they are composed once.
 AS_BATCHED = {

@@ -16,9 +16,12 @@ from underbudget.versions.catalogue import FORECASTERS, SPOTTERS, VERSIONS
 
 COMPARED = {  # what changes, from which runs (study, ending of their name) to which
     "Twice the steps, batches drawn at random": (("report", ""), ("steps", "_longer")),
-    "As many steps, the authors' batches in place of random ones": (("steps", "_longer"), ("batches", "_neighbours")),
-    "January to May of 2009 alone, in as many steps": (("report", ""), ("years", "_2009")),
-    "2009 in place of 2024": (("years", "_2024"), ("years", "_2009")),
+    "The authors' batches in place of random ones, in as many steps": (
+        ("steps", "_longer"),
+        ("batches", "_neighbours"),
+    ),
+    "January to May of 2009 in place of all years, in as many steps": (("report", ""), ("years", "_2009")),
+    "January to May of 2009 in place of those of 2024": (("years", "_2024"), ("years", "_2009")),
 }
 OF = {"forecasters": FORECASTERS, "spotters": SPOTTERS, "all": tuple(VERSIONS)}
 

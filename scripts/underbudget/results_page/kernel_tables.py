@@ -43,8 +43,8 @@ def kernels(results: Results) -> str:
     independent = load_independent()
     for name in SPOTTERS:
         for kind in KINDS:
-            ours, sizes = _ours(results, name, kind)
-            keras, _ = _ours(results, name + KERAS_SUFFIX, kind)
+            ours, sizes = _measured(results, name, kind)
+            keras, _ = _measured(results, name + KERAS_SUFFIX, kind)
             theirs = [100 * n / independent["clips"] for n in independent["correct"][name].get(kind, ())]
             if max(len(ours), len(theirs)) < 2:
                 continue
@@ -63,7 +63,7 @@ def kernels(results: Results) -> str:
 
 def kernel_loss(results: Results) -> str:
     """Say how much of what int8 weights cost the spotter is lost in its first layer, seed by seed."""
-    sides = {kind: _ours(results, EXPLAINED, kind)[0] for kind in KINDS}
+    sides = {kind: _measured(results, EXPLAINED, kind)[0] for kind in KINDS}
     seeds = len(sides[FLOAT])
     if seeds < 2:
         return ""
@@ -90,7 +90,7 @@ def kernel_loss(results: Results) -> str:
 
 def kernel_charts(results: Results) -> list[Chart]:
     """Draw each run of the spotter by each kind of kernel."""
-    sides = {kind: _ours(results, EXPLAINED, kind)[0] for kind in KINDS}
+    sides = {kind: _measured(results, EXPLAINED, kind)[0] for kind in KINDS}
     if len(sides[FLOAT]) < 2:
         return []
     words = [f"{kind}: mean {np.mean(seen):.2f} %, {_passed(EXPLAINED, seen)} pass" for kind, seen in sides.items()]
@@ -112,7 +112,7 @@ def _dots(axis: Axes, sides: Sequence[Sequence[float]]) -> None:
     legend(axis, 0.18, 2)
 
 
-def _ours(results: Results, name: str, kind: str) -> tuple[list[float], list[int]]:
+def _measured(results: Results, name: str, kind: str) -> tuple[list[float], list[int]]:
     """Return the accuracy and the bytes of each run, in the order of its seed."""
     own = runs_of(results.study_runs(STUDY), f"{name}, {kind}")
     if kind == FLOAT and name in VERSIONS and not VERSIONS[name].recipes[OF].export.int8_weights:

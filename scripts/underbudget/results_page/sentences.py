@@ -31,12 +31,13 @@ def headline(results: Results) -> str:
         own, other = smallest(ours, limits), smallest(others, limits, "stripped_bytes")
         if own is None or other is None:
             return "No forecaster and spotter meet the limits of all five versions yet.\n"
-        remarks = [f"other groups' files, stripped like ours: {other['stripped_bytes']:,} or more"]
+        remarks = []
         if cards[own["place"]].content["made_from"]["recipe"]["network"]["kind"] == Linear.__name__:
-            remarks.insert(0, "a single matrix, no network")
+            remarks.append("a single matrix, no network")
         recipe, name = own["place"].split("/")
         if accuracy := unknown_speakers(results, recipe, name, mean_alone=True):
-            remarks.insert(0, f"on unknown speakers its recipe has {accuracy} %")
+            remarks.append(f"on unknown speakers its recipe has {accuracy} %")
+        remarks.append(f"others', stripped like ours: {other['stripped_bytes']:,} or more")
         told.append(
             f"[{own['bytes']:,} bytes](models/{own['place']}.json) meets all limits of {what} ({'; '.join(remarks)})"
         )

@@ -160,11 +160,8 @@ def speaker_aims(results: Results) -> str:
         reached = mean >= accuracy and largest < most
         text = "reached" if reached else "missed"
         if not clear:
-            text = (
-                "the mean reaches it, its interval begins below"
-                if reached
-                else "the mean misses it, its interval does not"
-            )
+            below, above = "reaches it, its interval begins below", "misses it, its interval ends above"
+            text = f"the mean {below if reached else above}"
         parts.append(
             f"{accuracy:g} % in less than {most:,} bytes for `{recipe}/{name}` ({text}: {format_over_speakers(runs)}"
             f" over {len(runs)} seeds in at most {largest:,} bytes)"

@@ -206,7 +206,7 @@ def _techniques(results: Results, network: str) -> str:
         lines.append([f"*{name}*", "", t, "", rh, "", ""])
     header = [
         network.upper(),
-        *(f"{what}: {whose}" for what in ("T MAE, °C", "Rh MAE, %", "kB") for whose in ("authors", "ours")),
+        *(f"{what}: {whose}" for what in ("T MAE, °C", "Rh MAE, %", "kB") for whose in ("the authors", "ours")),
     ]
     return markdown_table(header, lines)
 
@@ -318,10 +318,8 @@ def provenance(results: Results) -> str:
             cost = f"{card.content['wall_seconds']:.0f} s, {card.content['peak_memory_mib']:,} MiB"
             lines.append([f"`{name}`", data, how, cost])
     seconds = [run["seconds"] for study in results.runs.values() for run in study if "seconds" in run]
-    total = (
-        f"\nThe {len(seconds):,} trainings of all studies took {sum(seconds) / 3600:.0f} hours together; searches and"
-    )
-    total += " prototypes are not counted.\n"
+    hours = f"{sum(seconds) / 3600:.0f} hours"
+    total = f"\nAll {len(seconds):,} trainings of studies took {hours} together, without searches and prototypes.\n"
     old = [study for study, runs in results.runs.items() if any(map(_of_earlier_code, runs))]
     total += f"Some runs of these studies are of earlier code: {', '.join(old)}.\n" if old else ""
     return markdown_table(["version", "data", "command", "time, memory"], lines) + (total if seconds else "")
