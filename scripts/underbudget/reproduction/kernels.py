@@ -18,13 +18,11 @@ from underbudget.export.quantise import quantise_weights
 from underbudget.progress import progress_bar
 from underbudget.store import store_of
 from underbudget.tasks.spotting import Spotting
-from underbudget.versions.catalogue import SPOTTERS, VERSIONS
+from underbudget.versions.catalogue import KERAS_STUDY, KERAS_SUFFIX, SPOTTERS, VERSIONS
 
 FLOAT, INT8, BUILT_IN = "float", "int8", "int8, built-in kernels"
 FIRST_IN_FLOAT, FIRST_DEQUANTISED = "int8, first layer in float", "int8, first layer dequantised"
-STUDY, OF = "kernels", "report"  # its own results, and the study whose runs it tests
-BY_KERAS = "keras_fit"  # the study whose runs it tests, too: those of Keras' own fit
-KERAS_SUFFIX = "_keras"  # of their versions
+STUDY, OF = "kernels", "report"  # its own results, and the study whose runs it tests, beside KERAS_STUDY
 
 
 def path_in_float(folder: Path, name: str) -> Path:
@@ -46,7 +44,7 @@ def measure_all(sources: Sources) -> Path:
     path = store.study_path(STUDY)
     runs = [
         (name, int(folder.name.removeprefix("seed-")), kept)
-        for study, suffix in ((OF, ""), (BY_KERAS, KERAS_SUFFIX))
+        for study, suffix in ((OF, ""), (KERAS_STUDY, KERAS_SUFFIX))
         for name in (spotter + suffix for spotter in SPOTTERS)
         for folder in (store.models / study).glob("seed-*")
         if (kept := path_in_float(folder, name)).exists()
@@ -97,7 +95,7 @@ def measure(path: Path, name: str, task: Spotting) -> list[dict[str, Any]]:
         found.append(
             {
                 "version": f"{name}, {kind}",
-                "recipe": BY_KERAS if name.endswith(KERAS_SUFFIX) else OF,
+                "recipe": KERAS_STUDY if name.endswith(KERAS_SUFFIX) else OF,
                 "converted_bytes": len(zlib_compress(content)),
                 **{split: {"accuracy_pct": score} for split, score in scores.items()},
             }

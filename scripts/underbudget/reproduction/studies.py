@@ -9,9 +9,8 @@ from underbudget.networks.cnn import Cnn1d, Cnn2d
 from underbudget.networks.dense import Mlp
 from underbudget.networks.ds_cnn import DsCnn
 from underbudget.recipes import Export, Fit, KerasFit, Pruning, Readings, Recipe, Version
-from underbudget.reproduction.kernels import BY_KERAS, KERAS_SUFFIX
 from underbudget.reproduction.reference import PUBLISHED_SEED, load_reference, row_name
-from underbudget.versions.catalogue import QUANTISATION_STUDY, REGULARISATION_STUDY, VERSIONS
+from underbudget.versions.catalogue import KERAS_STUDY, KERAS_SUFFIX, QUANTISATION_STUDY, REGULARISATION_STUDY, VERSIONS
 
 NARROW = "width 0.05"  # the strength at which another group published width alone
 KWS_A, KWS_B, KWS_C = (VERSIONS[name].recipes["report"] for name in ("kws_a", "kws_b", "kws_c"))
@@ -150,8 +149,10 @@ STUDIES: dict[str, tuple[tuple[Version, ...], range]] = {  # each with its seeds
     ),
     "steps": (_study("steps", FORECASTING, LONGER), range(1, 21)),
     "years": (_study("years", FORECASTING, YEARS), range(1, 11)),
-    BY_KERAS: (
-        _study(BY_KERAS, SPOTTING, {f"kws_a{KERAS_SUFFIX}": by_keras(KWS_A), f"kws_c{KERAS_SUFFIX}": by_keras(KWS_C)}),
+    KERAS_STUDY: (
+        _study(
+            KERAS_STUDY, SPOTTING, {f"kws_a{KERAS_SUFFIX}": by_keras(KWS_A), f"kws_c{KERAS_SUFFIX}": by_keras(KWS_C)}
+        ),
         range(1, 11),
     ),
     REGULARISATION_STUDY: (_study(REGULARISATION_STUDY, SPOTTING, PLAIN), range(1, 11)),

@@ -14,7 +14,6 @@ from underbudget.reproduction.kernels import (
     FIRST_IN_FLOAT,
     FLOAT,
     INT8,
-    KERAS_SUFFIX,
     OF,
     STUDY,
 )
@@ -24,7 +23,7 @@ from underbudget.reproduction.runs import format_share, metric_values, runs_of
 from underbudget.reproduction.verdicts import often, p_text
 from underbudget.results_page.markdown import markdown_table
 from underbudget.results_page.style import OURS, REPORT, Chart, chart, join_sentence, legend
-from underbudget.versions.catalogue import SPOTTERS, VERSIONS
+from underbudget.versions.catalogue import KERAS_SUFFIX, SPOTTERS, VERSIONS
 
 ACCURACY = METRICS["accuracy_pct"]
 KINDS = {  # as chart and table name them

@@ -21,6 +21,8 @@ COMPARED_RECIPES = tuple(  # those with a further class are tested on other clip
     if not any(v.recipes[name].needs_other_sounds for v in VERSIONS.values() if name in v.recipes)
 )
 REGULARISATION_STUDY = "regularisation"  # of our own spotters
+KERAS_STUDY = "keras_fit"  # trains some of the report's spotters by Keras' own fit
+KERAS_SUFFIX = "_keras"  # ends the names of its versions
 QUANTISATION_STUDY = "quantisation"  # the study whose models are published too: PTQ is judged by their latency
 SEARCHED = "search"  # the folder of the models that searches found
 INT8_FLOAT_PAIRS = {  # for each spotter, the quantised model and the one in float
